@@ -1,0 +1,132 @@
+"""From a push until it is served; a fleet from nothing."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import time
+
+from . import repositories
+from .daemon import Daemon, Edge, serving
+from .machine import BUILD, percentile, process_cpu, process_memory, table
+
+PUSHES = 40
+FILES = 100
+SITES = 1_000
+APPS = 50
+FLEET_DEADLINE = 300  # seconds
+
+SITE = "apiVersion: croft/v1\nkind: Site\nmetadata: {name: blog}\nspec: {files: {path: public}}\n"
+# An app that does nothing: what Croft and the kernel take for it is measured, and not an interpreter's start.
+APP = ("apiVersion: croft/v1\nkind: Instance\nmetadata: {name: idle}\n"
+       "spec:\n  command: [sleep, infinity]\n  resources: {cpu: 50m, memory: 16MiB}\n")
+
+
+def site_files(marker: str, count: int) -> dict:
+    files = {f"public/page{i}.html": f"<h1>{marker} page {i}</h1>\n" + "<p>text</p>\n" * 40 for i in range(1, count)}
+    return {**files, "public/index.html": f"<h1>{marker}</h1>\n", "site.yaml": SITE}
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f}"
+
+
+def push_once(clone: pathlib.Path, edge: Edge, round_number: int) -> tuple:
+    """Seconds that git push took by itself, and until the edge served what was pushed."""
+    marker = f"<h1>round {round_number}</h1>\n"
+    (clone / "public" / "index.html").write_text(marker)
+    git = ["git", "-C", clone]
+    subprocess.run([*git, "commit", "--quiet", "-am", f"round {round_number}"], check=True, env=repositories.quiet_git())
+    begun = time.perf_counter()
+    subprocess.run([*git, "push", "--quiet", "origin", "HEAD:main"], check=True, env=repositories.quiet_git())
+    pushed = time.perf_counter() - begun
+    while edge.get("/") != marker.encode():
+        if time.perf_counter() - begun > 60:
+            raise RuntimeError("a push was not applied within 60 s")
+        time.sleep(0.001)
+    return pushed, time.perf_counter() - begun
+
+
+def pushes(scratch: pathlib.Path, count: int) -> None:
+    repository = scratch / "alice.git"
+    repositories.make(repository, site_files("round 0", FILES))
+    clone = scratch / "alice"
+    subprocess.run(["git", "clone", "--quiet", repository, clone], check=True, env=repositories.quiet_git())
+    with serving(scratch, {"alice": repository}) as daemon:
+        edge = Edge(daemon.port, "alice-blog.localhost")
+        if not daemon.wait_for(lambda: edge.get("/") != b"", 60):
+            raise RuntimeError("the site is not up after 60 s:\n" + daemon.tail())
+        push_once(clone, edge, 1)
+        control = daemon.pid_of("control")
+        before = process_cpu(control)
+        times = [push_once(clone, edge, i) for i in range(2, 2 + count)]
+        cpu = (process_cpu(control) - before) / count
+    applied = [total for _, total in times]
+    after = [total - alone for alone, total in times]
+    rows = [[name, ms(percentile(values, 0.5)), ms(percentile(values, 0.99)), ms(max(values))]
+            for name, values in (("git push alone", [alone for alone, _ in times]),
+                                 ("from its end until served", after), ("from its start until served", applied))]
+    table(f"A push of one changed file of {FILES}, to a local bare repository ({count} pushes)",
+          ["what", "median ms", "p99 ms", "longest ms"], rows,
+          f"CPU time of control and its git children: {cpu * 1e3:.0f} ms a push. "
+          "The edge is asked for the new page every millisecond or so.")
+
+
+def raw_calls(adapter: str, repositories_at: pathlib.Path, data: pathlib.Path) -> dict:
+    done = subprocess.run([BUILD / "bench" / "provider_bench", adapter, repositories_at, data],
+                          capture_output=True, text=True, timeout=FLEET_DEADLINE)
+    shutil.rmtree(data, ignore_errors=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-2000:])
+    return json.loads(done.stdout)
+
+
+def count_ready(daemon: Daemon, kind: str) -> int:
+    """How many resources of a kind are up: sites by the edge's routes, apps by what the API says."""
+    if kind == "site":
+        return sum(1 for route in daemon.routes().values() if route.get("endpoint", "").startswith("release:"))
+    return daemon.command("get", "-A").count(" Running")
+
+
+def stop_apps(daemon: Daemon) -> None:
+    """Stops every app in good order, so that nothing of the benchmark outlives it."""
+    refs = daemon.command("get", "-A", "-o", "name").split()
+    if refs:
+        daemon.command("stop", *refs)
+    daemon.wait_for(lambda: count_ready(daemon, "process") == 0, 60, pause=0.5)
+
+
+def from_nothing(scratch: pathlib.Path, kind: str, count: int) -> list:
+    """A row of the table: so many tenants with a site, or an app, each."""
+    home = scratch / kind
+    sources = home / "sources"
+    sources.mkdir(parents=True)
+    tenants = {f"t{i:04}": sources / f"t{i:04}.git" for i in range(count)}
+    for name, repository in tenants.items():
+        repositories.make(repository, site_files(name, 4) if kind == "site" else {"app.yaml": APP})
+    raw = raw_calls(kind, sources, home / "raw")
+    with serving(home, tenants) as daemon:
+        daemon.wait_for(lambda: count_ready(daemon, kind) >= count, FLEET_DEADLINE, pause=0.2)
+        total = time.perf_counter() - daemon.started
+        ready = count_ready(daemon, kind)
+        control = daemon.pid_of("control")
+        cpu, memory = process_cpu(control), process_memory(control, "VmRSS")
+        if kind == "process":
+            stop_apps(daemon)
+    shutil.rmtree(home)
+    name = "a site of 4 files" if kind == "site" else "an app (sleep)"
+    return [f"{count:,}", name, f"{ready:,}", f"{total:.1f}", f"{cpu:.1f}", f"{memory:.0f}",
+            f"{raw['sum_ms'] / 1e3:.1f}", f"{total / (raw['sum_ms'] / 1e3):.1f}"]
+
+
+def run(scratch: pathlib.Path, quick: bool) -> None:
+    pushes(scratch, 10 if quick else PUSHES)
+
+
+def run_fleet(scratch: pathlib.Path, quick: bool) -> None:
+    rows = [from_nothing(scratch, "site", 100 if quick else SITES)]
+    rows.append(from_nothing(scratch, "process", 10 if quick else APPS))
+    table("A fleet from nothing",
+          ["tenants", "each with", "ready", "total s", "control CPU s", "control MiB", "raw calls, sum s", "ratio"], rows,
+          "Total: from the start of `croft serve` until all are ready, fetching every repository included.\n"
+          "Raw calls: the provider's `create` for each, one after the other, without a reconciler.")

@@ -1,0 +1,216 @@
+#include "cli/check/offline.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/check/repository.hpp"
+#include "core/base/clock.hpp"
+#include "reconciler/world.hpp"
+
+namespace croft::cli {
+
+namespace {
+
+using manifest::SourceScope;
+using Declared = std::map<Ref, Desired>;
+
+/// What the platform repository says about one tenant.
+struct Platform {
+  PlatformView view;
+  std::string tenant;
+  std::string plan;
+  bool is_suspended = false;
+};
+
+std::vector<std::string> texts_at(const Value& spec, std::string_view path) {
+  std::vector<std::string> texts;
+  const Value* list = spec.at_path(path);
+  if (list == nullptr || !list->is_list()) return texts;
+  for (const Value& text : list->as_list()) {
+    if (text.is_text()) texts.push_back(text.as_text());
+  }
+  return texts;
+}
+
+/// What an adapter of ours can run. Of others nothing is known offline: they are taken to run
+/// everything.
+Capabilities capabilities_of(const std::string& adapter) {
+  Capabilities capabilities;
+  capabilities.workloads = adapter == "process";
+  capabilities.volumes = adapter == "process";
+  capabilities.sites = adapter == "site";
+  return capabilities;
+}
+
+ProviderOffer offer_of(const std::string& name, const std::string& adapter, bool is_default) {
+  return {.name = name,
+          .adapter = adapter,
+          .is_default = is_default,
+          .capabilities = capabilities_of(adapter)};
+}
+
+/// The providers that are declared, and those that are there without being declared.
+std::vector<ProviderOffer> offers_of(const std::vector<Resource>& resources, bool is_solo) {
+  std::vector<ProviderOffer> offers;
+  for (const Resource& resource : resources) {
+    if (resource.ref.kind != Kind::Provider) continue;
+    ProviderOffer offer = offer_of(resource.ref.name, resource.spec->text_or("adapter", ""),
+                                   resource.spec->boolean_or("default", false));
+    offer.tenants = texts_at(*resource.spec, "tenants");
+    offers.push_back(std::move(offer));
+  }
+  const auto add_missing = [&](const std::string& name, const std::string& adapter) {
+    const bool is_there = std::ranges::any_of(offers, [&](const ProviderOffer& offer) {
+      return offer.adapter == adapter || offer.name == name;
+    });
+    if (!is_there) offers.push_back(offer_of(name, adapter, false));
+  };
+  add_missing("site", "site");
+  if (is_solo) add_missing("local", "process");
+  return offers;
+}
+
+const Resource* find_resource(const std::vector<Resource>& resources, Kind kind,
+                              const std::string& name) {
+  const auto found = std::ranges::find_if(resources, [&](const Resource& resource) {
+    return resource.ref.kind == kind && resource.ref.name == name;
+  });
+  return found == resources.end() ? nullptr : &*found;
+}
+
+Result<const Resource*> choose_tenant(const std::vector<Resource>& resources,
+                                      const std::string& wanted) {
+  std::vector<std::string> names;
+  for (const Resource& resource : resources) {
+    if (resource.ref.kind == Kind::Tenant) names.push_back(resource.ref.name);
+  }
+  if (wanted.empty() && names.size() == 1)
+    return find_resource(resources, Kind::Tenant, names.front());
+  if (const Resource* tenant = find_resource(resources, Kind::Tenant, wanted)) return tenant;
+  const std::string hint = names.empty() ? "it declares no tenants"
+                                         : fmt::format("say -t, one of {}", fmt::join(names, ", "));
+  if (wanted.empty())
+    return fail(Error(ErrorCode::Invalid, "whose repository is it?").with_hint(hint));
+  return fail(
+      Error(ErrorCode::NotFound, fmt::format("the platform repository has no tenant '{}'", wanted))
+          .with_hint(hint));
+}
+
+Result<Platform> platform_for(const Repository& repository, const std::string& wanted_tenant) {
+  const std::vector<Resource>& resources = repository.set.resources;
+  Platform platform;
+  TRY_ASSIGN(const Resource* tenant, choose_tenant(resources, wanted_tenant));
+  platform.tenant = tenant->ref.name;
+  platform.plan = tenant->spec->text_or("plan", "");
+  platform.is_suspended = tenant->spec->boolean_or("suspended", false);
+  platform.view.providers = offers_of(resources, false);
+  platform.view.allowed_hosts = texts_at(*tenant->spec, "hosts");
+  if (const Resource* plan = find_resource(resources, Kind::Plan, platform.plan)) {
+    platform.view.allowed_providers = texts_at(*plan->spec, "allowedProviders");
+  }
+  return platform;
+}
+
+/// What a revision declares, as if it had been applied: the inventory that the diff starts from.
+std::vector<ResourceRow> as_inventory(const Declared& desired) {
+  std::vector<ResourceRow> rows;
+  for (const auto& [ref, each] : desired) {
+    ResourceRow row;
+    row.uid = to_string(ref);
+    row.ref = ref;
+    row.source = each.source;
+    row.provider = each.provider;
+    row.applied = each.spec;
+    row.phase = Phase::Running;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+class OfflineDiffer {
+ public:
+  explicit OfflineDiffer(const OfflineRequest& request) : request_(request) {}
+
+  Result<OfflineDiff> run() {
+    if (!request_.platform.empty()) {
+      TRY_ASSIGN(const bool is_good, read_platform());
+      if (!is_good) return std::move(out_);
+    }
+    TRY_ASSIGN(std::optional<Declared> from, read_from());
+    if (!from) return std::move(out_);
+    for (const auto& [ref, desired] : *from) platform_.view.placed.emplace(ref, desired.provider);
+    TRY_ASSIGN(std::optional<Declared> now, read(""));
+    if (!now) return std::move(out_);
+    compute(*from, std::move(*now));
+    return std::move(out_);
+  }
+
+ private:
+  /// False: it has errors, which are in out_.
+  Result<bool> read_platform() {
+    RepositoryRequest request;
+    request.directory = request_.platform;
+    request.scope = SourceScope::Platform;
+    TRY_ASSIGN(Repository repository, load_repository(request));
+    if (!repository.set.is_usable()) {
+      out_.diagnostics = std::move(repository.set.diagnostics);
+      return false;
+    }
+    TRY_ASSIGN(platform_, platform_for(repository, request_.tenant));
+    return true;
+  }
+
+  Result<std::optional<Declared>> read_from() {
+    if (request_.from.empty()) return Declared();
+    return read(request_.from);
+  }
+
+  /// What the directory declares at a revision; nothing if it has errors, which are in out_.
+  Result<std::optional<Declared>> read(const std::string& revision) {
+    RepositoryRequest request;
+    request.directory = request_.directory;
+    request.revision = revision;
+    request.tenant = platform_.tenant.empty() ? request_.tenant : platform_.tenant;
+    if (!request_.platform.empty()) request.scope = SourceScope::Tenant;
+    TRY_ASSIGN(Repository repository, load_repository(request));
+    tenant_ = repository.tenant;
+    if (repository.scope == SourceScope::Solo)
+      platform_.view.providers = offers_of(repository.set.resources, true);
+    Declared desired = expand_repository(repository, platform_.view);
+    if (!repository.set.is_usable()) {
+      out_.diagnostics = std::move(repository.set.diagnostics);
+      return std::nullopt;
+    }
+    return desired;
+  }
+
+  void compute(const Declared& from, Declared now) {
+    World world;
+    world.tenant = tenant_;
+    world.plan = platform_.plan;
+    world.is_suspended = platform_.is_suspended;
+    world.is_observed = false;
+    world.inventory = as_inventory(from);
+    world.desired = std::move(now);
+    world.now = SystemClock().now();
+    out_.changeset = diff(world);
+    out_.changeset.observed = false;
+    out_.changeset.plan = platform_.plan;
+    out_.changeset.before = request_.from;
+    out_.changeset.after = "working tree";
+  }
+
+  const OfflineRequest& request_;
+  Platform platform_;
+  std::string tenant_;
+  OfflineDiff out_;
+};
+
+}  // namespace
+
+Result<OfflineDiff> diff_offline(const OfflineRequest& request) {
+  return OfflineDiffer(request).run();
+}
+
+}  // namespace croft::cli

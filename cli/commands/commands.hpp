@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/command/command.hpp"
+
+namespace croft::cli {
+
+// Each group adds its commands to the tree; one file a group, named after it.
+
+void add_serving(std::vector<Command>& commands);      ///< serve
+void add_checking(std::vector<Command>& commands);     ///< validate, diff
+void add_reconciling(std::vector<Command>& commands);  ///< reconcile
+void add_looking(std::vector<Command>& commands);      ///< get, describe
+void add_following(std::vector<Command>& commands);    ///< events, logs
+void add_power(std::vector<Command>& commands);        ///< start, stop, restart, suspend, resume
+void add_pruning(std::vector<Command>& commands);      ///< prune show, prune ack
+void add_tokens(std::vector<Command>& commands);       ///< token create, ls, revoke
+void add_describing(std::vector<Command>& commands);   ///< schema, explain
+void add_about(std::vector<Command>& commands);        ///< version, completion, help
+
+}  // namespace croft::cli

@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include "cli/commands/commands.hpp"
+#include "cli/serve/serve.hpp"
+#include "core/base/settings.hpp"
+
+namespace croft::cli {
+
+namespace {
+
+/// "--platform-url" as a parameter's name: without its dashes.
+std::string flag_name(const SettingDescription& setting) { return setting.flag().substr(2); }
+
+Parameter as_parameter(const SettingDescription& setting) {
+  Parameter option;
+  option.name = flag_name(setting);
+  option.value = to_string(setting.type);
+  option.help = setting.help;
+  option.fallback = setting.fallback;
+  for (const std::string_view choice : setting.choices) option.choices.emplace_back(choice);
+  if (setting.type == SettingType::Path) option.completes = Completes::Files;
+  return option;
+}
+
+Result<int> serve(const Invocation& invocation) {
+  SettingSources sources;
+  sources.file = invocation.arguments.text("config", kSettingsFile);
+  sources.file_required = invocation.arguments.has("config");
+  sources.environment = invocation.environment;
+  for (const SettingDescription& setting : all_settings()) {
+    std::string text;
+    for (const std::string& value : invocation.arguments.list(flag_name(setting))) {
+      text = setting.type == SettingType::List && !text.empty() ? text + "," + value : value;
+    }
+    if (!text.empty()) sources.flags.emplace(setting.name, text);
+  }
+  TRY_ASSIGN(const Settings settings, load_settings(sources));
+  if (settings.role != "edge") {
+    TRY(require_source(settings));
+  }
+  configure_log(settings.log_level, settings.log_format);
+  return run_serve(settings);
+}
+
+}  // namespace
+
+void add_serving(std::vector<Command>& commands) {
+  Command command;
+  command.name = "serve";
+  command.summary = "Run Croft: watch the repositories, reconcile, serve traffic and the API";
+  command.description =
+      "Every setting may stand in the settings file (as its dotted name), in the environment "
+      "(CROFT_ and the flag's "
+      "name in capitals), or here; flags win over the environment, and that over the file.";
+  command.group = "Run";
+  command.examples = {"croft serve --solo ~/hosting",
+                      "croft serve --platform-url /srv/git/platform.git"};
+  command.options.push_back({.name = "config",
+                             .letter = 'c',
+                             .value = "FILE",
+                             .help = "Settings file.",
+                             .environment = "CROFT_CONFIG",
+                             .fallback = fmt::format("{}, if it is there", kSettingsFile),
+                             .completes = Completes::Files});
+  for (const SettingDescription& setting : all_settings())
+    command.options.push_back(as_parameter(setting));
+  command.run = serve;
+  commands.push_back(std::move(command));
+}
+
+}  // namespace croft::cli

@@ -1,0 +1,86 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/output/changeset_text.hpp"
+#include "cli/output/changeset_words.hpp"
+
+namespace croft::cli {
+
+namespace {
+
+/// Past this many fields, they are folded away.
+constexpr std::size_t kFieldsShown = 6;
+
+/// Text that cannot become markup of its own, also inside a table.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char letter : printable(text)) {
+    if (letter == '<') {
+      out += "&lt;";
+    } else if (letter == '\n') {
+      out += ' ';
+    } else {
+      if (std::string_view("\\`*_[]|#@!~").find(letter) != std::string_view::npos) out += '\\';
+      out += letter;
+    }
+  }
+  return out;
+}
+
+/// Text as code; its back-ticks are what would end it.
+std::string code(std::string_view text) {
+  std::string out;
+  for (const char letter : printable(text)) {
+    if (letter == '|') out += '\\';
+    out += letter == '`' ? '\'' : letter == '\n' ? ' ' : letter;
+  }
+  return "`" + (out.empty() ? " " : out) + "`";
+}
+
+std::string field_line(const FieldChange& field) {
+  const auto side = [](const std::optional<std::string>& text) {
+    return text ? code(field_text(*text)) : "*not set*";
+  };
+  if (!field.before) return fmt::format("- {}: {}\n", code(field.path), side(field.after));
+  return fmt::format("- {}: {} → {}\n", code(field.path), side(field.before), side(field.after));
+}
+
+std::string fields_of(const Change& change) {
+  std::string lines;
+  for (const FieldChange& field : change.fields) lines += field_line(field);
+  const std::string name = code(local_name(change.ref));
+  if (change.fields.size() <= kFieldsShown) return fmt::format("\n{}\n{}", name, lines);
+  return fmt::format("\n<details><summary>{}: {} fields</summary>\n\n{}\n</details>\n",
+                     escaped(local_name(change.ref)), change.fields.size(), lines);
+}
+
+}  // namespace
+
+std::string changeset_markdown(const Changeset& changeset) {
+  std::string out = fmt::format("### Croft: {}\n\n**{}**\n", escaped(title_of(changeset)),
+                                count_phrase(changeset));
+  if (!changeset.plan.empty()) out += fmt::format("\nPlan {}.\n", code(changeset.plan));
+  if (!changeset.observed) out += fmt::format("\n*{}*\n", offline_words(changeset));
+  if (changeset.guard) {
+    out += fmt::format("\n> **Guarded ({})**: {}\n", changeset.guard->reason,
+                       escaped(changeset.guard->message));
+  }
+  const bool shows_rows = std::ranges::any_of(changeset.changes, is_worth_showing);
+  if (shows_rows) out += "\n| | resource | what |\n|---|---|---|\n";
+  for (const Change& change : changeset.changes) {
+    if (!is_worth_showing(change)) continue;
+    const std::string warning = change.loses_data ? " **data at stake**" : "";
+    out += fmt::format("| {} | {} | {}{} |\n", code(sign_of(change)), code(local_name(change.ref)),
+                       escaped(phrase_of(change)), warning);
+  }
+  for (const Change& change : changeset.changes) {
+    if (is_worth_showing(change) && !change.fields.empty()) out += fields_of(change);
+  }
+  if (!changeset.notes.empty()) out += "\n";
+  for (const std::string& note : changeset.notes) out += fmt::format("> {}\n", escaped(note));
+  if (!changeset.digest.empty()) out += fmt::format("\nDigest {}\n", code(changeset.digest));
+  return out;
+}
+
+}  // namespace croft::cli

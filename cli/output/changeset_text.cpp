@@ -1,0 +1,137 @@
+#include "cli/output/changeset_text.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/output/changeset_words.hpp"
+
+namespace croft::cli {
+
+namespace {
+
+constexpr std::size_t kTextWidth = 100;
+constexpr std::size_t kNameColumn = 34;
+constexpr std::size_t kPathColumn = 30;
+
+Colour colour_of(const Change& change) {
+  switch (sign_of(change)[0]) {
+    case '+':
+      return Colour::Green;
+    case '-':
+      return Colour::Red;
+    case '=':
+      return Colour::Grey;
+    default:
+      return Colour::Yellow;
+  }
+}
+
+/// Two texts at the two ends of a line.
+std::string spread(const std::string& left, const std::string& right, std::size_t width) {
+  if (right.empty()) return left + "\n";
+  const std::size_t used = display_width(left) + display_width(right);
+  return left + std::string(used + 2 < width ? width - used : 2, ' ') + right + "\n";
+}
+
+class TextWriter {
+ public:
+  TextWriter(const Changeset& changeset, const Terminal& terminal)
+      : changeset_(changeset),
+        terminal_(terminal),
+        width_(terminal.width == 0 ? kTextWidth : std::min(terminal.width, kTextWidth)) {}
+
+  std::string write() {
+    header();
+    measure();
+    for (const Change& change : changeset_.changes) {
+      if (is_worth_showing(change)) change_lines(change);
+    }
+    if (name_width_ > 0) out_ += "\n";
+    for (const std::string& note : changeset_.notes) out_ += wrap_text("note: " + note, width_, 2);
+    if (!changeset_.notes.empty()) out_ += "\n";
+    footer();
+    return std::move(out_);
+  }
+
+ private:
+  void header() {
+    const std::string plan = changeset_.plan.empty() ? "" : "plan " + changeset_.plan;
+    out_ += spread(terminal_.paint(Colour::Bold, printable(title_of(changeset_))), plan, width_);
+    if (!changeset_.observed) {
+      out_ += wrap_text(offline_words(changeset_), width_, 0);
+    }
+    out_ += "\n";
+  }
+
+  void measure() {
+    for (const Change& change : changeset_.changes) {
+      if (is_worth_showing(change))
+        name_width_ = std::max(name_width_, display_width(name_of(change)));
+      for (const FieldChange& field : change.fields) {
+        path_width_ = std::max(path_width_, std::min(display_width(field.path), kPathColumn));
+      }
+    }
+    name_width_ = std::min(name_width_, kNameColumn);
+  }
+
+  static std::string name_of(const Change& change) { return local_name(change.ref); }
+
+  void change_lines(const Change& change) {
+    const std::string head =
+        fmt::format("{} {}", sign_of(change), pad_text(name_of(change), name_width_));
+    const std::string left =
+        "  " + terminal_.paint(colour_of(change), head) + "  " + printable(phrase_of(change));
+    const std::string warning = change.loses_data && change.erases_data ? "data is erased"
+                                : change.loses_data                     ? "data at stake"
+                                                                        : "";
+    out_ += spread(left, terminal_.paint(Colour::Red, warning), width_);
+    for (const FieldChange& field : change.fields) field_line(change, field);
+  }
+
+  void field_line(const Change& change, const FieldChange& field) {
+    std::string text = "      " + pad_text(printable(field.path), path_width_) + "   ";
+    const std::string before = printable(field_text(field.before.value_or("(not set)")));
+    const std::string after = printable(field_text(field.after.value_or("(not set)")));
+    const bool is_new = change.action == Action::Create || change.action == Action::Adopt;
+    text += is_new && !field.before ? after : before + " → " + after;
+    std::ranges::replace(text, '\n', ' ');
+    out_ += (terminal_.width == 0 ? text : truncate_text(text, terminal_.width)) + "\n";
+  }
+
+  void footer() {
+    const std::string digest =
+        changeset_.digest.empty() ? "" : "digest " + short_digest(changeset_);
+    out_ += spread(terminal_.paint(Colour::Bold, count_phrase(changeset_)), digest, width_);
+    const std::string tenant = changeset_.tenant.empty() ? "" : " -t " + changeset_.tenant;
+    if (changeset_.guard) {
+      const std::string text =
+          fmt::format("Guarded ({}): {}", changeset_.guard->reason, changeset_.guard->message);
+      out_ += wrap_text(terminal_.paint(Colour::Red, printable(text)), width_, 0);
+      if (changeset_.observed) {
+        const bool waits = is_pushed(changeset_);
+        out_ += fmt::format("Accept exactly this{}: croft prune ack {}\n",
+                            waits ? "" : ", once it is pushed", short_digest(changeset_));
+        out_ += "or push it in a commit with the trailer 'Croft-Prune: yes'\n";
+      }
+    } else if (changeset_.observed && has_changes(changeset_)) {
+      out_ += fmt::format("Accept exactly this: croft reconcile --expect {}{}\n",
+                          short_digest(changeset_), tenant);
+    }
+  }
+
+  const Changeset& changeset_;
+  const Terminal& terminal_;
+  std::size_t width_;
+  std::size_t name_width_ = 0;
+  std::size_t path_width_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string changeset_text(const Changeset& changeset, const Terminal& terminal) {
+  return TextWriter(changeset, terminal).write();
+}
+
+}  // namespace croft::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace croft {
+
+/// A value that no log, error, diff or JSON can show: it has no stream operator, no formatter and
+/// no comparison. Its only way out is reveal(), which is easy to search for.
+template <typename T>
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(T value) : value_(std::move(value)) {}
+  const T& reveal() const { return value_; }
+
+ private:
+  T value_{};
+};
+
+/// What stands in the place of a secret.
+inline constexpr std::string_view kRedacted = "[redacted]";
+
+/// Remembers a secret's text so that redact() hides it wherever it turns up. Texts under 4 bytes
+/// are not remembered. Thread safe; for the life of the process.
+void remember_secret(const Secret<std::string>& secret);
+
+/// The text with every remembered secret replaced by kRedacted. Thread safe.
+std::string redact(std::string_view text);
+
+}  // namespace croft

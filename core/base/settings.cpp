@@ -1,0 +1,352 @@
+#include "core/base/settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "core/base/files.hpp"
+#include "core/base/suggest.hpp"
+
+namespace croft {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Apply = Result<void> (*)(Settings&, std::string_view);
+
+struct Row {
+  SettingDescription description;
+  Apply apply;
+};
+
+Result<void> assign(std::string& into, std::string_view text) {
+  into = text;
+  return {};
+}
+Result<void> assign(fs::path& into, std::string_view text) {
+  into = text;
+  return {};
+}
+Result<void> assign(Duration& into, std::string_view text) {
+  TRY_ASSIGN(into, parse_duration(text));
+  return {};
+}
+Result<void> assign(LogLevel& into, std::string_view text) {
+  TRY_ASSIGN(into, parse_log_level(text));
+  return {};
+}
+Result<void> assign(LogFormat& into, std::string_view text) {
+  into = text == "json" ? LogFormat::Json : LogFormat::Text;
+  return {};
+}
+Result<void> assign(std::vector<std::string>& into, std::string_view text) {
+  into.clear();
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    if (comma != 0) into.emplace_back(text.substr(0, comma));
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return {};
+}
+
+template <auto Member>
+Result<void> set(Settings& settings, std::string_view text) {
+  return assign(settings.*Member, text);
+}
+
+constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 3> kRoles{"all", "edge", "control"};
+constexpr std::span<const std::string_view> kAnything;
+
+// The one table. To add a setting: a member above, a row here.
+constexpr std::array kRows{
+    Row{{"data", SettingType::Path, "",
+         "Directory for everything Croft keeps. Default: /var/lib/croft for root, else "
+         "~/.local/share/croft.",
+         kAnything},
+        set<&Settings::data>},
+    Row{{"platform.url", SettingType::Text, "",
+         "Git repository with the platform's tenants, plans and providers: a path, file://, "
+         "https:// or ssh://.",
+         kAnything},
+        set<&Settings::platform_url>},
+    Row{{"platform.ref", SettingType::Text, "main", "Branch of the platform repository.",
+         kAnything},
+        set<&Settings::platform_ref>},
+    Row{{"platform.path", SettingType::Text, ".", "Directory in the platform repository.",
+         kAnything},
+        set<&Settings::platform_path>},
+    Row{{"platform.interval", SettingType::TimeSpan, "1m",
+         "How often a remote platform repository is polled; a local one is noticed at once.",
+         kAnything},
+        set<&Settings::platform_interval>},
+    Row{{"solo", SettingType::Text, "",
+         "One repository for one person: no tenants, no plans. Instead of platform.url.",
+         kAnything},
+        set<&Settings::solo>},
+    Row{{"domain", SettingType::Text, "localhost", "Own hosts are TENANT-NAME.DOMAIN.", kAnything},
+        set<&Settings::domain>},
+    Row{{"edge.listen", SettingType::Text, "127.0.0.1:8080",
+         "HOST:PORT where tenants' traffic is served; 0.0.0.0:80 for the world.", kAnything},
+        set<&Settings::edge_listen>},
+    Row{{"edge.trustedProxies", SettingType::List, "",
+         "Addresses or networks whose X-Forwarded-* headers are believed.", kAnything},
+        set<&Settings::edge_trusted_proxies>},
+    Row{{"api.socket", SettingType::Path, "",
+         "Unix socket of the API. Default: api.sock in the data directory.", kAnything},
+        set<&Settings::api_socket>},
+    Row{{"api.listen", SettingType::Text, "",
+         "HOST:PORT where the API listens too, with tokens; loopback only. Default: nowhere.",
+         kAnything},
+        set<&Settings::api_listen>},
+    Row{{"secrets.dir", SettingType::Path, "",
+         "Directory with a file for each secret that operator kinds name. Default: "
+         "$CREDENTIALS_DIRECTORY, else "
+         "secrets in the data directory.",
+         kAnything},
+        set<&Settings::secrets_dir>},
+    Row{{"resync", SettingType::TimeSpan, "1m", "Drift is noticed within this time.", kAnything},
+        set<&Settings::resync>},
+    Row{{"retention", SettingType::TimeSpan, "30d",
+         "How long data is kept after its resource is gone.", kAnything},
+        set<&Settings::retention>},
+    Row{{"log.level", SettingType::Choice, "info", "How much the log says.", kLogLevels},
+        set<&Settings::log_level>},
+    Row{{"log.format", SettingType::Choice, "text", "Log lines for people or for machines.",
+         kLogFormats},
+        set<&Settings::log_format>},
+    Row{{"role", SettingType::Choice, "all",
+         "all supervises the other roles as processes of their own; edge and control run one of "
+         "them here.",
+         kRoles},
+        set<&Settings::role>},
+};
+
+constexpr auto kDescriptions = [] {
+  std::array<SettingDescription, kRows.size()> all{};
+  for (std::size_t i = 0; i < kRows.size(); ++i) all[i] = kRows[i].description;
+  return all;
+}();
+
+/// "edge.trustedProxies" → "edge-trusted-proxies" (or with '_').
+std::string separated_by(char separator, std::string_view name) {
+  std::string out;
+  for (const char letter : name) {
+    if (std::isupper(static_cast<unsigned char>(letter)) != 0) out += separator;
+    out += letter == '.' ? separator
+                         : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  }
+  return out;
+}
+
+const Row* find_row(std::string_view name) {
+  const auto found =
+      std::ranges::find(kRows, name, [](const Row& row) { return row.description.name; });
+  return found == kRows.end() ? nullptr : &*found;
+}
+
+bool is_section(std::string_view name) {
+  return std::ranges::any_of(kRows, [&](const Row& row) {
+    return row.description.name.starts_with(name) &&
+           row.description.name.substr(name.size()).starts_with('.');
+  });
+}
+
+/// `where` is how people call the place that the value comes from: "--log-level",
+/// "CROFT_LOG_LEVEL".
+Result<void> apply(Settings& settings, const Row& row, std::string_view text,
+                   const std::string& where) {
+  const SettingDescription& description = row.description;
+  if (!description.choices.empty() &&
+      std::ranges::find(description.choices, text) == description.choices.end()) {
+    return fail(ErrorCode::Invalid, fmt::format("{}: '{}' is none of {}", where, text,
+                                                fmt::join(description.choices, ", ")));
+  }
+  Result<void> done = row.apply(settings, text);
+  if (!done) return fail(done.error().code(), fmt::format("{}: {}", where, done.error().message()));
+  return {};
+}
+
+/// Reads the settings file; texts are taken as written, their types come from the table.
+class FileReader {
+ public:
+  FileReader(Settings& settings, std::string file) : settings_(settings), file_(std::move(file)) {}
+
+  Result<void> read(const YAML::Node& node, const std::string& prefix) {
+    if (node.IsNull()) return {};
+    if (!node.IsMap()) return fail_at(node, "expected 'name: value' lines");
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar()) return fail_at(entry.first, "expected a name");
+      const std::string name = prefix + entry.first.Scalar();
+      if (!seen_.insert({name, 0}).second)
+        return fail_at(entry.first, fmt::format("'{}' is set twice", name));
+      TRY(read_entry(name, entry.first, entry.second));
+    }
+    return {};
+  }
+
+ private:
+  Result<void> read_entry(const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+    const Row* row = find_row(name);
+    if (row == nullptr && is_section(name)) return read(value, name + ".");
+    if (row == nullptr) return unknown(name, key);
+    std::string text;
+    if (value.IsScalar()) {
+      text = value.Scalar();
+    } else if (value.IsSequence() && row->description.type == SettingType::List) {
+      for (const auto& element : value) {
+        if (!element.IsScalar())
+          return fail_at(element, fmt::format("'{}' is a list of texts", name));
+        text += (text.empty() ? "" : ",") + element.Scalar();
+      }
+    } else {
+      return fail_at(value, fmt::format("'{}' needs a {}", name, to_string(row->description.type)));
+    }
+    Result<void> done = apply(settings_, *row, text, name);
+    if (!done) return fail_at(value, done.error().message());
+    return {};
+  }
+
+  std::unexpected<Error> unknown(const std::string& name, const YAML::Node& key) const {
+    std::vector<std::string> names;
+    for (const Row& row : kRows) {
+      const std::string_view known = row.description.name;
+      names.emplace_back(known);
+      names.emplace_back(known.substr(0, known.find('.')));
+    }
+    const auto meant = closest_word(name, names);
+    return fail_at(key, meant
+                            ? fmt::format("unknown setting '{}' (did you mean '{}'?)", name, *meant)
+                            : fmt::format("unknown setting '{}'", name));
+  }
+
+  std::unexpected<Error> fail_at(const YAML::Node& node, std::string message) const {
+    const YAML::Mark mark = node.Mark();
+    return fail(
+        Error(ErrorCode::Invalid, std::move(message)).at({file_, mark.line + 1, mark.column + 1}));
+  }
+
+  Settings& settings_;
+  std::string file_;
+  std::map<std::string, int> seen_;
+};
+
+Result<void> read_settings_file(Settings& settings, const SettingSources& sources) {
+  if (sources.file.empty()) return {};
+  Result<std::string> text = read_file(sources.file, 1 << 20);
+  if (!text && text.error().code() == ErrorCode::NotFound && !sources.file_required) return {};
+  if (!text) return fail(std::move(text).error());
+  try {
+    FileReader reader(settings, sources.file.string());
+    return reader.read(YAML::Load(*text), "");
+  } catch (const YAML::Exception& error) {
+    return fail(Error(ErrorCode::Invalid, error.msg)
+                    .at({sources.file.string(), error.mark.line + 1, error.mark.column + 1}));
+  }
+}
+
+std::string text_of(const std::map<std::string, std::string>& texts, const std::string& name) {
+  const auto found = texts.find(name);
+  return found == texts.end() ? std::string() : found->second;
+}
+
+/// Defaults that depend on other settings or on the environment.
+void derive_defaults(Settings& settings, const SettingSources& sources) {
+  if (settings.data.empty())
+    settings.data = default_data_directory(sources.environment, ::geteuid() == 0);
+  if (settings.api_socket.empty()) settings.api_socket = settings.data / "api.sock";
+  if (settings.secrets_dir.empty())
+    settings.secrets_dir = text_of(sources.environment, "CREDENTIALS_DIRECTORY");
+  if (settings.secrets_dir.empty()) settings.secrets_dir = settings.data / "secrets";
+}
+
+}  // namespace
+
+std::string_view to_string(SettingType type) {
+  switch (type) {
+    case SettingType::Text:
+      return "TEXT";
+    case SettingType::Path:
+      return "PATH";
+    case SettingType::TimeSpan:
+      return "DURATION";
+    case SettingType::Choice:
+      return "CHOICE";
+    case SettingType::List:
+      return "LIST";
+  }
+  return "TEXT";
+}
+
+std::string SettingDescription::flag() const { return "--" + separated_by('-', name); }
+
+std::string SettingDescription::environment() const {
+  std::string text = "croft_" + separated_by('_', name);
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  });
+  return text;
+}
+
+std::span<const SettingDescription> all_settings() { return kDescriptions; }
+
+Result<Settings> load_settings(const SettingSources& sources) {
+  Settings settings;
+  for (const Row& row : kRows) {
+    if (row.description.fallback.empty()) continue;
+    TRY(row.apply(settings, row.description.fallback));
+  }
+  TRY(read_settings_file(settings, sources));
+  for (const Row& row : kRows) {
+    const auto found = sources.environment.find(row.description.environment());
+    if (found == sources.environment.end() || found->second.empty()) continue;
+    TRY(apply(settings, row, found->second, found->first));
+  }
+  for (const auto& [name, text] : sources.flags) {
+    const Row* row = find_row(name);
+    if (row == nullptr)
+      return fail(ErrorCode::Internal, fmt::format("there is no setting '{}'", name));
+    TRY(apply(settings, *row, text, row->description.flag()));
+  }
+  derive_defaults(settings, sources);
+  return settings;
+}
+
+Result<void> require_source(const Settings& settings) {
+  if (!settings.platform_url.empty() && !settings.solo.empty()) {
+    return fail(
+        Error(ErrorCode::Invalid, "both platform.url and solo are set")
+            .with_hint(
+                "keep one: platform.url for many tenants, solo for one person's repository"));
+  }
+  if (settings.platform_url.empty() && settings.solo.empty()) {
+    return fail(Error(ErrorCode::Invalid, "no repository to serve")
+                    .with_hint(fmt::format(
+                        "give --platform-url REPO or --solo REPO, or set platform.url in {}",
+                        kSettingsFile)));
+  }
+  return {};
+}
+
+fs::path default_data_directory(const std::map<std::string, std::string>& environment,
+                                bool is_root) {
+  if (is_root) return "/var/lib/croft";
+  if (const std::string base = text_of(environment, "XDG_DATA_HOME"); !base.empty())
+    return fs::path(base) / "croft";
+  const std::string home = text_of(environment, "HOME");
+  return fs::path(home.empty() ? "/" : home) / ".local/share/croft";
+}
+
+std::string url_suffix(const Settings& settings) {
+  const std::size_t colon = settings.edge_listen.rfind(':');
+  if (colon == std::string::npos) return {};
+  const std::string port = settings.edge_listen.substr(colon + 1);
+  return port == "80" ? std::string() : ":" + port;
+}
+
+}  // namespace croft

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/log.hpp"
+#include "core/base/result.hpp"
+#include "core/base/units.hpp"
+
+namespace croft {
+
+/// What the operator sets for `croft serve`. Comes from a file, the environment and flags; a later
+/// one wins. Every setting is one row of the table in settings.cpp, which gives its name, type,
+/// default and help.
+struct Settings {
+  std::filesystem::path data;
+  std::string platform_url;
+  std::string platform_ref;
+  std::string platform_path;
+  Duration platform_interval{};
+  std::string solo;
+  std::string domain;
+  std::string edge_listen;                        ///< "HOST:PORT"
+  std::vector<std::string> edge_trusted_proxies;  ///< addresses or networks: "10.0.0.0/8"
+  std::filesystem::path api_socket;               ///< never empty once loaded
+  std::string api_listen;                         ///< "HOST:PORT", or empty: no TCP
+  std::filesystem::path secrets_dir;              ///< never empty once loaded
+  Duration resync{};
+  Duration retention{};
+  LogLevel log_level = LogLevel::Info;
+  LogFormat log_format = LogFormat::Text;
+  std::string role;  ///< "all", "edge" or "control"
+};
+
+enum class SettingType { Text, Path, TimeSpan, Choice, List };
+/// The word for it in help texts: "DURATION".
+std::string_view to_string(SettingType type);
+
+/// One row of the table, as help texts, completions and the man page need it.
+struct SettingDescription {
+  std::string_view name;  ///< "platform.url": its place in the file
+  SettingType type;
+  std::string_view fallback;  ///< the default as text; may be empty
+  std::string_view help;
+  std::span<const std::string_view> choices;
+
+  std::string flag() const;         ///< "--platform-url"
+  std::string environment() const;  ///< "CROFT_PLATFORM_URL"
+};
+
+/// All settings, in the order in which help texts list them.
+std::span<const SettingDescription> all_settings();
+
+struct SettingSources {
+  /// Read if it is there; empty: no file. If `file_required`, its absence is an error.
+  std::filesystem::path file;
+  bool file_required = false;
+  std::map<std::string, std::string> environment;
+  std::map<std::string, std::string>
+      flags;  ///< by setting name: {"platform.url", "..."}; lists separated by commas
+};
+
+/// Where the file is looked for if nobody says: /etc/croft/croft.yaml.
+inline constexpr std::string_view kSettingsFile = "/etc/croft/croft.yaml";
+
+/// Puts the sources together. Errors name the file position, variable or flag. Knows nothing of
+/// what must be set together: that is require_source().
+Result<Settings> load_settings(const SettingSources& sources);
+
+/// Exactly one of `platform.url` and `solo` must be set for serving.
+Result<void> require_source(const Settings& settings);
+
+/// Where data lives if nobody says: /var/lib/croft for root, else croft under XDG_DATA_HOME or
+/// ~/.local/share.
+std::filesystem::path default_data_directory(const std::map<std::string, std::string>& environment,
+                                             bool is_root);
+
+/// ":8080", or empty for port 80: what follows the host in the URLs shown to people.
+std::string url_suffix(const Settings& settings);
+
+}  // namespace croft

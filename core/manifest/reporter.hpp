@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/manifest/diagnostic.hpp"
+#include "core/manifest/yaml_tree.hpp"
+
+namespace croft::manifest {
+
+/// Turns places in one file's text into Diagnostics that carry the source line.
+class Reporter {
+ public:
+  /// Borrows all three.
+  Reporter(const std::string& file, std::string_view text, Diagnostics& diagnostics)
+      : file_(file), text_(text), diagnostics_(diagnostics) {}
+
+  void error(const Mark& mark, std::uint32_t length, std::string message, std::string hint = {});
+  void warning(const Mark& mark, std::uint32_t length, std::string message, std::string hint = {});
+  void problem(const YamlProblem& problem);
+
+  std::size_t error_count() const { return diagnostics_.errors; }
+
+ private:
+  void report(Weight weight, const Mark& mark, std::uint32_t length, std::string message,
+              std::string hint);
+
+  const std::string& file_;
+  std::string_view text_;
+  Diagnostics& diagnostics_;
+};
+
+/// The Diagnostic for a place in a text.
+Diagnostic diagnose(const std::string& file, std::string_view text, const Mark& mark,
+                    std::uint32_t length, std::string message, std::string hint = {});
+
+}  // namespace croft::manifest

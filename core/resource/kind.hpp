@@ -1,0 +1,31 @@
+#pragma once
+// Room core/resource: what is declared, and what is said about it.
+//
+//   kind, ref         the types of things and their names
+//   field             the one description of a kind's fields; everything that knows fields reads it
+//   kinds             the descriptions themselves: adding a field is one line there
+//   resource          a declared thing, checked, with its defaults filled in
+//   status            phases, conditions, events: what is reported back
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace croft {
+
+enum class Kind { Tenant, Plan, Provider, Source, Instance, Site };
+
+/// Who declares a kind. Operator kinds live in the platform repository only, tenant kinds in
+/// tenants' sources only.
+enum class KindScope { Operator, Tenant };
+
+std::string_view to_string(Kind kind);
+std::optional<Kind> kind_from(std::string_view name);
+KindScope scope_of(Kind kind);
+/// All kinds, in the order in which docs list them.
+std::span<const Kind> all_kinds();
+/// True for kinds that arrive with a later version ("Stack"), so that naming one gets a better
+/// answer than "unknown".
+bool is_planned_kind(std::string_view name);
+
+}  // namespace croft

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/resource/field.hpp"
+
+namespace croft {
+
+// Checks that descriptions of kinds name (Field::check, Field::cross_check). Private to
+// core/resource. Each gets a value that already has its field's type; messages go on from the
+// field's path.
+
+std::optional<Error> check_relative_path(
+    const Value& value);  ///< below the source: "public", "."; no "..", no leading /
+std::optional<Error> check_absolute_path(const Value& value);  ///< normalised, not "/" itself
+std::optional<Error> check_host_name(const Value& value);
+std::optional<Error> check_resource_name(const Value& value);
+std::optional<Error> check_tenant_name(const Value& value);
+std::optional<Error> check_url_path(const Value& value);    ///< "/healthz"
+std::optional<Error> check_dependency(const Value& value);  ///< "Site/blog"
+std::optional<Error> check_secret_name(const Value& value);
+std::optional<Error> check_repository_url(const Value& value);
+std::optional<Error> check_git_ref(const Value& value);
+std::optional<Error> check_ssh_key(const Value& value);
+std::optional<Error> check_label_value(const Value& value);
+
+std::vector<FieldProblem> check_environment(const Value& map);  ///< names of environment variables
+std::vector<FieldProblem> check_label_names(const Value& map);
+std::vector<FieldProblem> check_distinct(const Value& list);  ///< no text twice
+std::vector<FieldProblem> check_volumes(
+    const Value& list);  ///< names and paths are unique, paths not nested
+std::vector<FieldProblem> check_health(const Value& health);  ///< exactly one of http, tcp, exec
+std::vector<FieldProblem> check_price(const Value& price);
+std::vector<FieldProblem> check_provider(const Value& spec);
+/// Every text in `ignore` is a path of a field of the kind.
+std::vector<FieldProblem> check_ignored_paths(const Field& spec_field, const Value& spec);
+
+/// Parts of descriptions that several kinds share.
+std::vector<Field> common_tenant_fields();
+Field source_location_fields(std::string name, std::string help, std::vector<Field> more);
+
+Field describe_tenant();
+Field describe_plan();
+Field describe_provider();
+Field describe_source();
+Field describe_instance();
+Field describe_site();
+
+}  // namespace croft

@@ -1,0 +1,212 @@
+#include "core/resource/kind_checks.hpp"
+
+// The kinds of the platform repository: Tenant, Plan, Provider, Source.
+
+namespace croft {
+
+namespace {
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kDay = 24 * 60 * kMinute;
+constexpr std::int64_t kManyCount = 1'000'000;
+constexpr std::int64_t kPebibyte = 1LL << 50;
+
+// Credentials are only ever a secret's name, in the shape that secrets have everywhere.
+Field credentials_field(std::string help) {
+  return object_field("credentials", std::move(help),
+                      {text_field("secret", "The name of a file in the setting `secrets.dir`.")
+                           .as_required()
+                           .checked_by(check_secret_name)})
+      .like("{secret: fly-token}");
+}
+
+Field count_field(std::string name, std::string help) {
+  return integer_field(std::move(name), std::move(help)).between(0, kManyCount);
+}
+
+Field size_field(std::string name, std::string help) {
+  return bytes_field(std::move(name), std::move(help)).between(0, kPebibyte);
+}
+
+}  // namespace
+
+Field source_location_fields(std::string name, std::string help, std::vector<Field> more) {
+  std::vector<Field> fields{
+      text_field("url", "The repository: an absolute path, `file:///`, `https://` or `ssh://`.")
+          .as_required()
+          .checked_by(check_repository_url)
+          .like("https://git.example.com/alice/hosting.git"),
+      text_field("ref", "The branch or full ref to follow.")
+          .with_default("main")
+          .checked_by(check_git_ref),
+      text_field("path",
+                 "The directory of the repository that holds the manifests; `.` is all of it.")
+          .with_default(".")
+          .checked_by(check_relative_path),
+      duration_field(
+          "interval",
+          "How often a remote repository is asked for news. Local ones are noticed at once.")
+          .between(kSecond, kDay)
+          .with_default(kMinute),
+      credentials_field("What opens the repository: an SSH private key or an HTTPS token."),
+  };
+  fields.insert(fields.end(), more.begin(), more.end());
+  return object_field(std::move(name), std::move(help), std::move(fields));
+}
+
+Field describe_tenant() {
+  return object_field(
+      "spec", "",
+      {text_field("plan", "The Plan the tenant is on.")
+           .as_required()
+           .checked_by(check_resource_name)
+           .like("hobby"),
+       list_field("sshKeys",
+                  "Public keys that identify the tenant's people, as in `authorized_keys`.",
+                  text_field("", "").between(1, 16384).checked_by(check_ssh_key))
+           .between(0, 100)
+           .cross_checked_by(check_distinct)
+           .like("[\"ssh-ed25519 AAAA... alice@laptop\"]"),
+       list_field("contacts", "Whom to tell: mail addresses or URLs.",
+                  text_field("", "").between(1, 320))
+           .between(0, 20)
+           .cross_checked_by(check_distinct)
+           .like("[alice@example.com]"),
+       source_location_fields(
+           "source", "Where the tenant's manifests are; short for a Source with the tenant's name.",
+           {text_field("verify", "Keys that commits must be signed with.").later("signed commits"),
+            text_field("windows", "When changes may be applied.").later("change windows")})
+           .like("{url: \"https://git.example.com/alice/hosting.git\"}"),
+       list_field("hosts",
+                  "Hosts of their own that the operator allows the tenant to serve; a name allows "
+                  "its subdomains too.",
+                  text_field("", "").checked_by(check_host_name))
+           .between(0, 1000)
+           .cross_checked_by(check_distinct)
+           .like("[alice.dev]"),
+       boolean_field("suspended", "Stops what runs, keeps the data, and says so to visitors.")
+           .with_default(false)});
+}
+
+namespace {
+
+Field price_field() {
+  return object_field(
+             "price", "What the plan costs.",
+             {text_field("amount",
+                         "A decimal number with at most as many digits as the currency has.")
+                  .as_required()
+                  .like("\"9.00\""),
+              text_field("currency", "An ISO 4217 code.").as_required().like("USD"),
+              text_field("per", "What the amount is for.")
+                  .as_required()
+                  .one_of({"hour", "month", "year"})})
+      .cross_checked_by(check_price)
+      .like("{amount: \"9.00\", currency: USD, per: month}");
+}
+
+Field quotas_field() {
+  return object_field(
+             "quotas",
+             "The most that a tenant may have at a time. What is not named is not limited.",
+             {count_field("instances", "Instances."), count_field("sites", "Sites."),
+              count_field("stacks", "Stacks."),
+              count_field("concurrent", "Instances that run at the same time."),
+              count_field("concurrentPerProvider",
+                          "Instances that run at the same time on one provider."),
+              count_field("providers", "Providers in use."),
+              cpu_field("cpu", "Sum of the cpu of all Instances.").between(0, kManyCount * 1000),
+              size_field("memory", "Sum of the memory of all Instances."),
+              size_field("storage", "Sum of volumes and releases."),
+              size_field("fileSize", "Size of one file of a Site.")})
+      .like("{instances: 3, cpu: 1, memory: 1GiB, storage: 10GiB}");
+}
+
+}  // namespace
+
+Field describe_plan() {
+  return object_field(
+      "spec", "",
+      {price_field(),
+       object_field(
+           "includes", "What the price covers.",
+           {count_field("activeHours", "Hours that Instances run, all together, a month."),
+            size_field("storage", "Storage."), size_field("egress", "Outgoing traffic a month.")})
+           .like("{activeHours: 100, storage: 20GiB}"),
+       quotas_field(),
+       list_field("allowedProviders",
+                  "The Providers that tenants of the plan may use; all that are open to them if it "
+                  "is not given.",
+                  text_field("", "").checked_by(check_resource_name))
+           .between(1, 1000)
+           .cross_checked_by(check_distinct)
+           .like("[local]"),
+       object_field("governors", "What stops or sends to sleep by itself.",
+                    {duration_field("maxRuntime", "The longest that an Instance runs at a stretch.")
+                         .between(kMinute, 3650 * kDay),
+                     duration_field("idleAfter",
+                                    "How long without a request until an Instance counts as idle.")
+                         .between(kSecond, 3650 * kDay)})
+           .like("{idleAfter: 30m}"),
+       object_field(
+           "network", "What apps may reach.",
+           {text_field(
+                "egress",
+                "`allow`: DNS and the outside world; `deny`: nothing. Other tenants, the host and "
+                "private addresses are never reachable.")
+                .one_of({"allow", "deny"})
+                .with_default("allow")})
+           .with_default(Value::map())
+           .like("{egress: deny}"),
+       text_field("rules", "A pricing script.").later("pricing rules")});
+}
+
+Field describe_provider() {
+  return object_field(
+             "spec", "",
+             {text_field("adapter",
+                         "The code that drives this type of target: `process` (local processes in "
+                         "namespaces), "
+                         "`site` (static sites served by the gateway).")
+                  .as_required()
+                  .checked_by(check_resource_name)
+                  .like("process"),
+              map_field("settings",
+                        "What the adapter wants to know; each adapter documents its own. "
+                        "`process`: `isolation`, `full` (the "
+                        "default) or `none`, which runs apps even where the machine cannot keep "
+                        "them apart.",
+                        text_field("", "").or_secret())
+                  .between(0, 100)
+                  .like("{isolation: full}"),
+              credentials_field("What the adapter signs in with."),
+              object_field(
+                  "rateLimit", "How often Croft may call the target.",
+                  {integer_field("perSecond", "Calls a second.").between(1, 10000).as_required()})
+                  .like("{perSecond: 1}"),
+              list_field("tenants", "The tenants that may use it; all if it is not given.",
+                         text_field("", "").checked_by(check_tenant_name))
+                  .between(1, 100'000)
+                  .cross_checked_by(check_distinct)
+                  .like("[alice, bob]"),
+              boolean_field("default",
+                            "Used by what does not name a provider. One of an adapter at most.")
+                  .with_default(false)})
+      .cross_checked_by(check_provider);
+}
+
+Field describe_source() {
+  return source_location_fields(
+      "spec", "",
+      {text_field("tenant", "Whose resources the repository declares.")
+           .as_required()
+           .checked_by(check_tenant_name)
+           .like("alice"),
+       text_field("verify", "Keys that commits must be signed with.").later("signed commits"),
+       text_field("commitStatus", "Reports results to the repository's host.")
+           .later("commit statuses"),
+       text_field("windows", "When changes may be applied.").later("change windows")});
+}
+
+}  // namespace croft

@@ -1,0 +1,20 @@
+#include "core/resource/resource.hpp"
+
+#include "core/base/id.hpp"
+
+namespace croft {
+
+std::string spec_digest(const Value& spec) { return sha256_hex(to_json(spec)); }
+
+std::vector<Ref> dependencies_of(const Ref& ref, const Value& spec) {
+  std::vector<Ref> refs;
+  const Value* names = spec.find("dependsOn");
+  if (names == nullptr || !names->is_list()) return refs;
+  for (const Value& name : names->as_list()) {
+    if (!name.is_text()) continue;
+    if (auto parsed = parse_ref(name.as_text(), ref.tenant)) refs.push_back(std::move(*parsed));
+  }
+  return refs;
+}
+
+}  // namespace croft

@@ -1,0 +1,189 @@
+#include "core/store/sql/migrations.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "core/store/sql/statements.hpp"
+
+namespace croft::sql {
+
+namespace {
+
+// To change the schema: add an element with the next number below, and tests/core/store/data/vN.sql
+// with rows of that version; the migration test then opens every version from 1 on. Times are
+// milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform.
+constexpr std::array<Migration, 1> kMigrations{{
+    {1, "the spine", R"(
+CREATE TABLE counters (
+  name TEXT NOT NULL PRIMARY KEY,
+  value BIGINT NOT NULL
+);
+INSERT INTO counters (name, value) VALUES ('event', 0), ('tenant_number', 0);
+
+CREATE TABLE tenants (
+  uid TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  number BIGINT NOT NULL UNIQUE,
+  created_at BIGINT NOT NULL,
+  removed_at BIGINT,
+  retained_until BIGINT
+);
+
+CREATE TABLE sources (
+  source_key TEXT NOT NULL PRIMARY KEY,
+  url TEXT NOT NULL,
+  ref TEXT NOT NULL,
+  path TEXT NOT NULL,
+  attempted_revision TEXT NOT NULL,
+  applied_revision TEXT NOT NULL,
+  conditions TEXT NOT NULL,
+  fetched_at BIGINT
+);
+
+CREATE TABLE resources (
+  uid TEXT NOT NULL PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  source_key TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  state TEXT NOT NULL,
+  applied TEXT,
+  attempted_revision TEXT NOT NULL,
+  applied_revision TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  message TEXT NOT NULL,
+  conditions TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  observed_at BIGINT,
+  retained_until BIGINT
+);
+CREATE INDEX resources_by_ref ON resources (tenant, kind, name, uid);
+CREATE UNIQUE INDEX resources_owned_once ON resources (tenant, kind, name) WHERE state = 'Owned';
+
+CREATE TABLE intents (
+  id TEXT NOT NULL PRIMARY KEY,
+  resource_uid TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  action TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  spec_digest TEXT NOT NULL,
+  revision TEXT NOT NULL,
+  state TEXT NOT NULL,
+  error TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE INDEX intents_open ON intents (created_at, id) WHERE state = 'Open';
+CREATE INDEX intents_finished ON intents (created_at) WHERE state <> 'Open';
+
+CREATE TABLE directives (
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  verb TEXT NOT NULL,
+  ordered_by TEXT NOT NULL,
+  why TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT,
+  PRIMARY KEY (tenant, kind, name, verb)
+);
+
+CREATE TABLE events (
+  sequence BIGINT NOT NULL PRIMARY KEY,
+  happened_at BIGINT NOT NULL,
+  tenant TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  message TEXT NOT NULL,
+  revision TEXT NOT NULL
+);
+CREATE INDEX events_of_tenant ON events (tenant, sequence);
+CREATE INDEX events_of_subject ON events (subject, sequence);
+
+CREATE TABLE usage_facts (
+  id TEXT NOT NULL PRIMARY KEY,
+  tenant_uid TEXT NOT NULL,
+  resource_uid TEXT NOT NULL,
+  replica BIGINT NOT NULL,
+  meter TEXT NOT NULL,
+  from_time BIGINT NOT NULL,
+  to_time BIGINT,
+  heartbeat BIGINT NOT NULL,
+  quantity BIGINT NOT NULL,
+  dimensions TEXT
+);
+CREATE INDEX usage_of_tenant ON usage_facts (tenant_uid, from_time, id);
+CREATE INDEX usage_open ON usage_facts (from_time, id) WHERE to_time IS NULL;
+
+CREATE TABLE tokens (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT
+);
+
+CREATE TABLE acknowledgements (
+  tenant TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  given_by TEXT NOT NULL,
+  given_at BIGINT NOT NULL,
+  PRIMARY KEY (tenant, digest)
+);
+)"},
+}};
+
+Result<std::int64_t> schema_version(Session& session) {
+  std::int64_t version = 0;
+  const auto read = [&version](const Row& row) -> Result<void> {
+    version = row.integer(0);
+    return {};
+  };
+  TRY(session.query(kSchemaVersion, {}, read));
+  return version;
+}
+
+Result<void> apply_step(Session& session, const Migration& step) {
+  TRY(session.run_script(step.script));
+  return session.execute(kRecordMigration, {Cell(step.version), Cell(std::string(step.name))});
+}
+
+Result<void> take_step(Session& session, const Migration& step) {
+  TRY(session.execute(kBegin, {}));
+  Result<void> done = apply_step(session, step);
+  if (done) done = session.execute(kCommit, {});
+  // The rollback's own result says nothing new: some failures have rolled back already.
+  if (!done) (void)session.execute(kRollback, {});
+  return while_doing(std::move(done), fmt::format("migrating the store to version {} ({})",
+                                                  step.version, step.name));
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() { return kMigrations; }
+
+Result<void> migrate(Session& session, std::span<const Migration> steps) {
+  TRY(session.execute(kMakeMigrationTable, {}));
+  TRY_ASSIGN(const std::int64_t version, schema_version(session));
+  const std::int64_t latest = steps.empty() ? 0 : steps.back().version;
+  if (version > latest) {
+    return fail(
+        Error(ErrorCode::Conflict,
+              fmt::format("the store has schema version {}, but this croft knows only {}", version,
+                          latest))
+            .with_hint("start the newer croft that migrated it, or restore a backup from before"));
+  }
+  for (const Migration& step : steps) {
+    if (step.version <= version) continue;
+    TRY(take_step(session, step));
+  }
+  return {};
+}
+
+}  // namespace croft::sql

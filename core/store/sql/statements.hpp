@@ -1,0 +1,162 @@
+#pragma once
+// The SQL of the store: each query has its home here and nowhere else (tables: migrations.cpp).
+// Plain enough for SQLite and PostgreSQL alike. Columns are listed in the order in which writes.cpp
+// binds and reads.cpp reads them.
+
+#include <string>
+#include <string_view>
+
+namespace croft::sql {
+
+inline constexpr std::string_view kBegin = "BEGIN";
+/// SQLite's: takes the write lock at once, so that no later statement of the transaction finds it
+/// taken.
+inline constexpr std::string_view kBeginImmediate = "BEGIN IMMEDIATE";
+inline constexpr std::string_view kCommit = "COMMIT";
+inline constexpr std::string_view kRollback = "ROLLBACK";
+inline constexpr std::string_view kSavepoint = "SAVEPOINT one_transaction";
+inline constexpr std::string_view kRollbackToSavepoint = "ROLLBACK TO SAVEPOINT one_transaction";
+inline constexpr std::string_view kReleaseSavepoint = "RELEASE SAVEPOINT one_transaction";
+
+// Counters: numbers that are given once and never again.
+inline constexpr std::string_view kEventCounter = "event";
+inline constexpr std::string_view kTenantCounter = "tenant_number";
+inline constexpr std::string_view kNextOfCounter =
+    "UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value";
+inline constexpr std::string_view kReadCounter = "SELECT value FROM counters WHERE name = $1";
+inline constexpr std::string_view kRaiseCounter = "UPDATE counters SET value = $1 WHERE name = $2";
+
+// Tenants.
+inline constexpr std::string_view kPutTenant = R"(
+  INSERT INTO tenants (uid, name, number, created_at, removed_at, retained_until)
+  VALUES ($1, $2, $3, $4, $5, $6)
+  ON CONFLICT (uid) DO UPDATE SET name = excluded.name, created_at = excluded.created_at,
+    removed_at = excluded.removed_at, retained_until = excluded.retained_until)";
+inline constexpr std::string_view kTenantNumber = "SELECT number FROM tenants WHERE uid = $1";
+inline constexpr std::string_view kEraseTenant = "DELETE FROM tenants WHERE uid = $1";
+inline constexpr std::string_view kTenants = R"(
+  SELECT uid, name, number, created_at, removed_at, retained_until FROM tenants ORDER BY number)";
+
+// Sources.
+inline constexpr std::string_view kPutSource = R"(
+  INSERT INTO sources (source_key, url, ref, path, attempted_revision, applied_revision, conditions, fetched_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  ON CONFLICT (source_key) DO UPDATE SET url = excluded.url, ref = excluded.ref, path = excluded.path,
+    attempted_revision = excluded.attempted_revision, applied_revision = excluded.applied_revision,
+    conditions = excluded.conditions, fetched_at = excluded.fetched_at)";
+inline constexpr std::string_view kEraseSource = "DELETE FROM sources WHERE source_key = $1";
+inline constexpr std::string_view kSources = R"(
+  SELECT source_key, url, ref, path, attempted_revision, applied_revision, conditions, fetched_at
+  FROM sources ORDER BY source_key)";
+
+// Resources.
+inline constexpr std::string_view kPutResource = R"(
+  INSERT INTO resources (uid, tenant, kind, name, source_key, provider, state, applied, attempted_revision,
+    applied_revision, phase, endpoint, message, conditions, created_at, observed_at, retained_until)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  ON CONFLICT (uid) DO UPDATE SET tenant = excluded.tenant, kind = excluded.kind, name = excluded.name,
+    source_key = excluded.source_key, provider = excluded.provider, state = excluded.state,
+    applied = excluded.applied, attempted_revision = excluded.attempted_revision,
+    applied_revision = excluded.applied_revision, phase = excluded.phase, endpoint = excluded.endpoint,
+    message = excluded.message, conditions = excluded.conditions, created_at = excluded.created_at,
+    observed_at = excluded.observed_at, retained_until = excluded.retained_until)";
+inline constexpr std::string_view kEraseResource = "DELETE FROM resources WHERE uid = $1";
+#define CROFT_RESOURCE_COLUMNS                                                          \
+  "uid, tenant, kind, name, source_key, provider, state, applied, attempted_revision, " \
+  "applied_revision, phase, endpoint, message, conditions, created_at, observed_at, "   \
+  "retained_until "
+inline constexpr std::string_view kResourcesOfTenant =
+    "SELECT " CROFT_RESOURCE_COLUMNS "FROM resources WHERE tenant = $1 ORDER BY kind, name, uid";
+inline constexpr std::string_view kAllResources =
+    "SELECT " CROFT_RESOURCE_COLUMNS "FROM resources ORDER BY tenant, kind, name, uid";
+#undef CROFT_RESOURCE_COLUMNS
+
+// Intents. The literal 'Open' lets the planner use the partial indexes.
+inline constexpr std::string_view kPutIntent = R"(
+  INSERT INTO intents (id, resource_uid, tenant, kind, name, action, provider, spec_digest, revision, state, error,
+    created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  ON CONFLICT (id) DO UPDATE SET resource_uid = excluded.resource_uid, tenant = excluded.tenant,
+    kind = excluded.kind, name = excluded.name, action = excluded.action, provider = excluded.provider,
+    spec_digest = excluded.spec_digest, revision = excluded.revision, state = excluded.state, error = excluded.error,
+    created_at = excluded.created_at)";
+inline constexpr std::string_view kOpenIntents = R"(
+  SELECT id, resource_uid, tenant, kind, name, action, provider, spec_digest, revision, state, error, created_at
+  FROM intents WHERE state = 'Open' ORDER BY created_at, id)";
+/// Forgets up to $1 finished intents past the newest $2.
+inline constexpr std::string_view kPruneIntents = R"(
+  DELETE FROM intents WHERE id IN (
+    SELECT id FROM intents WHERE state <> 'Open' ORDER BY created_at DESC LIMIT $1 OFFSET $2))";
+
+// Directives.
+inline constexpr std::string_view kPutDirective = R"(
+  INSERT INTO directives (tenant, kind, name, verb, ordered_by, why, created_at, expires_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  ON CONFLICT (tenant, kind, name, verb) DO UPDATE SET ordered_by = excluded.ordered_by, why = excluded.why,
+    created_at = excluded.created_at, expires_at = excluded.expires_at)";
+inline constexpr std::string_view kEraseDirective =
+    "DELETE FROM directives WHERE tenant = $1 AND kind = $2 AND name = $3 AND verb = $4";
+inline constexpr std::string_view kDirectives = R"(
+  SELECT tenant, kind, name, verb, ordered_by, why, created_at, expires_at
+  FROM directives ORDER BY tenant, kind, name, verb)";
+
+// Events.
+inline constexpr std::string_view kAppendEvent = R"(
+  INSERT INTO events (sequence, happened_at, tenant, subject, severity, reason, message, revision)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8))";
+/// Forgets the events whose sequence is at least $1 below the newest.
+inline constexpr std::string_view kPruneEvents =
+    "DELETE FROM events WHERE sequence <= (SELECT value - $1 FROM counters WHERE name = 'event')";
+
+/// Which events to read, and from which end. Parameters: the sequence to start after, the tenant
+/// and the subject as far as they are asked for, the limit. Newest first unless `is_forward`.
+std::string_view events_statement(bool by_tenant, bool by_subject, bool is_forward);
+
+// Usage facts.
+inline constexpr std::string_view kPutUsage = R"(
+  INSERT INTO usage_facts (id, tenant_uid, resource_uid, replica, meter, from_time, to_time, heartbeat, quantity,
+    dimensions)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  ON CONFLICT (id) DO UPDATE SET tenant_uid = excluded.tenant_uid, resource_uid = excluded.resource_uid,
+    replica = excluded.replica, meter = excluded.meter, from_time = excluded.from_time, to_time = excluded.to_time,
+    heartbeat = excluded.heartbeat, quantity = excluded.quantity, dimensions = excluded.dimensions)";
+#define CROFT_USAGE_COLUMNS                                                                 \
+  "id, tenant_uid, resource_uid, replica, meter, from_time, to_time, heartbeat, quantity, " \
+  "dimensions "
+/// A fact of no length counts at the instant where it stands.
+inline constexpr std::string_view kUsageWithin =
+    "SELECT " CROFT_USAGE_COLUMNS
+    "FROM usage_facts WHERE tenant_uid = $1 AND from_time < $2 "
+    "AND (to_time IS NULL OR to_time > $3 OR from_time >= $3) ORDER BY from_time, id";
+inline constexpr std::string_view kOpenUsage =
+    "SELECT " CROFT_USAGE_COLUMNS "FROM usage_facts WHERE to_time IS NULL ORDER BY from_time, id";
+#undef CROFT_USAGE_COLUMNS
+
+// Tokens.
+inline constexpr std::string_view kPutToken = R"(
+  INSERT INTO tokens (id, name, hash, tenant, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+  ON CONFLICT (id) DO UPDATE SET name = excluded.name, hash = excluded.hash, tenant = excluded.tenant,
+    created_at = excluded.created_at, expires_at = excluded.expires_at)";
+inline constexpr std::string_view kEraseToken = "DELETE FROM tokens WHERE id = $1";
+inline constexpr std::string_view kTokens =
+    "SELECT id, name, hash, tenant, created_at, expires_at FROM tokens ORDER BY created_at, id";
+
+// Acknowledgements.
+inline constexpr std::string_view kPutAcknowledgement = R"(
+  INSERT INTO acknowledgements (tenant, digest, given_by, given_at) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (tenant, digest) DO UPDATE SET given_by = excluded.given_by, given_at = excluded.given_at)";
+inline constexpr std::string_view kEraseAcknowledgement =
+    "DELETE FROM acknowledgements WHERE tenant = $1 AND digest = $2";
+inline constexpr std::string_view kAcknowledgements =
+    "SELECT tenant, digest, given_by, given_at FROM acknowledgements ORDER BY tenant, digest";
+
+// Migrations.
+inline constexpr std::string_view kMakeMigrationTable =
+    "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT "
+    "NOT NULL)";
+inline constexpr std::string_view kSchemaVersion =
+    "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
+inline constexpr std::string_view kRecordMigration =
+    "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
+
+}  // namespace croft::sql

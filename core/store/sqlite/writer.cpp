@@ -1,0 +1,111 @@
+#include "core/store/sqlite/writer.hpp"
+
+#include "core/store/sql/statements.hpp"
+#include "core/store/sql/writes.hpp"
+
+namespace croft::sqlite {
+
+namespace {
+
+// Bounds are overshot by this much at most; a prune then costs as little as the appends that made
+// it due.
+constexpr std::size_t kWritesBetweenPrunes = 1'000;
+
+}  // namespace
+
+Writer::Writer(std::unique_ptr<Connection> connection, SqliteOptions options)
+    : connection_(std::move(connection)),
+      options_(options),
+      writes_since_prune_(
+          kWritesBetweenPrunes),  // a run that ended early left its prune to the next one
+      thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+  mailbox_.close();
+  thread_.join();
+}
+
+void Writer::submit(Transaction transaction, Completion done) {
+  mailbox_.put(Job{.transaction = std::move(transaction), .done = std::move(done), .result = {}});
+}
+
+void Writer::run() {
+  for (;;) {
+    std::vector<Job> jobs = mailbox_.take_all();
+    if (jobs.empty()) return;
+    commit_group(jobs);
+    std::size_t writes = 0;
+    for (Job& job : jobs) {
+      writes += job.transaction.writes.size();
+      job.done(std::move(job.result));
+    }
+    prune_when_due(writes);
+  }
+}
+
+void Writer::commit_group(std::vector<Job>& jobs) {
+  std::vector<Job*> all;
+  for (Job& job : jobs) all.push_back(&job);
+  if (commit_together(all)) return;
+  // One took the others down, as when a large transaction finds a full disk: those that can succeed
+  // alone shall.
+  for (Job& job : jobs) commit_together({&job});
+}
+
+/// Sets every result. False if nothing is kept of any, though some might succeed without the
+/// others.
+bool Writer::commit_together(const std::vector<Job*>& jobs) {
+  const auto fail_all = [&jobs](const Result<void>& why) {
+    for (Job* job : jobs) job->result = why;
+  };
+  const Result<void> begun = connection_->execute(sql::kBeginImmediate, {});
+  if (!begun) {
+    fail_all(begun);
+    return true;  // for reasons that have nothing to do with what they write
+  }
+  for (Job* job : jobs) {
+    job->result = run_in_savepoint(job->transaction);
+    if (connection_->is_in_transaction()) continue;
+    fail_all(Result<void>(job->result));  // SQLite has rolled back everything
+    return jobs.size() == 1;
+  }
+  const Result<void> committed = connection_->execute(sql::kCommit, {});
+  if (committed) return true;
+  if (connection_->is_in_transaction()) (void)connection_->execute(sql::kRollback, {});
+  fail_all(committed);
+  return jobs.size() == 1;
+}
+
+Result<void> Writer::run_in_savepoint(const Transaction& transaction) {
+  TRY(connection_->execute(sql::kSavepoint, {}));
+  Result<void> result = apply_all(transaction);
+  if (!connection_->is_in_transaction()) return result;
+  Result<void> ended;
+  if (!result) ended = connection_->execute(sql::kRollbackToSavepoint, {});
+  if (ended) ended = connection_->execute(sql::kReleaseSavepoint, {});
+  // A savepoint that cannot be undone must not be committed with the others: everything goes, and
+  // is tried singly.
+  if (!ended) (void)connection_->execute(sql::kRollback, {});
+  return result ? ended : result;
+}
+
+Result<void> Writer::apply_all(const Transaction& transaction) {
+  for (const Write& write : transaction.writes) {
+    TRY(sql::apply(*connection_, write));
+  }
+  return {};
+}
+
+void Writer::prune_when_due(std::size_t writes) {
+  writes_since_prune_ += writes;
+  if (writes_since_prune_ < kWritesBetweenPrunes) return;
+  writes_since_prune_ = 0;
+  if (!connection_->execute(sql::kBeginImmediate, {})) return;
+  // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
+  // is wrong.
+  const Result<void> pruned = sql::prune(*connection_, options_.event_limit, options_.intent_limit);
+  if (pruned && connection_->execute(sql::kCommit, {})) return;
+  if (connection_->is_in_transaction()) (void)connection_->execute(sql::kRollback, {});
+}
+
+}  // namespace croft::sqlite

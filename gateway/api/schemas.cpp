@@ -1,0 +1,326 @@
+#include "gateway/api/schemas.hpp"
+
+#include "core/base/error.hpp"
+#include "core/resource/kind.hpp"
+#include "core/resource/status.hpp"
+#include "core/store/rows.hpp"
+#include "gateway/api/upload.hpp"
+#include "reconciler/changeset.hpp"
+
+namespace croft {
+
+namespace {
+
+/// One property of an object. Answers always carry all of theirs.
+struct Property {
+  std::string_view name;
+  Value schema;
+  bool required = true;
+};
+
+Property optional(std::string_view name, Value schema) { return {name, std::move(schema), false}; }
+
+Value object_schema(const std::vector<Property>& properties) {
+  Value map = Value::map();
+  Value required = Value::list();
+  for (const Property& property : properties) {
+    map.set(property.name, property.schema);
+    if (property.required) required.push_back(property.name);
+  }
+  return Value::map(
+      {{"type", "object"}, {"properties", std::move(map)}, {"required", std::move(required)}});
+}
+
+/// Of a request: a field that we do not know is an error, not a silent nothing.
+Value request_schema(const std::vector<Property>& properties) {
+  Value schema = object_schema(properties);
+  schema.set("additionalProperties", false);
+  return schema;
+}
+
+Value list_schema(Value items) {
+  return Value::map({{"type", "array"}, {"items", std::move(items)}});
+}
+
+Value or_null(Value schema) {
+  const Value type = *schema.find("type");
+  schema.set("type", Value(Value::List{type, "null"}));
+  return schema;
+}
+
+Value bounded_text(std::string_view help, std::int64_t most) {
+  Value schema = text_schema(help);
+  schema.set("maxLength", most);
+  return schema;
+}
+
+Value time_schema(std::string_view help) {
+  Value schema = text_schema(help);
+  schema.set("format", "date-time");
+  return schema;
+}
+
+Value spec_schema(std::string_view help) {
+  return Value::map({{"type", Value(Value::List{"object", "null"})}, {"description", help}});
+}
+
+Value count_schema(std::string_view help) { return integer_schema(help, 0, INT64_MAX); }
+
+/// The names of enumerators that follow one another up to `last`.
+template <typename Enum>
+std::vector<std::string_view> names_up_to(Enum last) {
+  std::vector<std::string_view> names;
+  for (int i = 0; i <= static_cast<int>(last); ++i)
+    names.push_back(to_string(static_cast<Enum>(i)));
+  return names;
+}
+
+Value error_schema() {
+  Value position = object_schema({{"file", text_schema("Path of the file")},
+                                  {"line", count_schema("From 1")},
+                                  {"column", count_schema("From 1, in bytes")}});
+  return object_schema(
+      {{"error", object_schema({{"code", choice_schema("What kind of failure",
+                                                       names_up_to(ErrorCode::Internal))},
+                                {"message", text_schema("What happened, for people")},
+                                {"hint", text_schema("What to try, or empty")},
+                                {"position", or_null(std::move(position))}})}});
+}
+
+Value condition_schema() {
+  return object_schema(
+      {{"type", text_schema("Ready, Reconciling, Stalled, ...")},
+       {"status", choice_schema("Whether it holds", names_up_to(ConditionStatus::Unknown))},
+       {"reason", text_schema("CamelCase, for machines")},
+       {"message", text_schema("For people")},
+       {"since", time_schema("When the status last changed")}});
+}
+
+Value directive_schema() {
+  return object_schema(
+      {{"ref", text_schema("Whom it concerns: alice/Site/blog")},
+       {"verb", choice_schema("What is ordered", names_up_to(DirectiveVerb::Suspend))},
+       {"by", text_schema("Who said so")},
+       {"why", text_schema("Why, or empty")},
+       {"createdAt", time_schema("When")},
+       {"until", or_null(time_schema("When it ends by itself"))}});
+}
+
+Value field_change_schema() {
+  return object_schema(
+      {{"path", text_schema("resources.memory")},
+       {"before", or_null(text_schema("As people write it; null: there was none"))},
+       {"after", or_null(text_schema("As people write it; null: there is none"))}});
+}
+
+Value change_schema() {
+  return object_schema({{"ref", text_schema("alice/Site/blog")},
+                        {"uid", text_schema("Empty for what was never accepted yet")},
+                        {"action", choice_schema("What is done", names_up_to(Action::Keep))},
+                        {"provider", text_schema("Where")},
+                        {"providerBefore", text_schema("Of a move: where it is now")},
+                        {"reason", text_schema("CamelCase, for machines")},
+                        {"why", text_schema("For people")},
+                        {"fields", list_schema(schema_reference("FieldChange"))},
+                        {"before", spec_schema("The spec last applied")},
+                        {"after", spec_schema("The spec once this is applied")},
+                        {"specDigest", text_schema("Of the provider's part of after")},
+                        {"isDrift", boolean_schema("Nobody changed the declaration")},
+                        {"losesData", boolean_schema("Data is out of reach afterwards")},
+                        {"erasesData", boolean_schema("Data is erased")},
+                        {"isRecordOnly", boolean_schema("The provider is not called")},
+                        {"stopsFirst", boolean_schema("Of a start: it is stopped before")},
+                        {"dependsOn", list_schema(text_schema("A ref"))}});
+}
+
+Value changeset_schema() {
+  Value guard = object_schema(
+      {{"reason", text_schema("CamelCase, for machines")}, {"message", text_schema("For people")}});
+  return object_schema({{"tenant", text_schema("Empty: the platform")},
+                        {"plan", text_schema("Name of the tenant's Plan, or empty")},
+                        {"before", text_schema("The revision it starts from")},
+                        {"after", text_schema("What it leads to")},
+                        {"observed", boolean_schema("Computed against what really runs")},
+                        {"changes", list_schema(schema_reference("Change"))},
+                        {"notes", list_schema(text_schema("For people"))},
+                        {"guard", or_null(std::move(guard))},
+                        {"digest", text_schema("Over everything it was computed from")}});
+}
+
+Value resource_schema() {
+  return object_schema(
+      {{"ref", text_schema("alice/Site/blog")},
+       {"uid", text_schema("Minted at first acceptance")},
+       {"provider", text_schema("Where it is")},
+       {"source", text_schema("Key of the source that declares it")},
+       {"phase", choice_schema("Where it is in its life", names_up_to(Phase::Destroyed))},
+       {"conditions", list_schema(schema_reference("Condition"))},
+       {"attemptedRevision", text_schema("The newest commit that was tried")},
+       {"appliedRevision", text_schema("The commit that is applied")},
+       {"url", text_schema("Where it is reached, or empty")},
+       {"message", text_schema("The provider's word")},
+       {"restarts", count_schema("Of the present run")},
+       {"createdAt", time_schema("When it was accepted")},
+       {"observedAt", or_null(time_schema("When it was last looked at"))},
+       {"spec", spec_schema("Last applied, else desired")},
+       {"directives", list_schema(schema_reference("Directive"))}});
+}
+
+Value source_schema() {
+  return object_schema(
+      {{"key", text_schema("alice/main")},
+       {"tenant", text_schema("Empty: the platform")},
+       {"url", text_schema("Of the Git repository")},
+       {"ref", text_schema("Branch or full ref")},
+       {"attemptedRevision", text_schema("The newest commit that was tried")},
+       {"appliedRevision", text_schema("The last commit that loaded and was applied")},
+       {"conditions", list_schema(schema_reference("Condition"))},
+       {"fetchedAt", or_null(time_schema("When it was last fetched"))}});
+}
+
+Value event_schema() {
+  return object_schema({{"sequence", count_schema("Rising; what `after` and Last-Event-ID mean")},
+                        {"time", time_schema("When")},
+                        {"tenant", text_schema("Empty: the operator's")},
+                        {"subject", text_schema("A ref, or a source's key")},
+                        {"severity", choice_schema("How bad", {"Normal", "Warning"})},
+                        {"reason", text_schema("CamelCase, for machines")},
+                        {"message", text_schema("For people")},
+                        {"revision", text_schema("The commit, or empty")}});
+}
+
+Value token_schema() {
+  return object_schema({{"id", text_schema("What revokes it")},
+                        {"name", text_schema("What it is for")},
+                        {"tenant", text_schema("Its scope; empty: the operator")},
+                        {"createdAt", time_schema("When")},
+                        {"expiresAt", or_null(time_schema("When it ends"))}});
+}
+
+Value upload_schema() {
+  const UploadLimits limits;
+  Value files = list_schema(request_schema(
+      {{"path", text_schema("Relative, with /")},
+       {"mode", choice_schema("As Git writes it", {"100644", "100755", "120000", "160000"})},
+       {"id", text_schema("Git's id of the blob or commit")}}));
+  files.set("maxItems", static_cast<std::int64_t>(limits.files));
+  Value blobs =
+      list_schema(request_schema({{"id", text_schema("Git's id")},
+                                  {"size", count_schema("In bytes")},
+                                  optional("text", text_schema("The content, if it is UTF-8")),
+                                  optional("base64", text_schema("The content, if it is not"))}));
+  blobs.set("maxItems", static_cast<std::int64_t>(limits.files));
+  return request_schema({{"files", std::move(files)}, {"blobs", std::move(blobs)}});
+}
+
+Value named_list(std::string_view name, Value items) {
+  return object_schema({{name, list_schema(std::move(items))}});
+}
+
+void add_requests(Value& schemas) {
+  const Value tenant = bounded_text("Whose; empty or '-' is the platform", 32);
+  schemas.set("Upload", upload_schema());
+  schemas.set(
+      "DiffRequest",
+      request_schema({optional("tenant", tenant),
+                      optional("source", bounded_text("Which source the tree stands for", 256)),
+                      optional("label", bounded_text("How the header names the tree", 256)),
+                      optional("tree", schema_reference("Upload"))}));
+  schemas.set("ReconcileRequest",
+              request_schema(
+                  {optional("tenant", bounded_text("Whose; empty: every source", 32)),
+                   optional("expect", bounded_text("Digest of the changeset that was shown, or "
+                                                   "4 digits of it and more: refused if it moved",
+                                                   64))}));
+  schemas.set("DirectiveRequest",
+              request_schema(
+                  {{"ref", bounded_text("Whom it concerns: alice/Site/blog", 256)},
+                   {"verb", choice_schema("What is ordered", names_up_to(DirectiveVerb::Suspend))},
+                   optional("why", bounded_text("Shown wherever the directive is", 1'024)),
+                   optional("until", time_schema("When it ends by itself"))}));
+  schemas.set("AcknowledgeRequest",
+              request_schema(
+                  {optional("tenant", tenant),
+                   {"digest", bounded_text("The whole digest of the changeset that waits", 64)}}));
+  Value name = bounded_text("What it is for", 63);
+  name.set("minLength", 1);
+  schemas.set(
+      "TokenRequest",
+      request_schema({{"name", std::move(name)},
+                      optional("tenant", bounded_text("Its scope; empty: the operator", 32)),
+                      optional("expiresIn", bounded_text("How long it holds: 720h", 32))}));
+}
+
+void add_answers(Value& schemas) {
+  schemas.set("TenantList", named_list("tenants", text_schema("A tenant's name")));
+  schemas.set("SourceList", named_list("sources", schema_reference("Source")));
+  schemas.set("ResourceList", named_list("resources", schema_reference("Resource")));
+  schemas.set("EventList", named_list("events", schema_reference("Event")));
+  schemas.set("DirectiveList", named_list("directives", schema_reference("Directive")));
+  schemas.set("PruneList", named_list("prunes", schema_reference("Changeset")));
+  schemas.set("ChangesetList", named_list("changesets", schema_reference("Changeset")));
+  schemas.set("TokenList", named_list("tokens", schema_reference("Token")));
+  schemas.set(
+      "ResourceDetail",
+      object_schema({{"status", schema_reference("Resource")},
+                     {"events", list_schema(schema_reference("Event"))},
+                     {"logTail", text_schema("Last lines of its log, if it is not ready")}}));
+  schemas.set("NewToken", object_schema({{"token", text_schema("Shown this once")},
+                                         {"summary", schema_reference("Token")}}));
+  schemas.set("Settled", object_schema({{"settled", boolean_schema("Nothing is left to do")}}));
+  schemas.set("Health", object_schema({{"status", text_schema("ok")}}));
+  schemas.set("Version", object_schema({{"version", text_schema("Of the server")},
+                                        {"api", choice_schema("Of these paths", {"v1"})},
+                                        {"isSolo", boolean_schema("One implicit tenant, home")}}));
+  schemas.set("Document", Value::map({{"type", "object"}}));
+}
+
+Value make_schemas() {
+  Value schemas = Value::map({{"Error", error_schema()},
+                              {"Condition", condition_schema()},
+                              {"Directive", directive_schema()},
+                              {"FieldChange", field_change_schema()},
+                              {"Change", change_schema()},
+                              {"Changeset", changeset_schema()},
+                              {"Resource", resource_schema()},
+                              {"Source", source_schema()},
+                              {"Event", event_schema()},
+                              {"Token", token_schema()}});
+  add_requests(schemas);
+  add_answers(schemas);
+  return schemas;
+}
+
+}  // namespace
+
+const Value& api_schemas() {
+  static const Value schemas = make_schemas();
+  return schemas;
+}
+
+Value schema_reference(std::string_view name) {
+  return Value::map({{"$ref", "#/components/schemas/" + std::string(name)}});
+}
+
+Value text_schema(std::string_view help) {
+  return Value::map({{"type", "string"}, {"description", help}});
+}
+
+Value integer_schema(std::string_view help, std::int64_t low, std::int64_t high) {
+  return Value::map(
+      {{"type", "integer"}, {"description", help}, {"minimum", low}, {"maximum", high}});
+}
+
+Value boolean_schema(std::string_view help) {
+  return Value::map({{"type", "boolean"}, {"description", help}});
+}
+
+Value choice_schema(std::string_view help, const std::vector<std::string_view>& names) {
+  Value schema = text_schema(help);
+  Value choices = Value::list();
+  for (const std::string_view name : names) choices.push_back(name);
+  schema.set("enum", std::move(choices));
+  return schema;
+}
+
+}  // namespace croft

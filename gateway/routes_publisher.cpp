@@ -1,0 +1,83 @@
+#include "gateway/routes_publisher.hpp"
+
+#include <optional>
+
+#include "core/base/files.hpp"
+#include "core/base/log.hpp"
+#include "gateway/edge/routes.hpp"
+
+namespace croft {
+
+namespace {
+
+constexpr std::size_t kLargestSnapshot = 256U << 20U;
+constexpr unsigned kMode = 0644;
+constexpr Duration kRetry{1'000};
+constexpr Duration kNoTimeout{86'400'000};
+/// Changes come in bursts; one snapshot is enough for those within this time.
+constexpr Duration kGather{10};
+
+std::map<std::string, Route> hosts_of(const Engine& engine) {
+  std::map<std::string, Route> hosts;
+  for (Engine::HostRoute& host : engine.routes()) {
+    Route route{std::move(host.ref), std::move(host.endpoint), std::move(host.state),
+                std::move(host.message)};
+    hosts.emplace(std::move(host.host), std::move(route));
+  }
+  return hosts;
+}
+
+}  // namespace
+
+struct RoutesPublisher::State {
+  State(Engine& of, std::filesystem::path to, const asio::any_io_executor& executor)
+      : engine(of), file(std::move(to)), changed(executor) {}
+
+  /// What an earlier control left; an unreadable snapshot is replaced.
+  void take_up() {
+    const Result<std::string> text = read_file(file, kLargestSnapshot);
+    Result<RouteTable> table = text ? read_routes(*text) : Result<RouteTable>(fail(text.error()));
+    if (table) published = std::move(*table);
+  }
+
+  Result<void> publish() {
+    RouteTable next{published ? published->generation + 1 : 1, hosts_of(engine)};
+    if (published && published->hosts == next.hosts) return {};
+    TRY(write_file_atomic(file, write_routes(next), kMode));
+    published = std::move(next);
+    return {};
+  }
+
+  static Task<> run(std::shared_ptr<State> state) {
+    while (!state->is_stopped) {
+      const Result<void> done = state->publish();
+      if (!done)
+        log_error("routes", "cannot write the route snapshot", {{"what", done.error().describe()}});
+      co_await state->changed.wait(done ? kNoTimeout : kRetry);
+      if (!state->is_stopped) co_await sleep_for(kGather);
+    }
+  }
+
+  Engine& engine;
+  std::filesystem::path file;
+  Signal changed;
+  bool is_stopped = false;
+  std::optional<RouteTable> published;
+  std::shared_ptr<void> subscription;
+};
+
+RoutesPublisher::RoutesPublisher(Engine& engine, std::filesystem::path file,
+                                 const asio::any_io_executor& executor)
+    : state_(std::make_shared<State>(engine, std::move(file), executor)) {
+  state_->take_up();
+  state_->subscription = engine.on_change([state = state_.get()] { state->changed.notify(); });
+  spawn(executor, State::run(state_), "routes publisher");
+}
+
+RoutesPublisher::~RoutesPublisher() {
+  state_->is_stopped = true;
+  state_->subscription.reset();
+  state_->changed.notify();
+}
+
+}  // namespace croft

@@ -1,0 +1,139 @@
+#pragma once
+// Room providers/port: what a provider is. Every adapter implements Provider; the contract suite in
+// tests/contract runs against each of them.
+//
+//   provider          the verbs and what they promise
+//   endpoint          how to reach what runs, and dial()
+//   release           what a served static site is
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/async.hpp"
+#include "core/base/result.hpp"
+#include "core/base/value.hpp"
+#include "core/git/tree.hpp"
+#include "core/resource/ref.hpp"
+#include "core/resource/status.hpp"
+#include "providers/port/endpoint.hpp"
+
+namespace croft {
+
+/// What a provider can do here and now, and what it cannot enforce on this machine.
+struct Capabilities {
+  bool workloads = false;  ///< runs Instances
+  bool sites = false;      ///< serves Sites
+  bool volumes = false;
+  bool logs = false;
+  bool exec = false;
+  bool events = false;  ///< tells by itself when something changed
+  /// Promises that it cannot keep here: {"memory", "no cgroup controller 'memory' is writable"}. A
+  /// workload that needs one is refused unless the operator said `isolation: none`.
+  struct Missing {
+    std::string what;
+    std::string why;
+  };
+  std::vector<Missing> missing;
+};
+
+/// Whose thing it is, as far as a provider needs to know.
+struct TenantIdentity {
+  std::string uid;
+  std::string name;
+  std::int64_t number = 0;  ///< never reused; process makes host uids from it
+};
+
+/// One ordered side effect. A provider does it at most once per intent, and does nothing after the
+/// deadline.
+struct Effect {
+  std::string intent;  ///< idempotency key; recorded on what is created (label croft.intent)
+  std::string uid;     ///< of the resource (label croft.uid)
+  Ref ref;             ///< label croft.ref
+  TenantIdentity tenant;
+  std::shared_ptr<const Value> spec;      ///< normalised; null for start, stop, destroy
+  std::string spec_digest;                ///< label croft.spec
+  std::shared_ptr<const FileTree> files;  ///< what `files.path` names, or null
+  bool allow_egress = false;              ///< Plan.spec.network.egress
+  Duration deadline{60'000};              ///< from the call on
+};
+
+enum class DataPolicy {
+  Keep,   ///< what runs goes, data (volumes, releases, logs) stays for a resource of the same uid
+  Erase,  ///< data goes too
+};
+
+enum class Health { Unknown, Passing, Failing };
+
+/// What a provider says of one thing that it owns for us.
+struct Observed {
+  std::string uid;
+  Ref ref;
+  std::string intent;       ///< of the last effect that made or changed it
+  std::string spec_digest;  ///< of the spec it really runs with
+  Phase phase = Phase::Created;
+  std::shared_ptr<const Value> fields;  ///< what it really runs with, shaped as the normalised spec
+  Endpoint endpoint;                    ///< empty if it cannot be reached
+  std::string
+      reason;  ///< CamelCase, e.g. "CrashLoop", "OutOfMemory", "StorageExceeded"; may be empty
+  std::string message;                  ///< for people: "exit status 1, next try in 40s"
+  Health health = Health::Unknown;      ///< if the provider checks by itself
+  std::optional<Timestamp> started_at;  ///< of the present run
+  int restarts = 0;
+};
+
+struct LogRequest {
+  std::string uid;
+  int last_lines = 100;  ///< lines of the past to begin with
+  bool follow = false;
+};
+
+/// Receives log text, whole lines; returning false ends the stream. Called on the executor.
+using LogSink = std::function<bool(std::string_view)>;
+
+/// A configured hosting target: one adapter with one account. On the control executor; every
+/// coroutine may be awaited alongside others, and an adapter orders what must not overlap for one
+/// uid. All verbs are idempotent.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  virtual Capabilities capabilities() const = 0;
+  /// Pure: the spec with this provider's defaults filled in. A field that it cannot honour is
+  /// Invalid, never dropped.
+  virtual Result<Value> normalize(const Ref& ref, const Value& spec) const = 0;
+  /// Everything we own there, in one go. Never changes anything.
+  virtual Task<Result<std::vector<Observed>>> observe() = 0;
+
+  virtual Task<Result<void>> create(
+      Effect effect) = 0;  ///< makes and starts it; data of the same uid is taken up again
+  virtual Task<Result<void>> update(Effect effect) = 0;  ///< makes it run with the new spec
+  virtual Task<Result<void>> start(Effect effect) = 0;
+  virtual Task<Result<void>> stop(Effect effect) = 0;  ///< keeps everything, runs nothing
+  virtual Task<Result<void>> destroy(Effect effect,
+                                     DataPolicy data) = 0;  ///< of the absent succeeds
+
+  /// Calls back with a uid when something about it may have changed; at most one listener.
+  virtual void on_change(std::function<void(const std::string& uid)> listener) { (void)listener; }
+  virtual Task<Result<void>> logs(LogRequest request, LogSink sink) {
+    (void)request, (void)sink;
+    co_return fail(ErrorCode::Invalid, "this provider keeps no logs");
+  }
+  /// Runs a command inside what runs and gives its exit status.
+  virtual Task<Result<int>> exec(std::string uid, std::vector<std::string> command,
+                                 Duration deadline) {
+    (void)uid, (void)command, (void)deadline;
+    co_return fail(ErrorCode::Invalid, "this provider cannot run commands inside");
+  }
+};
+
+/// Makes a provider for a Provider resource of one adapter; Invalid settings are an error that
+/// names them.
+using ProviderFactory = std::function<Result<std::shared_ptr<Provider>>(
+    const std::string& name, const Value& provider_spec)>;
+
+}  // namespace croft

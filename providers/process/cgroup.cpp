@@ -1,0 +1,260 @@
+#include "providers/process/cgroup.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <fcntl.h>
+#include <set>
+#include <signal.h>
+#include <sstream>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <thread>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "core/base/files.hpp"
+
+namespace croft {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 3> kControllers = {"memory", "cpu", "pids"};
+constexpr long kCgroup2Magic = 0x63677270;
+constexpr std::int64_t kPeriod = 100'000;  // microseconds
+
+/// Files of cgroups take a value in one write; a temporary file beside them is not possible.
+Result<void> write_control(const fs::path& path, std::string_view value) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.is_open() || ::write(fd.get(), value.data(), value.size()) < 0) {
+    return fail(system_error(errno, fmt::format("writing '{}' to {}", value, path.string())));
+  }
+  return {};
+}
+
+Result<void> make_cgroup(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  return fail(system_error(errno, "making the cgroup " + path.string()));
+}
+
+std::vector<pid_t> processes_in(const fs::path& directory) {
+  std::vector<pid_t> pids;
+  const Result<std::string> text = read_file(directory / "cgroup.procs", 16 << 20);
+  if (!text) return pids;
+  std::istringstream lines(*text);
+  for (pid_t pid = 0; lines >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+/// Ends what is in there; what forks meanwhile is ended in the next round.
+Result<void> empty_cgroup(const fs::path& directory) {
+  for (int round = 0; round < 500; ++round) {
+    const std::vector<pid_t> pids = processes_in(directory);
+    if (pids.empty()) return {};
+    for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(4));
+  }
+  return fail(ErrorCode::Timeout, "processes in " + directory.string() + " do not end");
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return parts;
+}
+
+Result<void> limit_v1(const std::string& controller, const fs::path& directory,
+                      const ResourceLimits& limits) {
+  if (controller == "pids")
+    return write_control(directory / "pids.max", std::to_string(limits.pids));
+  if (controller == "cpu") {
+    TRY(write_control(directory / "cpu.cfs_period_us", std::to_string(kPeriod)));
+    return write_control(directory / "cpu.cfs_quota_us",
+                         std::to_string(limits.cpu_millis * kPeriod / 1000));
+  }
+  const std::string bytes = std::to_string(limits.memory_bytes);
+  const fs::path with_swap = directory / "memory.memsw.limit_in_bytes";
+  const bool counts_swap = ::access(with_swap.c_str(), W_OK) == 0;
+  if (counts_swap) {  // it may never be below the limit without swap
+    TRY(write_control(with_swap, "-1"));
+  }
+  TRY(write_control(directory / "memory.limit_in_bytes", bytes));
+  if (counts_swap) {
+    TRY(write_control(with_swap, bytes));
+  }
+  return {};
+}
+
+Result<void> limit_v2(const fs::path& directory, const ResourceLimits& limits) {
+  TRY(write_control(directory / "memory.max", std::to_string(limits.memory_bytes)));
+  if (::access((directory / "memory.swap.max").c_str(), W_OK) == 0) {
+    TRY(write_control(directory / "memory.swap.max", "0"));
+  }
+  // Without this the kernel may end one helper of an app and leave the rest half alive; the
+  // supervisor starts it whole.
+  if (::access((directory / "memory.oom.group").c_str(), W_OK) == 0) {
+    TRY(write_control(directory / "memory.oom.group", "1"));
+  }
+  TRY(write_control(directory / "cpu.max",
+                    fmt::format("{} {}", limits.cpu_millis * kPeriod / 1000, kPeriod)));
+  return write_control(directory / "pids.max", std::to_string(limits.pids));
+}
+
+const char* limit_file(std::string_view controller, bool is_v2) {
+  if (controller == "memory") return is_v2 ? "memory.max" : "memory.limit_in_bytes";
+  if (controller == "cpu") return is_v2 ? "cpu.max" : "cpu.cfs_quota_us";
+  return "pids.max";
+}
+
+}  // namespace
+
+std::map<std::string, fs::path> cgroup_v1_mounts(std::string_view mountinfo) {
+  std::map<std::string, fs::path> mounts;
+  for (const std::string& line : split(mountinfo, '\n')) {
+    // "36 35 0:29 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"
+    const std::size_t dash = line.find(" - cgroup ");
+    const std::vector<std::string> words = split(line, ' ');
+    if (dash == std::string::npos || words.size() < 5) continue;
+    const std::vector<std::string> source = split(std::string_view(line).substr(dash + 10), ' ');
+    if (source.size() < 2) continue;
+    for (const std::string& option : split(source[1], ',')) mounts.emplace(option, words[4]);
+  }
+  return mounts;
+}
+
+std::map<std::string, std::string> cgroup_v1_paths(std::string_view self_cgroup) {
+  std::map<std::string, std::string> paths;
+  for (const std::string& line : split(self_cgroup, '\n')) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string_view controllers =
+        std::string_view(line).substr(first + 1, second - first - 1);
+    for (const std::string& controller : split(controllers, ','))
+      paths[controller] = line.substr(second + 1);
+  }
+  return paths;
+}
+
+Cgroups Cgroups::detect(const std::string& name, const std::string& parent_v2) {
+  Cgroups cgroups;
+  struct statfs status{};
+  cgroups.is_v2_ = ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == kCgroup2Magic;
+  if (cgroups.is_v2_) {
+    cgroups.detect_v2(name, parent_v2.empty() ? "/sys/fs/cgroup/croft" : parent_v2);
+  } else {
+    cgroups.detect_v1(name);
+  }
+  return cgroups;
+}
+
+void Cgroups::detect_v2(const std::string& name, const std::string& parent) {
+  const fs::path common = parent;
+  const fs::path own = common / name;
+  const auto enable = [](const fs::path& directory) {
+    for (const std::string_view controller : kControllers) {
+      (void)write_control(directory / "cgroup.subtree_control", fmt::format("+{}", controller));
+    }
+  };
+  enable(common.parent_path());
+  Result<void> made = make_cgroup(common);
+  enable(common);
+  if (made) made = make_cgroup(own);
+  enable(own);
+  const Result<std::string> usable = read_file(own / "cgroup.subtree_control", 4096);
+  const std::vector<std::string> enabled =
+      usable ? split(std::string_view(*usable).substr(0, usable->find('\n')), ' ')
+             : std::vector<std::string>{};
+  for (const std::string_view controller : kControllers) {
+    if (std::find(enabled.begin(), enabled.end(), controller) != enabled.end()) {
+      parents_[std::string(controller)] = own;
+      continue;
+    }
+    const std::string why =
+        made ? fmt::format("the cgroup v2 controller '{}' cannot be enabled in {}", controller,
+                           own.string())
+             : made.error().describe();
+    missing_.push_back({std::string(controller), why});
+  }
+}
+
+void Cgroups::detect_v1(const std::string& name) {
+  const Result<std::string> mountinfo = read_file("/proc/self/mountinfo", 16 << 20);
+  const Result<std::string> own = read_file("/proc/self/cgroup", 1 << 20);
+  const std::map<std::string, fs::path> mounts =
+      cgroup_v1_mounts(mountinfo ? *mountinfo : std::string());
+  std::map<std::string, std::string> paths = cgroup_v1_paths(own ? *own : std::string());
+  for (const std::string_view controller : kControllers) {
+    const std::string key(controller);
+    const auto mount = mounts.find(key);
+    if (mount == mounts.end()) {
+      missing_.push_back({key, fmt::format("no cgroup controller '{}' is mounted", controller)});
+      continue;
+    }
+    // In a container, our path may be one of the host's that is not mounted here.
+    fs::path base = mount->second / fs::path(paths[key]).relative_path();
+    if (::access(base.c_str(), F_OK) != 0) base = mount->second;
+    const fs::path parent = base / fmt::format("croft-{}", name);
+    const Result<void> made = make_cgroup(parent);
+    if (made && ::access((parent / limit_file(controller, false)).c_str(), W_OK) == 0) {
+      parents_[key] = parent;
+    } else {
+      missing_.push_back({key, made ? fmt::format("{} takes no limits", parent.string())
+                                    : made.error().describe()});
+    }
+  }
+}
+
+std::vector<fs::path> Cgroups::directories_of(const std::string& uid) const {
+  std::set<fs::path> directories;  // controllers may share a hierarchy
+  for (const auto& [controller, parent] : parents_) directories.insert(parent / uid);
+  return {directories.begin(), directories.end()};
+}
+
+Result<AppCgroup> Cgroups::prepare(const std::string& uid, const ResourceLimits& limits) const {
+  AppCgroup cgroup;
+  cgroup.directories = directories_of(uid);
+  for (const fs::path& directory : cgroup.directories) {
+    TRY(make_cgroup(directory.parent_path()));  // somebody may have tidied up
+    TRY(make_cgroup(directory));
+    TRY(empty_cgroup(directory));
+  }
+  if (is_v2_ && missing_.empty()) {
+    TRY(limit_v2(cgroup.directories.front(), limits));
+  }
+  if (!is_v2_) {
+    for (const auto& [controller, parent] : parents_) {
+      TRY(limit_v1(controller, parent / uid, limits));
+    }
+  }
+  const auto memory = parents_.find("memory");
+  if (memory != parents_.end()) {
+    cgroup.oom_counter = memory->second / uid / (is_v2_ ? "memory.events" : "memory.oom_control");
+  }
+  return cgroup;
+}
+
+Result<void> Cgroups::remove(const std::string& uid) const {
+  for (const fs::path& directory : directories_of(uid)) {
+    if (::access(directory.c_str(), F_OK) != 0) continue;
+    TRY(empty_cgroup(directory));
+    // The kernel lets go of a cgroup a moment after its last process.
+    for (int round = 0; ::rmdir(directory.c_str()) != 0 && errno != ENOENT; ++round) {
+      if (errno != EBUSY || round == 250) {
+        return fail(system_error(errno, "removing the cgroup " + directory.string()));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(4));
+    }
+  }
+  return {};
+}
+
+}  // namespace croft

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "providers/port/provider.hpp"
+
+namespace croft {
+
+/// What one app may use.
+struct ResourceLimits {
+  std::int64_t cpu_millis = 250;
+  std::int64_t memory_bytes = 128 << 20;
+  std::int64_t pids = 128;
+};
+
+/// Where an app's processes go.
+struct AppCgroup {
+  std::vector<std::filesystem::path> directories;  ///< to be joined, each by its `cgroup.procs`
+  std::filesystem::path oom_counter;               ///< a file with a line "oom_kill N", or empty
+};
+
+/// Directories of our own in the machine's cgroup hierarchies, v2 or v1, found at run time. What is
+/// mounted is left as it is. Blocks; thread safe after detect().
+class Cgroups {
+ public:
+  /// Looks what the machine has and makes the common parent directory `name`. In v1 it is below our
+  /// own cgroup; in v2, where a cgroup with processes cannot have limited children, at the top or
+  /// at `parent_v2`.
+  static Cgroups detect(const std::string& name, const std::string& parent_v2);
+
+  /// "memory", "cpu", "pids", as far as they cannot be limited here.
+  const std::vector<Capabilities::Missing>& missing() const { return missing_; }
+  bool is_v2() const { return is_v2_; }
+
+  /// Makes or changes the app's cgroup, empty of processes of earlier runs.
+  Result<AppCgroup> prepare(const std::string& uid, const ResourceLimits& limits) const;
+  /// Ends what is left in it and removes it; absent is success.
+  Result<void> remove(const std::string& uid) const;
+
+ private:
+  std::vector<std::filesystem::path> directories_of(const std::string& uid) const;
+  void detect_v2(const std::string& name, const std::string& parent);
+  void detect_v1(const std::string& name);
+
+  bool is_v2_ = false;
+  std::map<std::string, std::filesystem::path>
+      parents_;  ///< by controller: the directory that holds one for each app
+  std::vector<Capabilities::Missing> missing_;
+};
+
+/// Pure: the mount point of each v1 controller in the text of /proc/self/mountinfo.
+std::map<std::string, std::filesystem::path> cgroup_v1_mounts(std::string_view mountinfo);
+/// Pure: our own path in each v1 hierarchy, from the text of /proc/self/cgroup.
+std::map<std::string, std::string> cgroup_v1_paths(std::string_view self_cgroup);
+
+}  // namespace croft

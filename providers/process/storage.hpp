@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/base/result.hpp"
+#include "core/base/value.hpp"
+#include "providers/process/layout.hpp"
+
+namespace croft {
+
+/// The bytes that a directory takes on disk, links not followed, other file systems left out.
+/// Blocks.
+std::uint64_t measure_directory(const std::filesystem::path& directory);
+
+/// What is over its declared size among an app's volumes, for people; empty if nothing is.
+std::string describe_excess(const ProcessLayout& layout, const std::string& uid, const Value& spec);
+
+}  // namespace croft

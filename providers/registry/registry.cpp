@@ -1,0 +1,46 @@
+#include "providers/registry/registry.hpp"
+
+#include "providers/process/process_provider.hpp"
+#include "providers/site/site_provider.hpp"
+
+namespace croft {
+
+namespace {
+
+Result<std::shared_ptr<Provider>> make_process(const RegistryParts& parts, const std::string& name,
+                                               const Value& spec) {
+  const Value* settings = spec.find("settings");
+  TRY_ASSIGN(ProcessSettings process,
+             parse_process_settings(settings != nullptr ? *settings : Value::map(),
+                                    parts.data / "process" / name));
+  TRY_ASSIGN(std::unique_ptr<Provider> made,
+             make_process_provider(std::move(process), parts.executor, parts.pool, parts.clock));
+  return std::shared_ptr<Provider>(std::move(made));
+}
+
+Result<std::shared_ptr<Provider>> make_site(const RegistryParts& parts, const std::string& name) {
+  if (name != kOneSiteProvider) {
+    return fail(Error(ErrorCode::Invalid,
+                      "there is one release store, so there is one provider of adapter 'site'")
+                    .with_hint("name it 'site', or leave it out: it is there by itself"));
+  }
+  return std::shared_ptr<Provider>(
+      make_site_provider(release_store(parts.data), parts.pool, parts.clock));
+}
+
+}  // namespace
+
+std::filesystem::path release_store(const std::filesystem::path& data) { return data / "sites"; }
+
+std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts) {
+  std::map<std::string, ProviderFactory> adapters;
+  adapters["process"] = [parts](const std::string& name, const Value& spec) {
+    return make_process(parts, name, spec);
+  };
+  adapters["site"] = [parts](const std::string& name, const Value&) {
+    return make_site(parts, name);
+  };
+  return adapters;
+}
+
+}  // namespace croft

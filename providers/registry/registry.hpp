@@ -1,0 +1,32 @@
+#pragma once
+// Room providers/registry: which adapters this program has.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/base/async.hpp"
+#include "core/base/clock.hpp"
+#include "providers/port/provider.hpp"
+
+namespace croft {
+
+/// What every adapter of this machine stands on; outlives the providers made from it.
+struct RegistryParts {
+  std::filesystem::path
+      data;  ///< adapters keep what they keep in a directory of their name below it
+  asio::any_io_executor executor;
+  BlockingPool& pool;
+  Clock& clock;
+};
+
+/// The name of the only provider of adapter `site`: the edge serves from one release store.
+inline constexpr std::string_view kOneSiteProvider = "site";
+
+/// adapter → how to make a provider of it.
+std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts);
+
+/// Where the site adapter keeps releases; the edge serves from there.
+std::filesystem::path release_store(const std::filesystem::path& data);
+
+}  // namespace croft

@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "reconciler/expand.hpp"
+#include "reconciler/fields.hpp"
+
+namespace croft {
+
+namespace {
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  while (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+/// True for the domain itself and everything below it.
+bool covers(std::string_view domain, std::string_view host) {
+  if (domain == "*") return true;  // solo mode: the one person is the operator
+  if (domain.empty() || !host.ends_with(domain)) return false;
+  return host.size() == domain.size() || host[host.size() - domain.size() - 1] == '.';
+}
+
+bool is_own(const HostClaim& claim) { return claim.path.empty(); }
+
+void add_custom(const Desired& desired, const Value* holder, std::string_view name,
+                std::string_view path, std::vector<HostClaim>& claims) {
+  const auto hosts = texts_at(holder, name);
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    claims.push_back({lower(hosts[i]), desired.ref, fmt::format("{}[{}]", path, i)});
+  }
+}
+
+class ClaimCheck {
+ public:
+  ClaimCheck(const std::vector<HostClaim>& taken, const std::vector<std::string>& allowed,
+             std::string_view domain)
+      : domain_(lower(std::string(domain))) {
+    for (const std::string& name : allowed) allowed_.push_back(lower(name));
+    for (const HostClaim& claim : taken) holders_.emplace(lower(claim.host), claim);
+  }
+
+  std::vector<Problem> run(std::vector<HostClaim> wanted) {
+    std::ranges::sort(wanted, {}, [](const HostClaim& claim) {
+      return std::tuple(!is_own(claim), claim.ref, claim.path);
+    });
+    for (const HostClaim& claim : wanted) {
+      is_own(claim) ? check_own(claim) : check_custom(claim);
+      check_holder(claim);
+    }
+    std::ranges::stable_sort(
+        problems_, {}, [](const Problem& problem) { return std::tie(problem.ref, problem.path); });
+    return std::move(problems_);
+  }
+
+ private:
+  void check_own(const HostClaim& claim) {
+    const std::string label = host_label(claim.ref);
+    if (label.size() <= kMaxHostLabel) return;
+    add(claim,
+        fmt::format("'{}', the first part of its host, has {} characters; DNS allows {}", label,
+                    label.size(), kMaxHostLabel),
+        "choose a shorter name");
+  }
+
+  void check_custom(const HostClaim& claim) {
+    if (covers(domain_, claim.host)) {
+      add(claim,
+          fmt::format("'{}' is below {}, where hosts are TENANT-NAME.{} only", claim.host, domain_,
+                      domain_),
+          fmt::format("it is reached at {}.{} already", host_label(claim.ref), domain_));
+      return;
+    }
+    const bool is_allowed = std::ranges::any_of(
+        allowed_, [&](const std::string& name) { return covers(name, claim.host); });
+    if (is_allowed) return;
+    add(claim, fmt::format("the operator does not allow the host '{}' for this tenant", claim.host),
+        allowed_.empty() ? "ask the operator to allow the domain"
+                         : fmt::format("allowed: {}", fmt::join(allowed_, ", ")));
+  }
+
+  void check_holder(const HostClaim& claim) {
+    const auto [holder, is_free] = holders_.emplace(claim.host, claim);
+    const HostClaim& first = holder->second;
+    const bool is_itself = first.ref == claim.ref && first.path == claim.path;
+    if (is_free || is_itself) return;
+    const bool is_known = first.ref.tenant == claim.ref.tenant;
+    add(claim,
+        is_known ? fmt::format("the host '{}' is claimed by {} already", claim.host,
+                               local_name(first.ref))
+                 : fmt::format("the host '{}' is claimed by another tenant already", claim.host),
+        "");
+  }
+
+  void add(const HostClaim& claim, std::string message, std::string hint) {
+    problems_.push_back({claim.ref, is_own(claim) ? "metadata.name" : claim.path,
+                         std::move(message), std::move(hint)});
+  }
+
+  std::string domain_;
+  std::vector<std::string> allowed_;
+  std::map<std::string, HostClaim> holders_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<HostClaim> claims_of(const std::map<Ref, Desired>& desired, const std::string& domain) {
+  std::vector<HostClaim> claims;
+  for (const auto& [ref, wanted] : desired) {
+    const Value* http = wanted.spec == nullptr ? nullptr : wanted.spec->find("http");
+    const bool is_reached =
+        ref.kind == Kind::Site || (ref.kind == Kind::Instance && http != nullptr);
+    if (!is_reached) continue;
+    claims.push_back({lower(host_label(ref) + "." + domain), ref, ""});
+    if (ref.kind == Kind::Site)
+      add_custom(wanted, wanted.spec.get(), "domains", "spec.domains", claims);
+    if (http != nullptr) add_custom(wanted, http, "hosts", "spec.http.hosts", claims);
+  }
+  return claims;
+}
+
+std::vector<Problem> check_claims(const std::vector<HostClaim>& taken,
+                                  const std::vector<HostClaim>& wanted,
+                                  const std::vector<std::string>& allowed,
+                                  std::string_view domain) {
+  return ClaimCheck(taken, allowed, domain).run(wanted);
+}
+
+}  // namespace croft

@@ -1,0 +1,599 @@
+#include <algorithm>
+#include <span>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "reconciler/digest.hpp"
+#include "reconciler/fields.hpp"
+#include "reconciler/order.hpp"
+#include "reconciler/words.hpp"
+#include "reconciler/world.hpp"
+
+namespace croft {
+
+namespace {
+
+/// Everything that is known of one resource.
+struct Subject {
+  Ref ref;
+  const Desired* desired = nullptr;                 // null: not declared
+  const ResourceRow* row = nullptr;                 // null: never accepted
+  const Observed* observed = nullptr;               // null: not there
+  std::span<const DirectiveRow* const> directives;  // of this ref, in force
+};
+
+bool is_stopped(Phase phase) {
+  return phase == Phase::Stopped || phase == Phase::Stopping || phase == Phase::Created;
+}
+
+const DirectiveRow* newest(const Subject& subject, std::initializer_list<DirectiveVerb> verbs) {
+  const DirectiveRow* found = nullptr;
+  for (const DirectiveRow* directive : subject.directives) {
+    if (std::ranges::find(verbs, directive->verb) == verbs.end()) continue;
+    // Of two at the same time stopping wins: it is the first verb, and directives are sorted by
+    // verb.
+    if (found == nullptr || directive->created_at > found->created_at) found = directive;
+  }
+  return found;
+}
+
+std::vector<std::string> volumes_of(const Value* spec) {
+  std::vector<std::string> names;
+  const Value* volumes = spec == nullptr ? nullptr : spec->find("volumes");
+  if (volumes == nullptr || !volumes->is_list()) return names;
+  for (const Value& volume : volumes->as_list()) names.push_back(volume.text_or("name", "?"));
+  return names;
+}
+
+const Value* volume_named(const Value* spec, std::string_view name) {
+  const Value* volumes = spec == nullptr ? nullptr : spec->find("volumes");
+  if (volumes == nullptr || !volumes->is_list()) return nullptr;
+  for (const Value& volume : volumes->as_list()) {
+    if (volume.text_or("name", "?") == name) return &volume;
+  }
+  return nullptr;
+}
+
+// What an update would do to data: "volume data shrinks", or empty.
+std::string volume_loss(const Value* before, const Value* after) {
+  for (const std::string& name : volumes_of(before)) {
+    const Value* kept = volume_named(after, name);
+    if (kept == nullptr) return fmt::format("volume '{}' is no longer declared", name);
+    if (kept->integer_or("size", 0) < volume_named(before, name)->integer_or("size", 0)) {
+      return fmt::format("volume '{}' shrinks", name);
+    }
+  }
+  return {};
+}
+
+/// Decides on one resource. Each rule of diff() in world.hpp is one function; the first that
+/// applies fills the change.
+class Decision {
+ public:
+  Decision(const World& world, const Subject& subject) : world_(world), it_(subject) {
+    change_.ref = subject.ref;
+    if (subject.row != nullptr) {
+      change_.uid = subject.row->uid;
+      change_.before = subject.row->applied;
+    }
+    const bool is_declared = subject.desired != nullptr;
+    change_.provider = is_declared ? subject.desired->provider : subject.row->provider;
+    change_.source = is_declared ? subject.desired->source : subject.row->source;
+    if (subject.desired != nullptr) set_after(subject.desired->spec, subject.desired->spec_digest);
+  }
+
+  Change decide() && {
+    const bool is_decided = tenant_is_removed() || is_unobserved() || is_frozen() ||
+                            is_suspended_by_hand() || is_not_declared() || is_held_back() ||
+                            is_missing() || is_moving() || differs_in_fields() ||
+                            is_not_running() || is_to_restart();
+    if (!is_decided) keep_as_it_is();
+    const Value* spec = change_.after ? change_.after.get() : change_.before.get();
+    if (spec != nullptr) change_.depends_on = dependencies_of(change_.ref, *spec);
+    return std::move(change_);
+  }
+
+ private:
+  // --- what is known
+  // -----------------------------------------------------------------------------------------------
+
+  bool is_owned() const { return it_.row != nullptr && it_.row->state == InventoryState::Owned; }
+  const Value* applied() const { return it_.row == nullptr ? nullptr : it_.row->applied.get(); }
+  /// Nobody reports on it: an operator kind, or a diff made offline. What was applied is taken for
+  /// what is there.
+  bool is_taken_on_trust() const {
+    return !world_.is_observed ||
+           (change_.provider.empty() && (it_.row == nullptr || it_.row->provider.empty()));
+  }
+  bool is_there() const {
+    if (is_taken_on_trust()) return is_owned() && applied() != nullptr;
+    return it_.observed != nullptr;
+  }
+  Phase phase() const {
+    return it_.observed != nullptr && !is_taken_on_trust() ? it_.observed->phase : Phase::Running;
+  }
+  bool reports_fields() const {
+    return !is_taken_on_trust() && it_.observed != nullptr && it_.observed->fields != nullptr;
+  }
+  const Value* actual() const { return reports_fields() ? it_.observed->fields.get() : applied(); }
+
+  std::string since() const {
+    const Condition* ready =
+        it_.row == nullptr ? nullptr : find_condition(it_.row->conditions, "Ready");
+    if (ready == nullptr || ready->status == ConditionStatus::True || ready->since > world_.now)
+      return {};
+    return " since " + spoken(world_.now - ready->since);
+  }
+  /// Why it was not running until now, if that was somebody's will.
+  std::string released_from() const {
+    const Condition* ready =
+        it_.row == nullptr ? nullptr : find_condition(it_.row->conditions, "Ready");
+    if (ready == nullptr) return {};
+    if (ready->reason == "Held") return "no longer held";
+    if (ready->reason == "TenantSuspended")
+      return fmt::format("tenant {} is no longer suspended", world_.tenant);
+    if (ready->reason == "Suspended") return "no longer suspended";
+    return {};
+  }
+
+  // --- what is decided
+  // ---------------------------------------------------------------------------------------------
+
+  bool say(Action action, std::string reason, std::string why) {
+    change_.action = action;
+    change_.reason = std::move(reason);
+    change_.why = std::move(why);
+    return true;
+  }
+
+  /// Like say(), for what is not brought to what is declared: it stays as it was applied.
+  bool leave(Action action, std::string reason, std::string why) {
+    if (change_.after != change_.before) set_after(change_.before, {});
+    if (it_.row != nullptr) change_.provider = it_.row->provider;
+    return say(action, std::move(reason), std::move(why));
+  }
+
+  void set_after(std::shared_ptr<const Value> spec, std::string digest) {
+    change_.after = std::move(spec);
+    change_.spec_digest.clear();
+    if (digest.empty() && change_.after) {
+      digest = croft::spec_digest(provider_part(change_.ref.kind, *change_.after));
+    }
+    change_.spec_digest = std::move(digest);
+  }
+
+  bool destroy(std::string reason, std::string why) {
+    change_.after = nullptr;
+    change_.spec_digest.clear();
+    change_.provider = it_.row->provider;
+    const bool has_data = !volumes_of(applied()).empty() || !volumes_of(actual()).empty();
+    change_.loses_data = is_owned() && (has_data || change_.erases_data);
+    return say(Action::Destroy, std::move(reason), std::move(why));
+  }
+
+  bool destroy_leftover() {
+    return destroy("Leftover", "was removed before, yet it is there again; its data is kept");
+  }
+
+  bool tenant_is_removed() {
+    if (!world_.is_removed || is_unobserved_at(it_.row)) return false;
+    const std::string why = fmt::format("tenant {} is removed; its data is kept", world_.tenant);
+    const bool is_gone = it_.row == nullptr || (!is_owned() && it_.observed == nullptr);
+    if (is_gone) return leave(Action::Keep, "TenantRemoved", why);
+    if (!is_owned()) return destroy_leftover();
+    return destroy("TenantRemoved", why);
+  }
+
+  bool is_unobserved_at(const ResourceRow* row) const {
+    return world_.is_observed && row != nullptr && world_.unobserved.contains(row->provider);
+  }
+
+  bool is_unobserved() {
+    const bool is_target = world_.is_observed && world_.unobserved.contains(change_.provider);
+    if (!is_target && !is_unobserved_at(it_.row)) return false;
+    const std::string silent = is_target ? change_.provider : it_.row->provider;
+    const std::string why = fmt::format("provider {} does not answer; left alone", silent);
+    leave(Action::Keep, "ProviderUnobserved", why);
+    change_.provider = silent;
+    return true;
+  }
+
+  bool is_frozen() {
+    if (it_.row == nullptr || !world_.frozen_sources.contains(it_.row->source)) return false;
+    if (it_.desired != nullptr && it_.desired->source == it_.row->source) return false;
+    // Its power is still ours to decide: `croft stop` must work while a manifest is broken.
+    leave(Action::Keep, "SourceFrozen", "");
+    change_.source = it_.row->source;
+    if (is_owned() && is_there()) {
+      if (is_suspended_by_hand() || is_held_back() || is_not_running() || is_to_restart())
+        return true;
+    }
+    return say(Action::Keep, "SourceFrozen",
+               fmt::format("source {} failed to load; left alone", it_.row->source));
+  }
+
+  bool is_suspended_by_hand() {
+    if (world_.is_suspended) return false;
+    const DirectiveRow* directive = newest(it_, {DirectiveVerb::Suspend});
+    if (directive == nullptr) return false;
+    return leave(Action::Keep, "Suspended", spoken(*directive, world_.now) + ", left alone");
+  }
+
+  bool is_not_declared() {
+    if (it_.desired != nullptr) return false;
+    if (!is_owned()) {
+      return destroy_leftover();
+    }
+    change_.erases_data =
+        applied() != nullptr && applied()->text_or("deletion.policy", "retain") == "destroy";
+    return destroy("Removed", "removed from " +
+                                  (it_.row->source.empty() ? "the source" : it_.row->source) +
+                                  fate_of_data());
+  }
+
+  std::string fate_of_data() const {
+    const bool has_volumes = !volumes_of(applied()).empty();
+    if (!has_volumes && change_.ref.kind != Kind::Site) return {};
+    const std::string_view what = has_volumes ? "data" : "releases";
+    if (change_.erases_data) return fmt::format("; {} erased with it", what);
+    const std::int64_t after =
+        applied() == nullptr ? world_.retention.count()
+                             : applied()->integer_or("deletion.after", world_.retention.count());
+    return fmt::format("; {} kept for {}", what, spoken(Duration(after)));
+  }
+
+  bool is_held_back() {
+    const DirectiveRow* power =
+        newest(it_, {DirectiveVerb::Stop, DirectiveVerb::Start, DirectiveVerb::Restart});
+    const bool is_held = power != nullptr && power->verb == DirectiveVerb::Stop;
+    if (!world_.is_suspended && !is_held) return false;
+    const std::string reason = world_.is_suspended ? "TenantSuspended" : "Held";
+    const std::string why = world_.is_suspended
+                                ? fmt::format("tenant {} is suspended", world_.tenant)
+                                : spoken(*power, world_.now);
+    const bool runs = !is_taken_on_trust() && it_.observed != nullptr && !is_stopped(phase()) &&
+                      phase() != Phase::Completed;
+    return runs ? leave(Action::Stop, reason, why)
+                : leave(Action::Keep, reason, why + ", left alone");
+  }
+
+  bool is_missing() {
+    if (is_there()) return false;
+    const bool is_back = it_.row != nullptr && it_.row->state == InventoryState::Retained;
+    if (is_owned() && it_.row->provider != change_.provider) return false;
+    if (is_back || applied() == nullptr) {
+      if (change_.after) change_.fields = fields_of_new(change_.ref.kind, *change_.after);
+      if (is_back) {
+        std::string why = "declared again within retention: its data returns";
+        note_loss_of_volumes(why);
+        return say(Action::Create, "DataReturned", std::move(why));
+      }
+      return say(Action::Create, "Declared", "new in " + it_.desired->source);
+    }
+    keep_what_is_ignored();
+    std::string why = fmt::format("drifted: it is gone from {}{}", change_.provider, since());
+    change_.is_drift = collect_fields().empty();
+    if (!change_.is_drift) why += "; spec changed too";
+    note_loss_of_volumes(why);
+    return say(Action::Create, "Drifted", std::move(why));
+  }
+
+  bool is_moving() {
+    if (!is_owned() || it_.row->provider == change_.provider) return false;
+    change_.provider_before = it_.row->provider;
+    keep_what_is_ignored();
+    collect_fields();
+    std::string why = fmt::format("moves from {} to {}", change_.provider_before, change_.provider);
+    const auto volumes = volumes_of(applied() != nullptr ? applied() : actual());
+    if (!volumes.empty()) {
+      change_.loses_data = true;
+      why += fmt::format("; volume{} {} stay{} behind", volumes.size() == 1 ? "" : "s",
+                         fmt::join(volumes, ", "), volumes.size() == 1 ? "s" : "");
+    }
+    return say(Action::Replace, "ProviderChanged", std::move(why));
+  }
+
+  // --- fields
+  // ------------------------------------------------------------------------------------------------------
+
+  SpecTriple triple(const Value* actual_spec) const {
+    return {change_.ref.kind, change_.after.get(), applied(), actual_spec, ignore_};
+  }
+
+  void keep_what_is_ignored() {
+    ignore_ = texts_at(it_.desired->spec.get(), "ignore");
+    if (ignore_.empty() || actual() == nullptr) return;
+    auto kept = keep_ignored(triple(actual()), it_.desired->spec);
+    if (kept != change_.after) set_after(std::move(kept), {});
+  }
+
+  std::vector<FieldDifference> collect_fields() {
+    std::vector<FieldDifference> differences = compare_specs(triple(actual()));
+    for (const FieldDifference& difference : differences)
+      change_.fields.push_back(difference.change);
+    return differences;
+  }
+
+  bool differs_in_fields() {
+    keep_what_is_ignored();
+    const auto differences = collect_fields();
+    if (applied() == nullptr) return takes_over(differences);
+    if (differences.empty()) return differs_in_records() || runs_something_else();
+    const bool replaces = std::ranges::any_of(differences, [](const FieldDifference& difference) {
+      return difference.effect == ChangeEffect::Replace && !difference.is_for_croft;
+    });
+    const bool is_declared = std::ranges::any_of(differences, &FieldDifference::is_declared);
+    change_.is_drift = !is_declared;
+    change_.is_record_only = !replaces && !is_of_another_label() &&
+                             std::ranges::all_of(differences, &FieldDifference::is_for_croft);
+    std::string why = is_declared ? "spec changed" : "drifted: changed outside of Git";
+    if (replaces) why += "; cannot be changed in place";
+    note_loss_of_volumes(why);
+    say(replaces ? Action::Replace : Action::Update, is_declared ? "SpecChanged" : "Drifted",
+        std::move(why));
+    return with_power();
+  }
+
+  void note_loss_of_volumes(std::string& why) {
+    std::string loss = volume_loss(actual(), change_.after.get());
+    if (loss.empty()) loss = volume_loss(applied(), change_.after.get());
+    if (loss.empty()) return;
+    change_.loses_data = true;
+    why += "; " + loss;
+  }
+
+  // It is there, and nothing says that we ever applied anything: an effect whose end was not
+  // written down.
+  bool takes_over(const std::vector<FieldDifference>& differences) {
+    const bool is_as_declared = std::ranges::all_of(differences, &FieldDifference::is_for_croft);
+    if (is_as_declared && !reports_fields() && it_.observed != nullptr &&
+        it_.observed->spec_digest != change_.spec_digest) {
+      return say(Action::Update, "Declared", "found half made; finished");
+    }
+    if (!is_as_declared) {
+      std::string why = "found, but not as declared";
+      note_loss_of_volumes(why);
+      return say(Action::Update, "Declared", std::move(why));
+    }
+    if (is_stopped(phase())) return say(Action::Start, "Declared", "found made, but not started");
+    return is_to_restart() || say(Action::Adopt, "Declared", "runs as declared already");
+  }
+
+  // The provider has nothing to change, but what we remember as applied is not what is declared.
+  bool differs_in_records() {
+    if (it_.row->applied == change_.after || *applied() == *change_.after) return false;
+    const auto differences = compare_specs(triple(applied()));
+    if (differences.empty()) return false;
+    for (const FieldDifference& difference : differences)
+      change_.fields.push_back(difference.change);
+    // Where the label is another one, the provider is told, so that label and record agree.
+    change_.is_record_only =
+        is_taken_on_trust() || it_.observed->spec_digest == change_.spec_digest;
+    say(Action::Update, "SpecChanged", "spec changed; it is like that already");
+    return with_power();
+  }
+
+  // What only changes our records does not start what should run; then starting it is the change.
+  bool with_power() {
+    if (!change_.is_record_only) return true;
+    const std::string why = change_.why;
+    if (!is_not_running() && !is_to_restart()) return true;
+    change_.is_record_only = false;
+    change_.why += "; " + why;
+    return true;
+  }
+
+  // A provider that reports no fields still says by the label what it runs with.
+  bool is_of_another_label() const {
+    if (is_taken_on_trust() || reports_fields()) return false;
+    return !it_.observed->spec_digest.empty() && it_.observed->spec_digest != change_.spec_digest;
+  }
+
+  bool runs_something_else() {
+    if (!is_of_another_label()) return false;
+    change_.is_drift = true;
+    return say(Action::Update, "Drifted", "drifted: it does not run what was applied last");
+  }
+
+  // --- power
+  // -------------------------------------------------------------------------------------------------------
+
+  bool is_not_running() {
+    if (!is_stopped(phase())) return false;
+    if (const DirectiveRow* start = newest(it_, {DirectiveVerb::Start, DirectiveVerb::Restart})) {
+      return say(Action::Start, "Started", spoken(*start, world_.now));
+    }
+    if (std::string released = released_from(); !released.empty()) {
+      return say(Action::Start, "Released", std::move(released));
+    }
+    change_.is_drift = true;
+    const std::string& word = it_.observed->message;
+    const std::string_view state =
+        phase() == Phase::Created ? "it was never started" : "it is stopped";
+    return say(
+        Action::Start, "Drifted",
+        fmt::format("drifted: {}{}", word.empty() ? state : std::string_view(word), since()));
+  }
+
+  bool is_to_restart() {
+    const DirectiveRow* restart = newest(it_, {DirectiveVerb::Restart});
+    if (restart == nullptr || is_taken_on_trust() || !it_.observed->started_at) return false;
+    if (*it_.observed->started_at >= restart->created_at) return false;
+    change_.stops_first = true;
+    return say(Action::Start, "Restart", spoken(*restart, world_.now));
+  }
+
+  void keep_as_it_is() {
+    if (phase() != Phase::Failed) {
+      say(Action::Keep, "Unchanged", "");
+      return;
+    }
+    std::string why = it_.observed->reason.empty() ? "it fails" : it_.observed->reason;
+    if (!it_.observed->message.empty()) why += ": " + it_.observed->message;
+    say(Action::Keep, "Failed", std::move(why));
+  }
+
+  const World& world_;
+  const Subject& it_;
+  std::vector<std::string> ignore_;
+  Change change_;
+};
+
+/// Brings the parts of the world together, ref by ref.
+class Differ {
+ public:
+  explicit Differ(const World& world) : world_(world) {
+    index_inventory();
+    index_directives();
+  }
+
+  Changeset run() {
+    Changeset changeset;
+    changeset.tenant = world_.tenant;
+    changeset.plan = world_.plan;
+    changeset.observed = world_.is_observed;
+    auto desired = world_.desired.begin();
+    auto row = rows_.begin();
+    while (desired != world_.desired.end() || row != rows_.end()) {
+      const bool is_declared =
+          desired != world_.desired.end() && (row == rows_.end() || desired->first <= (*row)->ref);
+      const Ref& ref = is_declared ? desired->first : (*row)->ref;
+      const auto last = std::find_if(row, rows_.end(),
+                                     [&](const ResourceRow* other) { return other->ref != ref; });
+      decide(ref, is_declared ? &desired->second : nullptr, std::span(row, last),
+             changeset.changes);
+      row = last;
+      if (is_declared) ++desired;
+    }
+    order_changes(changeset.changes);
+    changeset.notes = notes_on(changeset.changes);
+    changeset.guard = guard_of(world_, changeset.changes);
+    changeset.digest = digest_of(world_);
+    return changeset;
+  }
+
+ private:
+  void index_inventory() {
+    rows_.reserve(world_.inventory.size());
+    for (const ResourceRow& row : world_.inventory) rows_.push_back(&row);
+    std::ranges::sort(rows_, [](const ResourceRow* a, const ResourceRow* b) {
+      return std::tie(a->ref, a->uid) < std::tie(b->ref, b->uid);
+    });
+  }
+
+  void index_directives() {
+    for (const DirectiveRow& directive : world_.directives) {
+      if (!directive.until || *directive.until > world_.now) directives_.push_back(&directive);
+    }
+    std::ranges::sort(directives_, [](const DirectiveRow* a, const DirectiveRow* b) {
+      return std::tie(a->ref, a->verb, a->created_at, a->by) <
+             std::tie(b->ref, b->verb, b->created_at, b->by);
+    });
+  }
+
+  const Observed* observed_of(const ResourceRow& row) const {
+    const auto found = world_.observed.find(row.uid);
+    if (found == world_.observed.end() || found->second.phase == Phase::Destroyed) return nullptr;
+    return &found->second;
+  }
+
+  bool has_returnable_data(const ResourceRow& row, const Desired* desired) const {
+    return row.state == InventoryState::Retained && desired != nullptr &&
+           desired->provider == row.provider &&
+           (!row.retained_until || *row.retained_until > world_.now);
+  }
+
+  // The row that stands for the ref now: the owned one (the newest, should there ever be two), else
+  // the one whose data returns.
+  const ResourceRow* current_row(std::span<const ResourceRow* const> rows,
+                                 const Desired* desired) const {
+    const ResourceRow* current = nullptr;
+    const auto key = [](const ResourceRow& row) {
+      return std::tuple(row.state == InventoryState::Owned, row.created_at, row.uid);
+    };
+    for (const ResourceRow* row : rows) {
+      if (row->state != InventoryState::Owned && !has_returnable_data(*row, desired)) continue;
+      if (current == nullptr || key(*row) > key(*current)) current = row;
+    }
+    return current;
+  }
+
+  void decide(const Ref& ref, const Desired* desired, std::span<const ResourceRow* const> rows,
+              std::vector<Change>& changes) const {
+    const auto [first, last] = std::ranges::equal_range(directives_, ref, {}, &DirectiveRow::ref);
+    const std::span<const DirectiveRow* const> orders(first, last);
+    const ResourceRow* current = current_row(rows, desired);
+    if (desired != nullptr || current != nullptr) {
+      const Subject subject{ref, desired, current,
+                            current == nullptr ? nullptr : observed_of(*current), orders};
+      changes.push_back(Decision(world_, subject).decide());
+    }
+    for (const ResourceRow* row : rows) {
+      // Retained data needs no change; only what runs although it should be gone.
+      const bool is_leftover =
+          world_.is_observed && row != current &&
+          (row->state == InventoryState::Owned || observed_of(*row) != nullptr);
+      if (!is_leftover) continue;
+      const Subject subject{ref, nullptr, row, observed_of(*row), {}};
+      Change change = Decision(world_, subject).decide();
+      if (change.action != Action::Keep) changes.push_back(std::move(change));
+    }
+  }
+
+  std::vector<std::string> notes_on(const std::vector<Change>& changes) const {
+    std::map<std::string, std::size_t> frozen;
+    std::map<std::string, std::size_t> silent;
+    for (const std::string& source : world_.frozen_sources) frozen[source] = 0;
+    for (const ResourceRow* row : rows_) {
+      const auto found = frozen.find(row->source);
+      if (found != frozen.end() && row->state == InventoryState::Owned) ++found->second;
+    }
+    for (const Change& change : changes) {
+      if (change.reason == "ProviderUnobserved") ++silent[change.provider];
+    }
+    std::vector<std::string> notes;
+    for (const auto& [source, count] : frozen) {
+      notes.push_back(fmt::format("source {} failed to load: its {} left as {}", source, are(count),
+                                  count == 1 ? "it is" : "they are"));
+    }
+    for (const auto& [provider, count] : silent) {
+      notes.push_back(
+          fmt::format("provider {} does not answer: {} left alone", provider, are(count)));
+    }
+    add_strangers(notes);
+    return notes;
+  }
+
+  static std::string are(std::size_t count) {
+    return counted(count, "resource") + (count == 1 ? " is" : " are");
+  }
+
+  // Things that carry our labels and this tenant's name, but that we do not know: they may be of an
+  // earlier tenant of that name, so they are neither adopted nor destroyed.
+  void add_strangers(std::vector<std::string>& notes) const {
+    if (world_.observed.empty()) return;
+    std::vector<std::string_view> known;
+    known.reserve(rows_.size());
+    for (const ResourceRow* row : rows_) known.push_back(row->uid);
+    std::ranges::sort(known);
+    for (const auto& [uid, observed] : world_.observed) {
+      if (observed.phase == Phase::Destroyed ||
+          std::ranges::binary_search(known, std::string_view(uid)))
+        continue;
+      if (observed.ref.tenant != world_.tenant) continue;
+      notes.push_back(fmt::format("{} with uid {} runs, but is not in the inventory: left alone",
+                                  to_string(observed.ref), uid));
+    }
+  }
+
+  const World& world_;
+  std::vector<const ResourceRow*> rows_;         // by ref, then uid
+  std::vector<const DirectiveRow*> directives_;  // by ref, in force
+};
+
+}  // namespace
+
+Changeset diff(const World& world) { return Differ(world).run(); }
+
+}  // namespace croft

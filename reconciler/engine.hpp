@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/async.hpp"
+#include "core/base/clock.hpp"
+#include "core/base/id.hpp"
+#include "core/git/tree.hpp"
+#include "core/store/store.hpp"
+#include "providers/port/provider.hpp"
+#include "reconciler/changeset.hpp"
+
+namespace croft {
+
+struct EngineSettings {
+  std::filesystem::path data;  ///< mirrors live in `data`/mirrors
+  std::string platform_url;    ///< exactly one of this and solo_url
+  std::string platform_ref = "main";
+  std::string platform_path = ".";
+  Duration platform_interval{60'000};
+  std::string solo_url;              ///< one repository, the implicit tenant `home`
+  std::string domain = "localhost";  ///< own hosts are TENANT-NAME.DOMAIN
+  std::string url_suffix;  ///< ":8080" if the edge does not listen on 80, for the URLs shown
+  std::filesystem::path secrets_dir;
+  Duration resync{60'000};  ///< drift is noticed within this
+  Duration retention{30LL * 86'400'000};
+};
+
+/// One resource as `croft get` and `croft describe` show it.
+struct ResourceStatus {
+  Ref ref;
+  std::string uid;
+  std::string provider;
+  std::string source;
+  Phase phase = Phase::Created;
+  std::vector<Condition> conditions;  ///< Ready first
+  std::string attempted_revision;
+  std::string applied_revision;
+  std::string url;      ///< where it is reached, or empty
+  std::string message;  ///< the provider's word
+  int restarts = 0;
+  Timestamp created_at;
+  std::optional<Timestamp> observed_at;
+  std::shared_ptr<const Value> spec;  ///< last applied, else desired; secrets are references only
+  std::vector<DirectiveRow> directives;
+};
+
+struct SourceStatus {
+  std::string key;
+  std::string tenant;  ///< empty for the platform
+  std::string url;
+  std::string ref;
+  std::string attempted_revision;
+  std::string applied_revision;
+  std::vector<Condition> conditions;  ///< Ready; Stalled with the rendered diagnostics as message
+  std::optional<Timestamp> fetched_at;
+};
+
+struct DiffRequest {
+  std::string tenant;                    ///< empty: the platform
+  std::shared_ptr<const FileTree> tree;  ///< what would be pushed; null: what the source holds now
+  std::string source;  ///< which source the tree stands for; empty: the tenant's only one
+  std::string label = "working tree";  ///< for the header
+};
+
+struct ReconcileRequest {
+  std::string tenant;  ///< empty: every source
+  std::optional<std::string>
+      expect;  ///< a changeset digest (or a prefix of 4 digits and more): Conflict if it moved
+};
+
+/// What the daemon's heart offers to the API and to tests. On the control executor; not thread
+/// safe.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// Loads what is stored, resolves open intents, starts watching. Returns once the first round is
+  /// under way.
+  virtual Task<Result<void>> start() = 0;
+  /// Lets running effects end (bounded by their deadlines), then stops.
+  virtual Task<> stop() = 0;
+
+  virtual Task<Result<Changeset>> diff(DiffRequest request) = 0;
+  /// Fetches and makes a pass now; returns when the pass ended. What is not ready yet shows in
+  /// status().
+  virtual Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) = 0;
+  /// True once a tenant ("" for all) has nothing left to do: every resource Ready or Stalled.
+  virtual bool is_settled(const std::string& tenant) const = 0;
+
+  virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;  ///< "" for all
+  virtual std::vector<SourceStatus> sources(const std::string& tenant) const = 0;   ///< "" for all
+  virtual std::vector<std::string> tenants() const = 0;
+
+  virtual Task<Result<void>> direct(DirectiveRow directive) = 0;
+  virtual Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) = 0;
+
+  /// Changesets that wait for a person.
+  virtual std::vector<Changeset> guarded(const std::string& tenant) const = 0;
+  virtual Task<Result<void>> acknowledge(std::string tenant, std::string digest,
+                                         std::string by) = 0;
+
+  virtual Task<Result<std::vector<EventRow>>> events(EventQuery query) = 0;
+  virtual Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) = 0;
+
+  /// Who answers at which host, for the edge's route snapshot.
+  struct HostRoute {
+    std::string host;
+    std::string ref;
+    Endpoint endpoint;
+    std::string state;
+    std::string message;
+    bool operator==(const HostRoute&) const = default;
+  };
+  virtual std::vector<HostRoute> routes() const = 0;
+
+  /// Called after anything that status(), routes() or events() show has changed; several listeners.
+  /// The result removes the listener when it is destroyed.
+  virtual std::shared_ptr<void> on_change(std::function<void()> listener) = 0;
+};
+
+std::unique_ptr<Engine> make_engine(EngineSettings settings, asio::any_io_executor executor,
+                                    Store& store, std::map<std::string, ProviderFactory> adapters,
+                                    Clock& clock, RandomSource& random);
+
+}  // namespace croft

@@ -1,0 +1,434 @@
+#include "reconciler/engine/apply.hpp"
+
+#include <cctype>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "core/resource/resource.hpp"
+
+namespace croft {
+
+namespace {
+
+enum class StepState { Waiting, Running, Done, Failed, Deferred };
+
+bool is_removal(Action action) { return action == Action::Destroy || action == Action::Stop; }
+
+std::string past_tense(Action action) {
+  switch (action) {
+    case Action::Create:
+      return "Created";
+    case Action::Update:
+      return "Updated";
+    case Action::Replace:
+      return "Replaced";
+    case Action::Start:
+      return "Started";
+    case Action::Stop:
+      return "Stopped";
+    case Action::Destroy:
+      return "Destroyed";
+    case Action::Adopt:
+      return "Adopted";
+    case Action::Keep:
+      return "Kept";
+  }
+  return "";
+}
+
+Duration deadline_of(const Value* spec) {
+  // Long enough for the app's own grace period on top of what a provider needs by itself.
+  const Duration grace(spec != nullptr ? spec->integer_or("grace", 10'000) : 10'000);
+  return grace + Duration(60'000);
+}
+
+}  // namespace
+
+EventRow event_for(const std::string& tenant, const Change& change, const std::string& revision,
+                   const Error* error, Timestamp now) {
+  EventRow event;
+  event.time = now;
+  event.tenant = tenant;
+  event.subject = to_string(change.ref);
+  event.revision = revision;
+  if (error != nullptr) {
+    event.severity = Severity::Warning;
+    event.reason = fmt::format("{}Failed", to_string(change.action));
+    event.reason[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(event.reason[0])));
+    event.message = error->describe();
+  } else {
+    event.reason = change.is_drift ? "DriftRepaired" : past_tense(change.action);
+    event.message = change.why;
+  }
+  return event;
+}
+
+/// One changeset under way.
+struct Applier::Run {
+  ApplyOrder order;
+  ApplyReport report;
+  std::vector<StepState> states;
+  int running = 0;
+  Signal progress;
+
+  Run(ApplyOrder given, const asio::any_io_executor& executor)
+      : order(std::move(given)),
+        states(order.changeset.changes.size(), StepState::Waiting),
+        progress(executor) {}
+
+  const Change& change(std::size_t index) const { return order.changeset.changes[index]; }
+
+  /// Who must be done before whom: made once, so that each look at a change costs its own
+  /// dependencies only.
+  void index() {
+    std::map<Ref, std::size_t> steps;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      if (change(i).action != Action::Keep) steps.emplace(change(i).ref, i);
+    }
+    before.resize(states.size());
+    for (const auto& [ref, i] : steps) {
+      for (const Ref& dependency : change(i).depends_on) {
+        const auto other = steps.find(dependency);
+        if (other == steps.end()) continue;
+        // What goes waits for those that stand on it; what comes waits for what it stands on.
+        if (!is_removal(change(i).action)) before[i].push_back(other->second);
+        if (is_removal(change(other->second).action)) before[other->second].push_back(i);
+      }
+    }
+  }
+
+  /// What the change still waits for: others of this changeset, or dependencies that are not ready.
+  enum class Verdict { Runnable, Blocked, Deferred };
+  Verdict judge(std::size_t index, std::vector<Ref>& waits_for) const {
+    for (const std::size_t other : before[index]) {
+      if (states[other] == StepState::Waiting || states[other] == StepState::Running)
+        return Verdict::Blocked;
+    }
+    const Change& mine = change(index);
+    if (is_removal(mine.action)) return Verdict::Runnable;
+    for (const Ref& dependency : mine.depends_on) {
+      if (!order.is_ready(dependency)) waits_for.push_back(dependency);
+    }
+    return waits_for.empty() ? Verdict::Runnable : Verdict::Deferred;
+  }
+
+  std::vector<std::vector<std::size_t>> before;
+};
+
+Task<ApplyReport> Applier::apply(ApplyOrder order) {
+  auto run = std::make_shared<Run>(std::move(order), executor_);
+  for (std::size_t i = 0; i < run->states.size(); ++i) {
+    if (run->change(i).action == Action::Keep) run->states[i] = StepState::Done;
+  }
+  run->index();
+  start_what_can(run);
+  while (run->running > 0) {
+    co_await run->progress.wait(Duration(3'600'000));
+    start_what_can(run);
+  }
+  co_return std::move(run->report);
+}
+
+void Applier::start_what_can(const std::shared_ptr<Run>& run) {
+  if (run->order.is_superseded()) {
+    run->report.was_superseded = true;
+    return;
+  }
+  for (std::size_t i = 0; i < run->states.size(); ++i) {
+    if (run->states[i] != StepState::Waiting) continue;
+    std::vector<Ref> waits_for;
+    switch (run->judge(i, waits_for)) {
+      case Run::Verdict::Blocked:
+        break;
+      case Run::Verdict::Deferred:
+        run->states[i] = StepState::Deferred;
+        run->report.deferred[run->change(i).ref] = std::move(waits_for);
+        break;
+      case Run::Verdict::Runnable:
+        run->states[i] = StepState::Running;
+        ++run->running;
+        spawn(executor_, run_change(run, i), "apply " + to_string(run->change(i).ref));
+        break;
+    }
+  }
+}
+
+Task<> Applier::run_change(std::shared_ptr<Run> run, std::size_t index) {
+  Change change = run->change(index);
+  const Ref ref = change.ref;
+  Result<void> outcome = fail(ErrorCode::Internal, "the change ended with an exception");
+  try {
+    outcome = co_await apply_one(run->order, std::move(change));
+  } catch (const std::exception& error) {
+    outcome = fail(ErrorCode::Internal, error.what());
+  }
+  run->states[index] = outcome ? StepState::Done : StepState::Failed;
+  if (outcome) {
+    ++run->report.applied;
+  } else {
+    run->report.failed.emplace(ref, std::move(outcome.error()));
+  }
+  --run->running;
+  run->progress.notify();
+}
+
+Task<Result<void>> Applier::apply_one(const ApplyOrder& order, Change change) {
+  const std::string doing =
+      fmt::format("{} of {}", to_string(change.action), to_string(change.ref));
+  Result<void> outcome;
+  if (change.is_record_only) co_return while_doing(co_await adopt(order, std::move(change)), doing);
+  switch (change.action) {
+    case Action::Create:
+      outcome = co_await create(order, std::move(change));
+      break;
+    case Action::Start:
+      outcome = co_await start(order, std::move(change));
+      break;
+    case Action::Update:
+    case Action::Stop:
+      outcome = co_await change_in_place(order, std::move(change));
+      break;
+    case Action::Replace:
+      outcome = co_await replace(order, std::move(change));
+      break;
+    case Action::Destroy:
+      outcome = co_await destroy(order, std::move(change));
+      break;
+    case Action::Adopt:
+      outcome = co_await adopt(order, std::move(change));
+      break;
+    case Action::Keep:
+      break;
+  }
+  co_return while_doing(std::move(outcome), doing);
+}
+
+IntentRow Applier::intent_for(const ApplyOrder& order, const Change& change,
+                              std::string_view action, const std::string& provider) {
+  IntentRow intent;
+  intent.id = random_.id();
+  intent.uid = change.uid;
+  intent.ref = change.ref;
+  intent.action = action;
+  intent.provider = provider;
+  intent.spec_digest = change.spec_digest;
+  intent.created_at = clock_.now();
+  const auto desired = order.desired.find(change.ref);
+  if (desired != order.desired.end()) intent.revision = desired->second.revision;
+  return intent;
+}
+
+Task<Result<Effect>> Applier::effect_for(const ApplyOrder& order, const Change& change,
+                                         const IntentRow& intent) {
+  Effect effect;
+  effect.intent = intent.id;
+  effect.uid = change.uid;
+  effect.ref = change.ref;
+  effect.tenant = order.tenant;
+  effect.spec = change.after;
+  effect.spec_digest = change.spec_digest;
+  effect.allow_egress = order.allow_egress;
+  effect.deadline = deadline_of(change.after ? change.after.get() : change.before.get());
+  const auto desired = order.desired.find(change.ref);
+  if (change.after && desired != order.desired.end() &&
+      change.after->at_path("files.tree") != nullptr) {
+    CO_TRY_ASSIGN(effect.files, co_await order.files(desired->second));
+  }
+  co_return effect;
+}
+
+Task<Result<void>> Applier::close_intent(IntentRow intent, Result<void> outcome,
+                                         std::vector<Write> on_success, const ApplyOrder& order,
+                                         const Change& change) {
+  intent.state = outcome ? IntentState::Done : IntentState::Failed;
+  Transaction transaction;
+  if (outcome) {
+    for (Write& write : on_success) transaction.writes.push_back(std::move(write));
+  } else {
+    intent.error = outcome.error().describe();
+  }
+  const Error* error = outcome ? nullptr : &outcome.error();
+  transaction.add(
+      AppendEvent{event_for(order.tenant.name, change, intent.revision, error, clock_.now())});
+  transaction.add(PutIntent{std::move(intent)});
+  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  co_return outcome;
+}
+
+Task<Result<void>> Applier::create(const ApplyOrder& order, Change change) {
+  const ProviderLane* lane = order.lane(change.provider);
+  if (lane == nullptr)
+    co_return fail(ErrorCode::Unavailable, "provider '" + change.provider + "' is not there");
+  const auto desired = order.desired.find(change.ref);
+  if (desired == order.desired.end()) co_return fail(ErrorCode::Internal, "it is not declared");
+  const auto known = journal_.resources().find(change.uid);
+  ResourceRow row;
+  if (known != journal_.resources().end()) row = known->second;
+  if (row.uid.empty()) {
+    row.uid = change.uid.empty() ? random_.id() : change.uid;
+    row.created_at = clock_.now();
+  }
+  change.uid = row.uid;
+  row.ref = change.ref;
+  row.source = desired->second.source;
+  row.provider = change.provider;
+  row.state = InventoryState::Owned;
+  row.retained_until.reset();
+  row.attempted_revision = desired->second.revision;
+
+  // The inventory names it before it exists, so that nothing half-made is ever forgotten.
+  IntentRow intent = intent_for(order, change, "create", change.provider);
+  Transaction before;
+  before.add(PutResource{row}).add(PutIntent{intent});
+  CO_TRY(co_await journal_.commit(std::move(before)));
+
+  Result<Effect> effect = co_await effect_for(order, change, intent);
+  Result<void> outcome;
+  if (effect) {
+    const Semaphore::Permit permit = co_await lane->permits->acquire();
+    outcome = co_await lane->provider->create(std::move(*effect));
+  } else {
+    outcome = std::unexpected(std::move(effect.error()));
+  }
+  const auto now_known = journal_.resources().find(row.uid);
+  if (now_known != journal_.resources().end()) row = now_known->second;
+  row.applied = change.after;
+  row.applied_revision = desired->second.revision;
+  std::vector<Write> writes{PutResource{std::move(row)}};
+  co_return co_await close_intent(std::move(intent), std::move(outcome), std::move(writes), order,
+                                  change);
+}
+
+Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change change) {
+  const ProviderLane* lane = order.lane(change.provider);
+  if (lane == nullptr)
+    co_return fail(ErrorCode::Unavailable, "provider '" + change.provider + "' is not there");
+  IntentRow intent = intent_for(order, change, to_string(change.action), change.provider);
+  Transaction before;
+  before.add(PutIntent{intent});
+  CO_TRY(co_await journal_.commit(std::move(before)));
+
+  Result<Effect> effect = co_await effect_for(order, change, intent);
+  Result<void> outcome;
+  if (effect) {
+    const Semaphore::Permit permit = co_await lane->permits->acquire();
+    if (change.action == Action::Update) {
+      outcome = co_await lane->provider->update(std::move(*effect));
+    } else if (change.action == Action::Start) {
+      outcome = co_await lane->provider->start(std::move(*effect));
+    } else {
+      outcome = co_await lane->provider->stop(std::move(*effect));
+    }
+  } else {
+    outcome = std::unexpected(std::move(effect.error()));
+  }
+  std::vector<Write> writes;
+  const auto row = journal_.resources().find(change.uid);
+  if (change.after && row != journal_.resources().end()) {
+    ResourceRow updated = row->second;
+    updated.applied = change.after;
+    const auto desired = order.desired.find(change.ref);
+    if (desired != order.desired.end() && change.action != Action::Stop) {
+      updated.applied_revision = desired->second.revision;
+      updated.source = desired->second.source;
+    }
+    writes.emplace_back(PutResource{std::move(updated)});
+  }
+  co_return co_await close_intent(std::move(intent), std::move(outcome), std::move(writes), order,
+                                  change);
+}
+
+Task<Result<void>> Applier::start(const ApplyOrder& order, Change change) {
+  if (change.stops_first) {
+    // Two effects, so two intents: a provider does each intent once.
+    Change stop = change;
+    stop.action = Action::Stop;
+    CO_TRY(co_await change_in_place(order, std::move(stop)));
+  }
+  co_return co_await change_in_place(order, std::move(change));
+}
+
+Task<Result<void>> Applier::replace(const ApplyOrder& order, Change change) {
+  const auto row = journal_.resources().find(change.uid);
+  if (row == journal_.resources().end())
+    co_return fail(ErrorCode::Internal, "it is not in the inventory");
+  const std::string old_provider =
+      change.provider_before.empty() ? row->second.provider : change.provider_before;
+  const ProviderLane* lane = order.lane(old_provider);
+  if (lane == nullptr)
+    co_return fail(ErrorCode::Unavailable, "provider '" + old_provider + "' is not there");
+  IntentRow intent = intent_for(order, change, "destroy", old_provider);
+  Transaction before;
+  before.add(PutIntent{intent});
+  CO_TRY(co_await journal_.commit(std::move(before)));
+  Effect effect;
+  effect.intent = intent.id;
+  effect.uid = change.uid;
+  effect.ref = change.ref;
+  effect.tenant = order.tenant;
+  effect.deadline = deadline_of(change.before.get());
+  Result<void> outcome = co_await lane->provider->destroy(std::move(effect), DataPolicy::Keep);
+  std::vector<Write> nothing;
+  CO_TRY(co_await close_intent(std::move(intent), std::move(outcome), std::move(nothing), order,
+                               change));
+  co_return co_await create(order, std::move(change));
+}
+
+Task<Result<void>> Applier::destroy(const ApplyOrder& order, Change change) {
+  const auto row = journal_.resources().find(change.uid);
+  if (row == journal_.resources().end()) co_return Result<void>();
+  const ProviderLane* lane = order.lane(change.provider);
+  if (lane == nullptr)
+    co_return fail(ErrorCode::Unavailable, "provider '" + change.provider + "' is not there");
+  IntentRow intent =
+      intent_for(order, change, change.erases_data ? "erase" : "destroy", change.provider);
+  Transaction before;
+  before.add(PutIntent{intent});
+  CO_TRY(co_await journal_.commit(std::move(before)));
+
+  Effect effect;
+  effect.intent = intent.id;
+  effect.uid = change.uid;
+  effect.ref = change.ref;
+  effect.tenant = order.tenant;
+  effect.deadline = deadline_of(change.before.get());
+  Result<void> outcome;
+  {
+    const Semaphore::Permit permit = co_await lane->permits->acquire();
+    const DataPolicy data = change.erases_data ? DataPolicy::Erase : DataPolicy::Keep;
+    outcome = co_await lane->provider->destroy(std::move(effect), data);
+  }
+  std::vector<Write> writes;
+  if (change.erases_data) {
+    writes.emplace_back(EraseResource{change.uid});
+  } else {
+    ResourceRow kept = journal_.resources().at(change.uid);
+    kept.state = InventoryState::Retained;
+    kept.phase = Phase::Destroyed;
+    kept.endpoint.clear();
+    kept.conditions.clear();
+    const std::int64_t after = change.before ? change.before->integer_or("deletion.after", 0) : 0;
+    kept.retained_until = clock_.now() + (after > 0 ? Duration(after) : order.retention);
+    writes.emplace_back(PutResource{std::move(kept)});
+  }
+  co_return co_await close_intent(std::move(intent), std::move(outcome), std::move(writes), order,
+                                  change);
+}
+
+Task<Result<void>> Applier::adopt(const ApplyOrder& order, Change change) {
+  const auto known = journal_.resources().find(change.uid);
+  const auto desired = order.desired.find(change.ref);
+  if (known == journal_.resources().end() || desired == order.desired.end())
+    co_return Result<void>();
+  ResourceRow row = known->second;
+  row.applied = change.after;
+  row.applied_revision = desired->second.revision;
+  Transaction transaction;
+  transaction.add(PutResource{std::move(row)});
+  transaction.add(AppendEvent{
+      event_for(order.tenant.name, change, desired->second.revision, nullptr, clock_.now())});
+  co_return co_await journal_.commit(std::move(transaction));
+}
+
+}  // namespace croft

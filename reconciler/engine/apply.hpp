@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/async.hpp"
+#include "core/base/clock.hpp"
+#include "core/base/id.hpp"
+#include "providers/port/provider.hpp"
+#include "reconciler/changeset.hpp"
+#include "reconciler/engine/journal.hpp"
+#include "reconciler/world.hpp"
+
+namespace croft {
+
+/// A provider as applying uses it.
+struct ProviderLane {
+  std::shared_ptr<Provider> provider;
+  std::shared_ptr<Semaphore> permits;  ///< bounds what runs at the provider at a time
+};
+
+/// What applying one tenant's changeset needs to know beside the changeset.
+struct ApplyOrder {
+  TenantIdentity tenant;
+  Changeset changeset;
+  std::map<Ref, Desired> desired;
+  bool allow_egress = false;
+  Duration retention{0};  ///< how long data of destroyed resources is kept
+  std::function<const ProviderLane*(const std::string& name)> lane;
+  /// What `files.path` of a desired resource names.
+  std::function<Task<Result<std::shared_ptr<const FileTree>>>(Desired desired)> files;
+  std::function<bool(const Ref&)> is_ready;  ///< for dependencies
+  std::function<bool()> is_superseded;       ///< a newer revision waits: start nothing more
+};
+
+struct ApplyReport {
+  std::map<Ref, Error> failed;
+  std::map<Ref, std::vector<Ref>> deferred;  ///< waits for these to become ready
+  int applied = 0;
+  bool was_superseded = false;
+};
+
+/// Carries out changesets: an intent row first, then the provider, then the result, in dependency
+/// order, everything that does not depend on one another at the same time. On the control executor.
+class Applier {
+ public:
+  Applier(asio::any_io_executor executor, Journal& journal, const Clock& clock,
+          RandomSource& random)
+      : executor_(std::move(executor)), journal_(journal), clock_(clock), random_(random) {}
+
+  Task<ApplyReport> apply(ApplyOrder order);
+
+  /// One effect by itself, with its intent: stop for a restart by hand, erase at the end of
+  /// retention.
+  Task<Result<void>> apply_one(const ApplyOrder& order, Change change);
+
+ private:
+  struct Run;
+  Task<> run_change(std::shared_ptr<Run> run, std::size_t index);
+  void start_what_can(const std::shared_ptr<Run>& run);
+
+  Task<Result<void>> create(const ApplyOrder& order, Change change);
+  Task<Result<void>> start(const ApplyOrder& order, Change change);
+  Task<Result<void>> change_in_place(const ApplyOrder& order, Change change);
+  Task<Result<void>> replace(const ApplyOrder& order, Change change);
+  Task<Result<void>> destroy(const ApplyOrder& order, Change change);
+  Task<Result<void>> adopt(const ApplyOrder& order, Change change);
+
+  Task<Result<Effect>> effect_for(const ApplyOrder& order, const Change& change,
+                                  const IntentRow& intent);
+  IntentRow intent_for(const ApplyOrder& order, const Change& change, std::string_view action,
+                       const std::string& provider);
+  Task<Result<void>> close_intent(IntentRow intent, Result<void> outcome,
+                                  std::vector<Write> on_success, const ApplyOrder& order,
+                                  const Change& change);
+
+  asio::any_io_executor executor_;
+  Journal& journal_;
+  const Clock& clock_;
+  RandomSource& random_;
+};
+
+/// The line of history for a change that was carried out or failed.
+EventRow event_for(const std::string& tenant, const Change& change, const std::string& revision,
+                   const Error* error, Timestamp now);
+
+}  // namespace croft

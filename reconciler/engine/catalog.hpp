@@ -1,0 +1,70 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/units.hpp"
+#include "core/manifest/problem.hpp"
+#include "core/resource/resource.hpp"
+
+namespace croft {
+
+/// The key of the platform's own source, and of the one source of solo mode.
+inline constexpr std::string_view kPlatformSource = "platform";
+/// The one tenant of solo mode.
+inline constexpr std::string_view kSoloTenant = "home";
+/// The provider that serves Sites when the operator declares none of that adapter.
+inline constexpr std::string_view kSiteProvider = "site";
+/// The provider that runs Instances in solo mode when none is declared.
+inline constexpr std::string_view kLocalProvider = "local";
+
+/// A repository that is watched for a tenant's resources.
+struct SourceDeclaration {
+  std::string key;     ///< "alice/alice"; kPlatformSource
+  std::string tenant;  ///< empty for the platform
+  std::string url;
+  std::string ref = "main";
+  std::string path = ".";
+  Duration interval{60'000};
+  std::string credentials;  ///< name of a secret, or empty
+
+  bool operator==(const SourceDeclaration&) const = default;
+};
+
+struct TenantDeclaration {
+  std::string name;
+  std::string plan;
+  bool is_suspended = false;
+  std::vector<std::string> hosts;              ///< domains that the operator allows for this tenant
+  std::vector<std::string> sources;            ///< keys
+  std::vector<std::string> allowed_providers;  ///< of its plan; empty: all
+  bool allow_egress = false;
+};
+
+struct ProviderDeclaration {
+  std::string name;
+  std::string adapter;
+  bool is_default = false;
+  std::vector<std::string> tenants;
+  std::shared_ptr<const Value> spec;
+};
+
+/// What the operator declares, in the form that passes use. A value.
+struct Catalog {
+  std::map<std::string, TenantDeclaration> tenants;
+  std::map<std::string, SourceDeclaration> sources;  ///< by key, the platform's own left out
+  std::map<std::string, ProviderDeclaration> providers;
+  std::vector<Problem> problems;  ///< any: the platform stays at its last good revision
+};
+
+/// The catalog that operator kinds of the platform repository declare. Pure.
+Catalog make_catalog(const std::vector<Resource>& platform);
+
+/// The catalog of solo mode: the tenant `home` fed by that source, and the Providers that it
+/// declares. Pure.
+Catalog make_solo_catalog(const std::vector<Resource>& resources, const SourceDeclaration& source);
+
+}  // namespace croft

@@ -1,0 +1,315 @@
+#include "reconciler/engine.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "reconciler/engine/engine_impl.hpp"
+
+namespace croft {
+
+namespace {
+
+constexpr std::size_t kReadingThreads = 4;
+/// A remote that does not answer holds one until its deadline; that many may, before others wait.
+constexpr int kConcurrentFetches = 16;
+constexpr int kConcurrentPasses = 32;
+constexpr Duration kHeartbeat{60'000};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(EngineSettings settings, asio::any_io_executor executor,
+                                    Store& store, std::map<std::string, ProviderFactory> adapters,
+                                    Clock& clock, RandomSource& random) {
+  return std::make_unique<EngineImpl>(std::move(settings), std::move(executor), store,
+                                      std::move(adapters), clock, random);
+}
+
+EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, Store& store,
+                       std::map<std::string, ProviderFactory> adapters, Clock& clock,
+                       RandomSource& random)
+    : settings_(std::move(settings)),
+      executor_(executor),
+      journal_(store),
+      adapters_(std::move(adapters)),
+      clock_(clock),
+      random_(random),
+      fetching_(kConcurrentFetches),
+      reading_(kReadingThreads),
+      source_queue_(executor, random, kConcurrentFetches,
+                    [this](std::string key) { return source_pass(std::move(key)); }),
+      tenant_queue_(executor, random, kConcurrentPasses,
+                    [this](std::string tenant) { return tenant_pass(std::move(tenant)); }),
+      applier_(executor, journal_, clock, random),
+      health_(executor, [this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); }),
+      usage_(clock, random) {}
+
+Task<Result<void>> EngineImpl::start() {
+  CO_TRY(co_await journal_.load());
+  CO_TRY_ASSIGN(std::vector<UsageRow> open, co_await journal_.store().open_usage());
+  usage_.take_over(std::move(open));
+
+  SourceKeeper::Settings settings;
+  settings.mirror = settings_.data / "mirrors" / "root";
+  settings.secrets_dir = settings_.secrets_dir;
+  settings.scope = is_solo() ? SourceScope::Solo : SourceScope::Platform;
+  const SourceDeclaration root = root_declaration();
+  const std::string key = root.key;
+  SourceState& state = sources_[key];
+  state.keeper =
+      std::make_shared<SourceKeeper>(executor_, fetching_, reading_, root, std::move(settings),
+                                     [this, key] { source_queue_.add(key); });
+  // What ran before goes on from its pinned commit, even if the repository cannot be reached now.
+  const Result<void> loaded = co_await load_applied(key);
+  if (!loaded)
+    log_warning("engine", "the last applied platform revision cannot be read",
+                {{"error", loaded.error().describe()}});
+  source_queue_.add(key);
+  spawn(executor_, heartbeat(), "usage heartbeat");
+  co_return Result<void>();
+}
+
+Task<> EngineImpl::stop() {
+  is_stopping_ = true;
+  *is_alive_ = false;
+  co_await source_queue_.stop();
+  co_await tenant_queue_.stop();
+}
+
+Task<> EngineImpl::heartbeat() {
+  const std::shared_ptr<bool> is_alive = is_alive_;
+  while (*is_alive) {
+    co_await sleep_for(kHeartbeat);
+    if (!*is_alive) co_return;
+    co_await forget_removed_tenants();
+    Transaction transaction;
+    transaction.writes = usage_.heartbeat();
+    if (transaction.writes.empty()) continue;
+    const Result<void> done = co_await journal_.commit(std::move(transaction));
+    if (!done)
+      log_warning("engine", "usage heartbeat not written", {{"error", done.error().describe()}});
+  }
+}
+
+void EngineImpl::want_tenant(const std::string& tenant) {
+  if (!tenant.empty()) tenant_queue_.add(tenant);
+}
+
+std::string EngineImpl::tenant_of_uid(const std::string& uid) const {
+  const auto row = journal_.resources().find(uid);
+  return row == journal_.resources().end() ? "" : row->second.ref.tenant;
+}
+
+void EngineImpl::notify() const {
+  const std::list<std::function<void()>> listeners = listeners_;
+  for (const auto& listener : listeners) listener();
+}
+
+std::shared_ptr<void> EngineImpl::on_change(std::function<void()> listener) {
+  listeners_.push_back(std::move(listener));
+  const auto position = std::prev(listeners_.end());
+  return std::shared_ptr<void>(nullptr, [this, position](void*) { listeners_.erase(position); });
+}
+
+Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
+  std::optional<SourceOverride> instead;
+  if (request.tree) {
+    const auto tenant = catalog_.tenants.find(request.tenant);
+    if (tenant == catalog_.tenants.end())
+      co_return fail(ErrorCode::NotFound, "there is no tenant '" + request.tenant + "'");
+    std::string key = request.source;
+    if (key.empty() && tenant->second.sources.size() == 1) key = tenant->second.sources.front();
+    if (!sources_.contains(key)) {
+      co_return fail(
+          Error(ErrorCode::Invalid, fmt::format("tenant '{}' has {} sources", request.tenant,
+                                                tenant->second.sources.size()))
+              .with_hint("say which one this directory is"));
+    }
+    manifest::LoadRequest load;
+    load.source = key;
+    load.tenant = request.tenant;
+    load.scope = is_solo() ? SourceScope::Solo : SourceScope::Tenant;
+    load.is_whole_set = load.scope == SourceScope::Platform;
+    const std::shared_ptr<const FileTree> tree = request.tree;
+    auto work = [tree, load] {
+      DocumentCache cache;
+      return load_source(*tree, load, cache);
+    };
+    Result<SourceLoad> loaded = co_await reading_.run(std::move(work));
+    if (!loaded) co_return std::unexpected(std::move(loaded.error()));
+    loaded->commit = request.label;
+    instead = SourceOverride{key, std::make_shared<const SourceLoad>(std::move(*loaded))};
+  }
+  const std::shared_ptr<const FileTree> tree = request.tree;
+  CO_TRY_ASSIGN(Prepared prepared, co_await prepare(request.tenant, instead, true));
+  if (!prepared.problems.empty()) {
+    static const std::vector<Resource> kNone;
+    const std::vector<Resource>& resources = instead ? *instead->load->resources : kNone;
+    co_return fail(ErrorCode::Invalid, render_problems(tree.get(), resources, prepared.problems));
+  }
+  constexpr Duration kFreshEnough{1'000};
+  CO_TRY(co_await observe_into(prepared.world, std::chrono::steady_clock::now() - kFreshEnough));
+  Changeset changeset = croft::diff(prepared.world);
+  name_revisions(changeset, prepared);
+  co_return changeset;
+}
+
+Task<Result<std::vector<Changeset>>> EngineImpl::reconcile(ReconcileRequest request) {
+  std::vector<std::string> tenants;
+  CO_TRY(co_await fetch_and_load(root_source()));
+  for (const auto& [name, declaration] : catalog_.tenants) {
+    if (request.tenant.empty() || request.tenant == name) tenants.push_back(name);
+  }
+  if (tenants.empty() && !request.tenant.empty()) {
+    co_return fail(ErrorCode::NotFound, "there is no tenant '" + request.tenant + "'");
+  }
+  std::vector<Changeset> changesets;
+  for (const std::string& tenant : tenants) {
+    Result<Changeset> changeset = co_await reconcile_one(tenant, request.expect);
+    if (changeset) {
+      changesets.push_back(std::move(*changeset));
+    } else if (!request.tenant.empty()) {
+      co_return std::unexpected(std::move(changeset.error()));
+    } else {
+      // Asked for everybody: one tenant's trouble is in its own status and holds up nobody else.
+      log_warning("reconciler", "a tenant could not be reconciled",
+                  {{"tenant", tenant}, {"error", changeset.error().describe()}});
+    }
+  }
+  co_return changesets;
+}
+
+Task<Result<Changeset>> EngineImpl::reconcile_one(std::string tenant,
+                                                  std::optional<std::string> expect) {
+  const std::vector<std::string> keys = catalog_.tenants.at(tenant).sources;
+  for (const std::string& key : keys) {
+    if (key == root_source()) continue;
+    CO_TRY(co_await fetch_and_load(key));
+  }
+  co_return co_await pass(tenant, std::move(expect));
+}
+
+bool EngineImpl::is_settled(const std::string& tenant) const {
+  if (!has_catalog_ || !source_queue_.is_idle() || !tenant_queue_.is_idle()) return false;
+  for (const auto& [name, declaration] : catalog_.tenants) {
+    if (!tenant.empty() && name != tenant) continue;
+    const auto state = tenant_states_.find(name);
+    if (state == tenant_states_.end() || !state->second.was_passed) return false;
+    for (const std::string& key : declaration.sources) {
+      const auto source = sources_.find(key);
+      if (source == sources_.end() || !source->second.was_tried) return false;
+    }
+  }
+  const std::vector<ResourceStatus> all = status(tenant);
+  return std::all_of(all.begin(), all.end(), [](const ResourceStatus& one) {
+    const Condition* ready = find_condition(one.conditions, "Ready");
+    return ready != nullptr && (ready->status == ConditionStatus::True ||
+                                (ready->reason != "Starting" && ready->reason != "Pending"));
+  });
+}
+
+std::vector<std::string> EngineImpl::tenants() const {
+  std::vector<std::string> names;
+  for (const auto& [name, declaration] : catalog_.tenants) names.push_back(name);
+  return names;
+}
+
+Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
+  const ResourceRow* row = journal_.resource_of(directive.ref);
+  if (row == nullptr || row->state != InventoryState::Owned) {
+    co_return fail(Error(ErrorCode::NotFound, "there is no " + to_string(directive.ref))
+                       .with_hint("see `croft get` for what there is"));
+  }
+  directive.created_at = clock_.now();
+  const std::string tenant = directive.ref.tenant;
+  EventRow event;
+  event.time = directive.created_at;
+  event.tenant = tenant;
+  event.subject = to_string(directive.ref);
+  event.reason = "Directed";
+  event.message = fmt::format("{} by {}{}", to_string(directive.verb), directive.by,
+                              directive.why.empty() ? "" : ": " + directive.why);
+  Transaction transaction;
+  // A start ends a stop; it is no order that stays in force.
+  if (directive.verb == DirectiveVerb::Start) {
+    transaction.add(EraseDirective{directive.ref, DirectiveVerb::Stop});
+  } else {
+    transaction.add(PutDirective{std::move(directive)});
+  }
+  transaction.add(AppendEvent{std::move(event)});
+  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  want_tenant(tenant);
+  notify();
+  co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::withdraw(Ref ref, DirectiveVerb verb, std::string by) {
+  EventRow event;
+  event.time = clock_.now();
+  event.tenant = ref.tenant;
+  event.subject = to_string(ref);
+  event.reason = "DirectiveWithdrawn";
+  event.message = fmt::format("{} withdrawn by {}", to_string(verb), by);
+  const std::string tenant = ref.tenant;
+  Transaction transaction;
+  transaction.add(EraseDirective{std::move(ref), verb});
+  transaction.add(AppendEvent{std::move(event)});
+  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  want_tenant(tenant);
+  notify();
+  co_return Result<void>();
+}
+
+std::vector<Changeset> EngineImpl::guarded(const std::string& tenant) const {
+  std::vector<Changeset> changesets;
+  for (const auto& [name, state] : tenant_states_) {
+    if ((tenant.empty() || name == tenant) && state.guarded) changesets.push_back(*state.guarded);
+  }
+  return changesets;
+}
+
+Task<Result<void>> EngineImpl::acknowledge(std::string tenant, std::string digest, std::string by) {
+  const auto state = tenant_states_.find(tenant);
+  const bool is_known = state != tenant_states_.end() && state->second.guarded &&
+                        digest.size() >= 4 && state->second.guarded->digest.starts_with(digest);
+  if (!is_known) {
+    co_return fail(
+        Error(ErrorCode::Conflict,
+              fmt::format("no guarded changeset of '{}' has the digest {}", tenant, digest))
+            .with_hint("see `croft prune show`: it may have changed since"));
+  }
+  EventRow event;
+  event.time = clock_.now();
+  event.tenant = tenant;
+  event.subject = tenant;
+  event.reason = "PruneAcknowledged";
+  event.message = fmt::format("changeset {} acknowledged by {}", digest, by);
+  Transaction transaction;
+  transaction.add(PutAcknowledgement{{tenant, state->second.guarded->digest, by, clock_.now()}});
+  transaction.add(AppendEvent{std::move(event)});
+  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  want_tenant(tenant);
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<EventRow>>> EngineImpl::events(EventQuery query) {
+  co_return co_await journal_.store().events(std::move(query));
+}
+
+Task<Result<void>> EngineImpl::logs(Ref ref, LogRequest request, LogSink sink) {
+  const ResourceRow* row = journal_.resource_of(ref);
+  if (row == nullptr) {
+    co_return fail(
+        Error(ErrorCode::NotFound, "there is no " + to_string(ref)).with_hint("see `croft get`"));
+  }
+  const auto provider = providers_.find(row->provider);
+  if (provider == providers_.end() || !provider->second.lane.provider) {
+    co_return fail(ErrorCode::Unavailable, "provider '" + row->provider + "' is not there");
+  }
+  request.uid = row->uid;
+  const std::shared_ptr<Provider> keep = provider->second.lane.provider;
+  co_return co_await keep->logs(std::move(request), std::move(sink));
+}
+
+}  // namespace croft

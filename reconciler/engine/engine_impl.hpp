@@ -1,0 +1,172 @@
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "reconciler/engine.hpp"
+#include "reconciler/engine/apply.hpp"
+#include "reconciler/engine/catalog.hpp"
+#include "reconciler/engine/health.hpp"
+#include "reconciler/engine/journal.hpp"
+#include "reconciler/engine/observer.hpp"
+#include "reconciler/engine/queue.hpp"
+#include "reconciler/engine/readiness.hpp"
+#include "reconciler/engine/source_keeper.hpp"
+#include "reconciler/engine/usage.hpp"
+#include "reconciler/expand.hpp"
+#include "reconciler/world.hpp"
+
+namespace croft {
+
+/// A source under watch: what it held when it was last good, and what its newest commit says.
+struct SourceState {
+  std::shared_ptr<SourceKeeper> keeper;
+  std::shared_ptr<const SourceLoad> accepted;   ///< what is applied, or null before the first
+  std::shared_ptr<const SourceLoad> candidate;  ///< newer, loaded well, not judged by a pass yet
+  bool was_tried = false;                       ///< fetched at least once since start
+};
+
+/// A configured provider as the engine uses it.
+struct ProviderState {
+  ProviderDeclaration declaration;
+  ProviderLane lane;  ///< no provider if it could not be made
+  std::shared_ptr<Observer> observer;
+  std::string error;          ///< why it could not be made
+  std::string observe_error;  ///< why the last observation failed; empty if it did not
+};
+
+/// What the passes of one tenant leave behind.
+struct TenantState {
+  explicit TenantState(asio::any_io_executor executor)
+      : turn(std::make_unique<Semaphore>(std::move(executor), 1)) {}
+  std::unique_ptr<Semaphore> turn;  ///< one pass at a time
+  std::map<Ref, Desired> desired;   ///< of the last pass that could be expanded
+  std::vector<HostClaim> claims;
+  std::optional<Changeset> guarded;
+  bool was_passed = false;  ///< a pass ended since start
+};
+
+/// Everything a pass has worked out before anything is done.
+struct Prepared {
+  World world;
+  std::vector<HostClaim> claims;
+  std::vector<Problem> problems;
+  std::map<std::string, std::shared_ptr<const SourceLoad>>
+      loads;  ///< by source key: what it was made from
+};
+
+/// Stands in for a source's own content: the tree of `croft diff`.
+struct SourceOverride {
+  std::string key;
+  std::shared_ptr<const SourceLoad> load;
+};
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(EngineSettings settings, asio::any_io_executor executor, Store& store,
+             std::map<std::string, ProviderFactory> adapters, Clock& clock, RandomSource& random);
+
+  Task<Result<void>> start() override;
+  Task<> stop() override;
+  Task<Result<Changeset>> diff(DiffRequest request) override;
+  Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) override;
+  bool is_settled(const std::string& tenant) const override;
+  std::vector<ResourceStatus> status(const std::string& tenant) const override;
+  std::vector<SourceStatus> sources(const std::string& tenant) const override;
+  std::vector<std::string> tenants() const override;
+  Task<Result<void>> direct(DirectiveRow directive) override;
+  Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override;
+  std::vector<Changeset> guarded(const std::string& tenant) const override;
+  Task<Result<void>> acknowledge(std::string tenant, std::string digest, std::string by) override;
+  Task<Result<std::vector<EventRow>>> events(EventQuery query) override;
+  Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) override;
+  std::vector<HostRoute> routes() const override;
+  std::shared_ptr<void> on_change(std::function<void()> listener) override;
+
+ private:
+  // engine.cpp: start, stop, the queue, listeners, the facade
+  Task<Result<Changeset>> reconcile_one(std::string tenant, std::optional<std::string> expect);
+  void notify() const;
+  Task<> heartbeat();
+  std::string tenant_of_uid(const std::string& uid) const;
+  void want_tenant(const std::string& tenant);
+
+  // engine_sources.cpp: fetching and loading, the platform's catalog
+  Task<Outcome> source_pass(std::string key);
+  Task<Result<bool>> fetch_and_load(std::string key);
+  Task<Result<void>> load_applied(std::string key);
+  Task<> note_source(std::string key, std::string attempted, std::optional<Error> error);
+  Task<Result<void>> accept(std::string key, std::shared_ptr<const SourceLoad> load);
+  Task<Result<void>> take_catalog(const SourceLoad& load);
+  /// What the inventory forbids: removing a Provider in use, taking a removed tenant's name.
+  void check_against_the_past(Catalog& catalog) const;
+  void sync_sources();
+  void sync_providers();
+  std::string root_source() const;
+  bool is_solo() const { return !settings_.solo_url.empty(); }
+  SourceDeclaration root_declaration() const;
+
+  // engine_pass.cpp: one tenant's pass
+  Task<Outcome> tenant_pass(std::string tenant);
+  Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect);
+  Task<Result<Prepared>> prepare(std::string tenant, std::optional<SourceOverride> instead,
+                                 bool use_candidates);
+  Task<Result<void>> observe_into(World& world, SteadyTime not_before);
+  Task<Result<TenantIdentity>> identify(std::string tenant);
+  /// Fills in what the changeset leads from and to, for its header.
+  void name_revisions(Changeset& changeset, const Prepared& prepared) const;
+  Task<Result<void>> judge_candidates(std::string tenant, Prepared& prepared);
+  Task<Result<void>> resolve_intents(std::string tenant, World& world);
+  Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired);
+  Task<Result<void>> retire_tenant(std::string tenant);
+  Task<> forget_removed_tenants();
+  Task<bool> is_cleared(std::string tenant, Changeset changeset,
+                        std::map<std::string, std::shared_ptr<const SourceLoad>> loads);
+  ApplyOrder order_for(const TenantIdentity& identity, Changeset changeset,
+                       const Prepared& prepared);
+  Task<Result<void>> end_restarts(std::string tenant, ApplyReport report);
+  Task<Result<void>> expire_retained(std::string tenant, TenantIdentity identity);
+  Task<Result<void>> accept_candidates(std::string tenant, Prepared prepared);
+
+  // engine_status.cpp: what is reported
+  Task<Result<void>> note_status(std::string tenant, ApplyReport report,
+                                 std::optional<Guard> guard);
+  void note_one(ResourceRow& row, const Observed* observed, const ApplyReport& report,
+                const std::optional<Guard>& guard, Timestamp now) const;
+  void add_ready_event(Transaction& transaction, const ResourceRow& before,
+                       const ResourceRow& after, Timestamp now) const;
+  ReadinessInput readiness_input(const ResourceRow& row) const;
+  const Observed* observed_of(const ResourceRow& row) const;
+  void watch_health(const ResourceRow& row, const Observed* observed);
+  std::string url_of(const ResourceRow& row) const;
+  bool is_ready(const Ref& ref) const;
+
+  EngineSettings settings_;
+  asio::any_io_executor executor_;
+  Journal journal_;
+  std::map<std::string, ProviderFactory> adapters_;
+  Clock& clock_;
+  RandomSource& random_;
+  BlockingPool fetching_;
+  BlockingPool reading_;
+  Queue source_queue_;
+  Queue tenant_queue_;
+  Applier applier_;
+  HealthMonitor health_;
+  UsageRecorder usage_;
+  Catalog catalog_;
+  bool has_catalog_ = false;
+  std::map<std::string, SourceState> sources_;      ///< by key
+  std::map<std::string, ProviderState> providers_;  ///< by name
+  std::map<std::string, TenantState> tenant_states_;
+  std::list<std::function<void()>> listeners_;
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+  bool is_stopping_ = false;
+};
+
+}  // namespace croft

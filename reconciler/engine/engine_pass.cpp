@@ -1,0 +1,458 @@
+// One tenant's pass: work out what should be, look at what is, diff, ask the guard, apply, report.
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "reconciler/engine/engine_impl.hpp"
+
+namespace croft {
+
+Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
+  Result<Changeset> done = co_await pass(tenant, std::nullopt);
+  notify();
+  if (!done) {
+    log_warning("reconciler", "a pass failed",
+                {{"tenant", tenant}, {"error", done.error().describe()}});
+    if (done.error().is_retryable()) co_return Retry{std::move(done.error())};
+    co_return Terminal{std::move(done.error())};
+  }
+  Duration delay = settings_.resync;
+  const Timestamp now = clock_.now();
+  for (const DirectiveRow& directive : journal_.directives_of(tenant, now)) {
+    if (directive.until) delay = std::min(delay, std::max(Duration(100), *directive.until - now));
+  }
+  bool has_failed = false;
+  for (const ResourceRow* row : journal_.resources_of(tenant)) {
+    const Condition* stalled = find_condition(row->conditions, "Stalled");
+    has_failed = has_failed || (stalled != nullptr && stalled->reason == "ApplyFailed");
+  }
+  if (has_failed) co_return Retry{Error(ErrorCode::Unavailable, "some changes failed")};
+  co_return After{delay};
+}
+
+Task<Result<TenantIdentity>> EngineImpl::identify(std::string tenant) {
+  const TenantRow* known = journal_.tenant_named(tenant);
+  if (known != nullptr) co_return TenantIdentity{known->uid, known->name, known->number};
+  TenantRow row;
+  row.uid = random_.id();
+  row.name = tenant;
+  row.created_at = clock_.now();
+  Transaction transaction;
+  transaction.add(PutTenant{std::move(row)});
+  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  known = journal_.tenant_named(tenant);
+  if (known == nullptr)
+    co_return fail(ErrorCode::Internal, "a tenant that was just stored is not there");
+  co_return TenantIdentity{known->uid, known->name, known->number};
+}
+
+Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::string> expect) {
+  TenantState& state = tenant_states_.try_emplace(tenant, executor_).first->second;
+  const Semaphore::Permit turn = co_await state.turn->acquire();
+  const SteadyTime begun = std::chrono::steady_clock::now();
+  if (!catalog_.tenants.contains(tenant) && journal_.tenant_named(tenant) == nullptr) {
+    co_return Changeset{};
+  }
+  CO_TRY_ASSIGN(const TenantIdentity identity, co_await identify(tenant));
+  CO_TRY_ASSIGN(Prepared prepared, co_await prepare(tenant, std::nullopt, true));
+  if (!prepared.problems.empty()) {
+    CO_TRY(co_await judge_candidates(tenant, prepared));
+  }
+  CO_TRY(co_await observe_into(prepared.world, begun));
+  CO_TRY(co_await resolve_intents(tenant, prepared.world));
+  CO_TRY(co_await expire_retained(tenant, identity));
+  prepared.world.inventory.clear();
+  for (const ResourceRow* row : journal_.resources_of(tenant))
+    prepared.world.inventory.push_back(*row);
+  prepared.world.directives = journal_.directives_of(tenant, clock_.now());
+
+  Changeset changeset = croft::diff(prepared.world);
+  name_revisions(changeset, prepared);
+  if (expect && !(expect->size() >= 4 && changeset.digest.starts_with(*expect))) {
+    co_return fail(
+        Error(ErrorCode::Conflict, fmt::format("the changeset of '{}' is {} now, not {}", tenant,
+                                               changeset.digest.substr(0, 12), *expect))
+            .with_hint("something moved since it was shown; look at `croft diff` again"));
+  }
+  const bool may_go_on = co_await is_cleared(tenant, changeset, prepared.loads);
+  if (may_go_on) {
+    state.guarded.reset();
+    CO_TRY(co_await accept_candidates(tenant, prepared));
+  } else {
+    state.guarded = changeset;
+  }
+  state.desired = prepared.world.desired;
+  state.claims = prepared.claims;
+  Changeset to_apply = changeset;
+  if (!may_go_on)
+    std::erase_if(to_apply.changes,
+                  [](const Change& change) { return !is_exempt_from_guard(change); });
+  ApplyOrder order = order_for(identity, std::move(to_apply), prepared);
+  ApplyReport report = co_await applier_.apply(std::move(order));
+  if (report.applied > 0 || !report.failed.empty()) {
+    const Result<void> seen =
+        co_await observe_into(prepared.world, std::chrono::steady_clock::now());
+    if (!seen)
+      log_warning("reconciler", "cannot observe after applying",
+                  {{"error", seen.error().describe()}});
+  }
+  CO_TRY(co_await end_restarts(tenant, report));
+  std::optional<Guard> guard;
+  if (!may_go_on) guard = changeset.guard;
+  CO_TRY(co_await note_status(tenant, std::move(report), std::move(guard)));
+  CO_TRY(co_await retire_tenant(tenant));
+  state.was_passed = true;
+  co_return changeset;
+}
+
+Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
+                                           std::optional<SourceOverride> instead,
+                                           bool use_candidates) {
+  Prepared prepared;
+  World& world = prepared.world;
+  world.tenant = tenant;
+  world.now = clock_.now();
+  world.directives = journal_.directives_of(tenant, world.now);
+  for (const ResourceRow* row : journal_.resources_of(tenant)) world.inventory.push_back(*row);
+  const auto declared = catalog_.tenants.find(tenant);
+  if (declared == catalog_.tenants.end()) {
+    world.is_removed = true;
+    co_return prepared;
+  }
+  const TenantDeclaration& declaration = declared->second;
+  world.plan = declaration.plan;
+  world.is_suspended = declaration.is_suspended;
+
+  ExpandInput input;
+  input.tenant = tenant;
+  for (const ResourceRow& row : world.inventory) {
+    if (row.state == InventoryState::Owned) input.placed.emplace(row.ref, row.provider);
+  }
+  input.allowed_providers = declaration.allowed_providers;
+  for (const std::string& key : declaration.sources) {
+    const auto source = sources_.find(key);
+    std::shared_ptr<const SourceLoad> load;
+    if (source != sources_.end()) {
+      load = use_candidates && source->second.candidate ? source->second.candidate
+                                                        : source->second.accepted;
+    }
+    if (instead && instead->key == key) load = instead->load;
+    if (!load) {
+      world.frozen_sources.insert(key);
+      continue;
+    }
+    prepared.loads[key] = load;
+    input.revisions[key] = load->commit;
+    for (const auto& [path, id] : load->trees) input.trees[{key, path}] = id;
+    bool is_empty = true;
+    for (const Resource& resource : *load->resources) {
+      if (resource.ref.kind == Kind::Provider) continue;  // solo mode: the operator's own
+      input.resources.push_back(resource);
+      is_empty = false;
+    }
+    if (is_empty) world.emptied_sources.insert(key);
+  }
+  world.retention = settings_.retention;
+  for (const ResourceRow& row : world.inventory) {
+    const auto& keys = declaration.sources;
+    if (std::find(keys.begin(), keys.end(), row.source) == keys.end())
+      world.removed_sources.insert(row.source);
+  }
+  for (const auto& [name, provider] : providers_) {
+    if (!provider.lane.provider || !catalog_.providers.contains(name)) continue;
+    input.providers.push_back({name, provider.declaration.adapter, provider.lane.provider.get(),
+                               catalog_.providers.at(name).is_default,
+                               catalog_.providers.at(name).tenants,
+                               provider.lane.provider->capabilities()});
+  }
+  prepared.problems = check_set(input.resources);
+  Expansion expansion = expand(input);
+  for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));
+  world.desired = std::move(expansion.desired);
+  prepared.claims = claims_of(world.desired, settings_.domain);
+  // Of the whole fleet's claims only those for the same hosts matter, and they are few: copying and
+  // sorting all of them would make every pass cost as much as there are tenants.
+  std::unordered_set<std::string_view> hosts;
+  for (const HostClaim& claim : prepared.claims) hosts.insert(claim.host);
+  std::vector<HostClaim> taken;
+  for (const auto& [name, other] : tenant_states_) {
+    if (name == tenant) continue;
+    for (const HostClaim& claim : other.claims) {
+      if (hosts.contains(claim.host)) taken.push_back(claim);
+    }
+  }
+  for (Problem& problem :
+       check_claims(taken, prepared.claims, declaration.hosts, settings_.domain)) {
+    prepared.problems.push_back(std::move(problem));
+  }
+  co_return prepared;
+}
+
+void EngineImpl::name_revisions(Changeset& changeset, const Prepared& prepared) const {
+  const auto append = [](std::string& text, const std::string& commit) {
+    constexpr std::size_t kShort = 7;
+    const bool is_commit = commit.size() == 40 && commit.find(' ') == std::string::npos;
+    text += (text.empty() ? "" : ", ") + (is_commit ? commit.substr(0, kShort) : commit);
+  };
+  for (const auto& [key, load] : prepared.loads) {
+    const auto source = sources_.find(key);
+    if (source != sources_.end() && source->second.accepted) {
+      append(changeset.before, source->second.accepted->commit);
+    }
+    append(changeset.after, load->commit);
+  }
+}
+
+Task<Result<void>> EngineImpl::judge_candidates(std::string tenant, Prepared& prepared) {
+  bool had_candidate = false;
+  const std::map<std::string, std::shared_ptr<const SourceLoad>> loads = prepared.loads;
+  for (const auto& [key, load] : loads) {
+    const auto source = sources_.find(key);
+    if (source == sources_.end() || source->second.candidate != load) continue;
+    had_candidate = true;
+    std::vector<Problem> mine;
+    for (const Problem& problem : prepared.problems) {
+      const bool is_declared_here =
+          std::any_of(load->resources->begin(), load->resources->end(),
+                      [&](const Resource& resource) { return resource.ref == problem.ref; });
+      if (is_declared_here) mine.push_back(problem);
+    }
+    if (mine.empty()) continue;
+    const std::shared_ptr<SourceKeeper> keeper = source->second.keeper;
+    source->second.candidate = nullptr;
+    const auto tree = co_await keeper->tree(load->commit, ".");
+    const FileTree* view = tree ? tree->get() : nullptr;
+    const std::string text = render_problems(view, *load->resources, mine);
+    std::optional<Error> wrong = Error(ErrorCode::Invalid, text);
+    co_await note_source(key, load->commit, std::move(wrong));
+  }
+  const std::string text = render_problems(nullptr, {}, prepared.problems);
+  if (!had_candidate) co_return fail(ErrorCode::Invalid, text);
+  CO_TRY_ASSIGN(prepared, co_await prepare(tenant, std::nullopt, false));
+  if (!prepared.problems.empty()) co_return fail(ErrorCode::Invalid, text);
+  co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::observe_into(World& world, SteadyTime not_before) {
+  std::set<std::string> names;
+  for (const auto& [ref, desired] : world.desired) names.insert(desired.provider);
+  for (const ResourceRow& row : world.inventory) names.insert(row.provider);
+  names.erase("");
+  for (const std::string& name : names) {
+    const auto provider = providers_.find(name);
+    if (provider == providers_.end() || !provider->second.observer) {
+      world.unobserved.insert(name);
+      continue;
+    }
+    const std::shared_ptr<Observer> observer = provider->second.observer;
+    const auto snapshot = co_await observer->observe(not_before);
+    const auto still = providers_.find(name);
+    if (!snapshot) {
+      world.unobserved.insert(name);
+      if (still != providers_.end()) still->second.observe_error = snapshot.error().describe();
+      log_warning("reconciler", "a provider cannot be observed; what it runs is left alone",
+                  {{"provider", name}, {"error", snapshot.error().describe()}});
+      continue;
+    }
+    world.unobserved.erase(name);
+    if (still != providers_.end()) still->second.observe_error.clear();
+    for (const ResourceRow& row : world.inventory) {
+      if (row.provider != name) continue;
+      const auto seen = (*snapshot)->by_uid.find(row.uid);
+      if (seen != (*snapshot)->by_uid.end()) {
+        world.observed.insert_or_assign(row.uid, seen->second);
+      } else {
+        world.observed.erase(row.uid);
+      }
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::resolve_intents(std::string tenant, World& world) {
+  Transaction transaction;
+  for (const auto& [id, open] : journal_.open_intents()) {
+    if (open.ref.tenant != tenant || world.unobserved.contains(open.provider)) continue;
+    IntentRow intent = open;
+    const auto seen = world.observed.find(intent.uid);
+    const bool happened = seen != world.observed.end() && seen->second.intent == intent.id;
+    intent.state = happened ? IntentState::Done : IntentState::Failed;
+    if (!happened) intent.error = "interrupted; its effect was not seen afterwards";
+    EventRow event;
+    event.time = clock_.now();
+    event.tenant = tenant;
+    event.subject = to_string(intent.ref);
+    event.reason = "IntentResolved";
+    event.message = fmt::format("interrupted {}: {}", intent.action,
+                                happened ? "it had happened" : "it had not happened");
+    event.revision = intent.revision;
+    transaction.add(AppendEvent{std::move(event)});
+    transaction.add(PutIntent{std::move(intent)});
+  }
+  if (transaction.writes.empty()) co_return Result<void>();
+  co_return co_await journal_.commit(std::move(transaction));
+}
+
+Task<bool> EngineImpl::is_cleared(std::string tenant, Changeset changeset,
+                                  std::map<std::string, std::shared_ptr<const SourceLoad>> loads) {
+  if (!changeset.guard || journal_.is_acknowledged(tenant, changeset.digest)) co_return true;
+  // A commit may say yes by itself: then everything that goes must have come from its source.
+  std::set<std::string> consenting;
+  for (const auto& [key, load] : loads) {
+    if (("\n" + load->message + "\n").find("\nCroft-Prune: yes\n") != std::string::npos)
+      consenting.insert(key);
+  }
+  const auto consents = [&](const Change& change) {
+    const auto row = journal_.resources().find(change.uid);
+    return !change.loses_data && change.action != Action::Destroy
+               ? true
+               : row != journal_.resources().end() && consenting.contains(row->second.source);
+  };
+  if (!consenting.empty() &&
+      std::all_of(changeset.changes.begin(), changeset.changes.end(), consents))
+    co_return true;
+  const auto state = tenant_states_.find(tenant);
+  const bool is_known = state != tenant_states_.end() && state->second.guarded &&
+                        state->second.guarded->digest == changeset.digest;
+  if (is_known) co_return false;
+  EventRow event;
+  event.time = clock_.now();
+  event.tenant = tenant;
+  event.subject = tenant;
+  event.severity = Severity::Warning;
+  event.reason = "PruneGuarded";
+  event.message = fmt::format("{}; acknowledge it with: croft prune ack {} -t {}",
+                              changeset.guard->message, changeset.digest.substr(0, 12), tenant);
+  Transaction transaction;
+  transaction.add(AppendEvent{std::move(event)});
+  const Result<void> done = co_await journal_.commit(std::move(transaction));
+  if (!done) log_warning("reconciler", "event not written", {{"error", done.error().describe()}});
+  co_return false;
+}
+
+Task<Result<void>> EngineImpl::accept_candidates(std::string tenant, Prepared prepared) {
+  (void)tenant;
+  for (const auto& [key, load] : prepared.loads) {
+    const auto source = sources_.find(key);
+    if (source == sources_.end() || source->second.accepted == load) continue;
+    CO_TRY(co_await accept(key, load));
+  }
+  co_return Result<void>();
+}
+
+ApplyOrder EngineImpl::order_for(const TenantIdentity& identity, Changeset changeset,
+                                 const Prepared& prepared) {
+  ApplyOrder order;
+  order.tenant = identity;
+  order.changeset = std::move(changeset);
+  order.desired = prepared.world.desired;
+  order.retention = settings_.retention;
+  const auto declaration = catalog_.tenants.find(identity.name);
+  order.allow_egress = declaration != catalog_.tenants.end() && declaration->second.allow_egress;
+  order.lane = [this](const std::string& name) -> const ProviderLane* {
+    const auto provider = providers_.find(name);
+    return provider == providers_.end() || !provider->second.lane.provider ? nullptr
+                                                                           : &provider->second.lane;
+  };
+  order.files = [this](Desired desired) -> Task<Result<std::shared_ptr<const FileTree>>> {
+    return files_of(std::move(desired));
+  };
+  order.is_ready = [this](const Ref& ref) { return is_ready(ref); };
+  const auto loads = prepared.loads;
+  order.is_superseded = [this, loads] {
+    if (is_stopping_) return true;
+    return std::any_of(loads.begin(), loads.end(), [this](const auto& entry) {
+      const auto source = sources_.find(entry.first);
+      return source != sources_.end() && source->second.candidate &&
+             source->second.candidate != entry.second;
+    });
+  };
+  return order;
+}
+
+Task<Result<std::shared_ptr<const FileTree>>> EngineImpl::files_of(Desired desired) {
+  const auto source = sources_.find(desired.source);
+  if (source == sources_.end())
+    co_return fail(ErrorCode::Unavailable, "source " + desired.source + " is gone");
+  const std::shared_ptr<SourceKeeper> keeper = source->second.keeper;
+  std::string path = desired.spec->text_or("files.path", "");
+  co_return co_await keeper->tree(desired.revision, std::move(path));
+}
+
+Task<Result<void>> EngineImpl::end_restarts(std::string tenant, ApplyReport report) {
+  Transaction transaction;
+  for (const DirectiveRow& directive : journal_.directives_of(tenant, clock_.now())) {
+    const bool is_over = directive.verb == DirectiveVerb::Restart &&
+                         !report.failed.contains(directive.ref) &&
+                         !report.deferred.contains(directive.ref) && !report.was_superseded;
+    if (is_over) transaction.add(EraseDirective{directive.ref, DirectiveVerb::Restart});
+  }
+  if (transaction.writes.empty()) co_return Result<void>();
+  co_return co_await journal_.commit(std::move(transaction));
+}
+
+Task<Result<void>> EngineImpl::expire_retained(std::string tenant, TenantIdentity identity) {
+  std::vector<ResourceRow> expired;
+  for (const ResourceRow* row : journal_.resources_of(tenant)) {
+    const bool is_over = row->state == InventoryState::Retained && row->retained_until &&
+                         *row->retained_until <= clock_.now();
+    if (is_over) expired.push_back(*row);
+  }
+  for (const ResourceRow& row : expired) {
+    Change erase;
+    erase.ref = row.ref;
+    erase.uid = row.uid;
+    erase.provider = row.provider;
+    erase.action = Action::Destroy;
+    erase.erases_data = true;
+    erase.reason = "RetentionEnded";
+    erase.why = "the time for which its data was kept is over";
+    erase.before = row.applied;
+    const ApplyOrder order = order_for(identity, Changeset{}, Prepared{});
+    CO_TRY(co_await applier_.apply_one(order, std::move(erase)));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::retire_tenant(std::string tenant) {
+  const TenantRow* known = journal_.tenant_named(tenant);
+  if (catalog_.tenants.contains(tenant) || known == nullptr) co_return Result<void>();
+  const auto rows = journal_.resources_of(tenant);
+  const bool has_any = std::any_of(rows.begin(), rows.end(), [](const ResourceRow* row) {
+    return row->state == InventoryState::Owned;
+  });
+  if (has_any) co_return Result<void>();
+  TenantRow row = *known;
+  row.removed_at = clock_.now();
+  row.retained_until = *row.removed_at + settings_.retention;
+  Transaction transaction;
+  transaction.add(PutTenant{std::move(row)});
+  co_return co_await journal_.commit(std::move(transaction));
+}
+
+Task<> EngineImpl::forget_removed_tenants() {
+  std::vector<TenantRow> over;
+  for (const auto& [uid, row] : journal_.tenants()) {
+    if (row.removed_at && row.retained_until && *row.retained_until <= clock_.now())
+      over.push_back(row);
+  }
+  for (const TenantRow& row : over) {
+    TenantIdentity identity{row.uid, row.name, row.number};
+    Result<void> done = co_await expire_retained(row.name, std::move(identity));
+    if (done && journal_.resources_of(row.name).empty()) {
+      Transaction transaction;
+      transaction.add(EraseTenant{row.uid});
+      done = co_await journal_.commit(std::move(transaction));
+    }
+    if (!done) {
+      log_warning("reconciler", "data of a removed tenant could not be erased; it is tried again",
+                  {{"tenant", row.name}, {"error", done.error().describe()}});
+    }
+  }
+}
+
+}  // namespace croft

@@ -1,0 +1,315 @@
+// Sources: fetching and loading them, and what the platform's own declares.
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "reconciler/engine/engine_impl.hpp"
+
+namespace croft {
+
+namespace {
+
+/// One directory name for any source key.
+std::string mirror_name(const std::string& key) {
+  std::string name = key;
+  for (char& c : name) {
+    if (c == '/') c = '.';
+  }
+  return name;
+}
+
+}  // namespace
+
+SourceDeclaration EngineImpl::root_declaration() const {
+  SourceDeclaration root;
+  if (is_solo()) {
+    root.key = fmt::format("{}/{}", kSoloTenant, kSoloTenant);
+    root.tenant = kSoloTenant;
+    root.url = settings_.solo_url;
+    root.ref = settings_.platform_ref;
+  } else {
+    root.key = kPlatformSource;
+    root.url = settings_.platform_url;
+    root.ref = settings_.platform_ref;
+    root.path = settings_.platform_path;
+  }
+  root.interval = settings_.platform_interval;
+  return root;
+}
+
+std::string EngineImpl::root_source() const { return root_declaration().key; }
+
+Task<Result<void>> EngineImpl::load_applied(std::string key) {
+  const auto row = journal_.sources().find(key);
+  if (row == journal_.sources().end() || row->second.applied_revision.empty())
+    co_return Result<void>();
+  const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  CO_TRY_ASSIGN(auto load, co_await keeper->load(row->second.applied_revision));
+  if (!sources_.contains(key)) co_return Result<void>();
+  sources_.at(key).accepted = std::move(load);
+  if (key == root_source()) {
+    CO_TRY(co_await take_catalog(*sources_.at(key).accepted));
+  }
+  co_return Result<void>();
+}
+
+Task<Outcome> EngineImpl::source_pass(std::string key) {
+  if (!sources_.contains(key)) co_return Done{};
+  const Result<bool> moved = co_await fetch_and_load(key);
+  const auto state = sources_.find(key);
+  if (state == sources_.end()) co_return Done{};
+  const bool is_first_try = !state->second.was_tried;
+  state->second.was_tried = true;
+  if (is_first_try || (moved && *moved)) {
+    if (key == kPlatformSource) {
+      for (const auto& [name, tenant] : catalog_.tenants) want_tenant(name);
+    } else {
+      want_tenant(state->second.keeper->declaration().tenant);
+    }
+  }
+  notify();
+  // A commit that is wrong stays wrong; one that could not be fetched may come.
+  if (!moved && moved.error().is_retryable()) co_return Retry{moved.error()};
+  co_return After{state->second.keeper->poll_interval()};
+}
+
+Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
+  if (!sources_.contains(key))
+    co_return fail(ErrorCode::NotFound, "there is no source '" + key + "'");
+  const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  Result<std::string> head = co_await keeper->fetch();
+  if (!sources_.contains(key)) co_return false;
+  if (!head) {
+    std::optional<Error> error = head.error();
+    co_await note_source(key, std::string(), std::move(error));
+    co_return std::unexpected(std::move(head.error()));
+  }
+  SourceState& state = sources_.at(key);
+  const auto row = journal_.sources().find(key);
+  const bool is_known = row != journal_.sources().end() && row->second.attempted_revision == *head;
+  const SourceLoad* newest = state.candidate ? state.candidate.get() : state.accepted.get();
+  if (newest != nullptr && newest->commit == *head) {
+    if (state.accepted && state.accepted->commit == *head)
+      co_await note_source(key, *head, std::nullopt);
+    co_return false;
+  }
+  if (is_known && state.was_tried && newest != nullptr) {
+    const Condition* stalled = find_condition(row->second.conditions, "Stalled");
+    // Judged before and found wrong: nothing to do until a newer commit comes.
+    if (stalled != nullptr) co_return false;
+  }
+  auto load = co_await keeper->load(*head);
+  if (!sources_.contains(key)) co_return false;
+  if (!load) {
+    std::optional<Error> error = load.error();
+    co_await note_source(key, *head, std::move(error));
+    co_return std::unexpected(std::move(load.error()));
+  }
+  if (key == root_source()) {
+    const Result<void> taken = co_await take_catalog(**load);
+    if (!taken) {
+      std::optional<Error> error = taken.error();
+      co_await note_source(key, *head, std::move(error));
+      co_return std::unexpected(taken.error());
+    }
+  }
+  if (key == kPlatformSource) {
+    CO_TRY(co_await accept(key, *load));
+  } else {
+    sources_.at(key).candidate = *load;
+  }
+  co_return true;
+}
+
+Task<> EngineImpl::note_source(std::string key, std::string attempted, std::optional<Error> error) {
+  const auto state = sources_.find(key);
+  if (state == sources_.end()) co_return;
+  const SourceDeclaration& declaration = state->second.keeper->declaration();
+  SourceRow row;
+  const auto known = journal_.sources().find(key);
+  if (known != journal_.sources().end()) row = known->second;
+  const SourceRow before = row;
+  row.key = key;
+  row.url = declaration.url;
+  row.ref = declaration.ref;
+  row.path = declaration.path;
+  if (!attempted.empty()) row.attempted_revision = attempted;
+  const Timestamp now = clock_.now();
+  if (error) {
+    const bool is_retryable = error->is_retryable();
+    const std::string reason =
+        is_retryable ? "FetchFailed" : (attempted.empty() ? "SourceMissing" : "InvalidManifests");
+    set_condition(row.conditions,
+                  {"Ready", ConditionStatus::False, reason, error->describe(), now});
+    set_condition(row.conditions,
+                  {"Stalled", ConditionStatus::True, reason, error->describe(), now});
+  } else {
+    set_condition(row.conditions, {"Ready", ConditionStatus::True, "Loaded", "", now});
+    clear_condition(row.conditions, "Stalled");
+  }
+  if (row == before) co_return;
+  row.fetched_at = now;
+  Transaction transaction;
+  transaction.add(PutSource{row});
+  if (row.conditions != before.conditions || row.attempted_revision != before.attempted_revision) {
+    EventRow event;
+    event.time = now;
+    event.tenant = declaration.tenant;
+    event.subject = key;
+    event.severity = error ? Severity::Warning : Severity::Normal;
+    event.reason = find_condition(row.conditions, "Ready")->reason;
+    event.message = error ? error->describe() : "";
+    event.revision = row.attempted_revision;
+    transaction.add(AppendEvent{std::move(event)});
+  }
+  const Result<void> done = co_await journal_.commit(std::move(transaction));
+  if (!done)
+    log_warning("engine", "source status not written",
+                {{"source", key}, {"error", done.error().describe()}});
+  notify();
+}
+
+Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const SourceLoad> load) {
+  const auto state = sources_.find(key);
+  if (state == sources_.end()) co_return Result<void>();
+  const std::shared_ptr<SourceKeeper> keeper = state->second.keeper;
+  CO_TRY(co_await keeper->pin(load->commit));
+  co_await note_source(key, load->commit, std::nullopt);
+  const auto known = journal_.sources().find(key);
+  if (known == journal_.sources().end())
+    co_return fail(ErrorCode::Unavailable, "the status of source " + key + " could not be written");
+  SourceRow row = known->second;
+  row.applied_revision = load->commit;
+  Transaction transaction;
+  transaction.add(PutSource{std::move(row)});
+  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  const auto still = sources_.find(key);
+  if (still == sources_.end()) co_return Result<void>();
+  if (still->second.candidate == load) still->second.candidate = nullptr;
+  still->second.accepted = std::move(load);
+  co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
+  Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
+                              : make_catalog(*load.resources);
+  check_against_the_past(catalog);
+  if (!catalog.problems.empty()) {
+    co_return fail(ErrorCode::Invalid, render_problems(nullptr, *load.resources, catalog.problems));
+  }
+  for (const auto& [name, declaration] : catalog_.tenants) {
+    if (!catalog.tenants.contains(name)) want_tenant(name);
+  }
+  catalog_ = std::move(catalog);
+  has_catalog_ = true;
+  sync_providers();
+  sync_sources();
+  for (const auto& [key, declaration] : catalog_.sources) {
+    const auto state = sources_.find(key);
+    if (key == root_source() || state == sources_.end() || state->second.accepted) continue;
+    const Result<void> loaded = co_await load_applied(key);
+    if (!loaded) {
+      log_warning("engine", "the last applied revision of a source cannot be read",
+                  {{"source", key}, {"error", loaded.error().describe()}});
+    }
+  }
+  // Tenants that only the inventory remembers: removed from the platform while we were away.
+  for (const auto& [uid, row] : journal_.tenants()) {
+    if (!row.removed_at && !catalog_.tenants.contains(row.name)) want_tenant(row.name);
+  }
+  co_return Result<void>();
+}
+
+void EngineImpl::check_against_the_past(Catalog& catalog) const {
+  std::map<std::string, int> in_use;
+  for (const auto& [uid, row] : journal_.resources()) {
+    if (row.state == InventoryState::Owned && !row.provider.empty()) ++in_use[row.provider];
+  }
+  for (const auto& [name, count] : in_use) {
+    if (catalog.providers.contains(name)) continue;
+    catalog.problems.push_back({Ref{"", Kind::Provider, name}, "metadata.name",
+                                fmt::format("it is removed, but {} resources are on it", count),
+                                "move or remove them first, or declare it again"});
+  }
+  for (const auto& [uid, row] : journal_.tenants()) {
+    if (!row.removed_at || !catalog.tenants.contains(row.name)) continue;
+    catalog.problems.push_back(
+        {Ref{"", Kind::Tenant, row.name}, "metadata.name",
+         fmt::format("a tenant of this name was removed; the name is reserved until {}",
+                     row.retained_until ? format_time(*row.retained_until) : "its data is gone"),
+         "choose another name: a new tenant inherits nothing of an old one"});
+  }
+}
+
+void EngineImpl::sync_sources() {
+  for (auto it = sources_.begin(); it != sources_.end();) {
+    const auto declared = catalog_.sources.find(it->first);
+    const bool is_root = it->first == root_source();
+    const bool stays = is_root || (declared != catalog_.sources.end() &&
+                                   declared->second == it->second.keeper->declaration());
+    if (stays) {
+      ++it;
+      continue;
+    }
+    source_queue_.forget(it->first);
+    it = sources_.erase(it);
+  }
+  for (const auto& [key, declaration] : catalog_.sources) {
+    if (sources_.contains(key)) continue;
+    SourceKeeper::Settings settings;
+    settings.mirror = settings_.data / "mirrors" / mirror_name(key);
+    settings.secrets_dir = settings_.secrets_dir;
+    settings.scope = SourceScope::Tenant;
+    sources_[key].keeper = std::make_shared<SourceKeeper>(
+        executor_, fetching_, reading_, declaration, std::move(settings),
+        [this, watched = key] { source_queue_.add(watched); });
+    source_queue_.add(key);
+  }
+}
+
+void EngineImpl::sync_providers() {
+  const auto make = [this](const ProviderDeclaration& declaration) {
+    ProviderState state;
+    state.declaration = declaration;
+    const auto factory = adapters_.find(declaration.adapter);
+    if (factory == adapters_.end()) {
+      state.error = fmt::format("there is no adapter '{}'", declaration.adapter);
+      return state;
+    }
+    Result<std::shared_ptr<Provider>> made = factory->second(declaration.name, *declaration.spec);
+    if (!made) {
+      state.error = made.error().describe();
+      return state;
+    }
+    constexpr int kConcurrentEffects = 8;
+    (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
+    state.lane.provider = *made;
+    state.lane.permits = std::make_shared<Semaphore>(executor_, kConcurrentEffects);
+    state.observer = std::make_shared<Observer>(executor_, *made);
+    return state;
+  };
+  for (const auto& [name, declaration] : catalog_.providers) {
+    const auto known = providers_.find(name);
+    const bool is_same = known != providers_.end() &&
+                         known->second.declaration.adapter == declaration.adapter &&
+                         *known->second.declaration.spec == *declaration.spec;
+    if (is_same) continue;
+    ProviderState state = make(declaration);
+    if (!state.error.empty()) {
+      log_error("engine", "a provider cannot be used",
+                {{"provider", name}, {"error", state.error}});
+    }
+    providers_.insert_or_assign(name, std::move(state));
+  }
+  // A provider that still has something of ours is kept, declared or not: what is there must be
+  // found again.
+  std::erase_if(providers_, [this](const auto& entry) {
+    if (catalog_.providers.contains(entry.first)) return false;
+    for (const auto& [uid, row] : journal_.resources()) {
+      if (row.provider == entry.first) return false;
+    }
+    return true;
+  });
+}
+
+}  // namespace croft

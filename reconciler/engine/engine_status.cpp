@@ -1,0 +1,317 @@
+// What is reported: conditions, phases, health, routes, usage.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "reconciler/engine/engine_impl.hpp"
+
+namespace croft {
+
+namespace {
+
+std::string join(const std::vector<Ref>& refs) {
+  std::string text;
+  for (const Ref& ref : refs) text += (text.empty() ? "" : ", ") + local_name(ref);
+  return text;
+}
+
+/// What an earlier control knew of this run's health: a new one must not take an app that was ready
+/// out of traffic until its own first check ends.
+HealthState remembered_health(const ResourceRow& row, const Observed& observed) {
+  const Condition* known = find_condition(row.conditions, "Ready");
+  const bool was_ready = known != nullptr && known->status == ConditionStatus::True &&
+                         known->reason == "Running" && row.phase == Phase::Running &&
+                         row.endpoint == to_string(observed.endpoint) && observed.started_at &&
+                         *observed.started_at <= known->since;
+  return was_ready ? HealthState{Health::Passing, true, false, ""} : HealthState{};
+}
+
+/// Passing states on the way to something are no news.
+bool is_news(const Condition& ready) {
+  return ready.reason != "Starting" && ready.reason != "Pending";
+}
+
+}  // namespace
+
+const Observed* EngineImpl::observed_of(const ResourceRow& row) const {
+  const auto provider = providers_.find(row.provider);
+  if (provider == providers_.end() || !provider->second.observer) return nullptr;
+  const auto snapshot = provider->second.observer->latest();
+  if (!snapshot) return nullptr;
+  const auto seen = snapshot->by_uid.find(row.uid);
+  return seen == snapshot->by_uid.end() ? nullptr : &seen->second;
+}
+
+ReadinessInput EngineImpl::readiness_input(const ResourceRow& row) const {
+  ReadinessInput input;
+  const auto provider = providers_.find(row.provider);
+  input.observed = observed_of(row);
+  if (provider == providers_.end()) {
+    input.provider_answers = false;
+    input.provider_error = fmt::format("provider '{}' is not declared", row.provider);
+  } else if (!provider->second.error.empty() || !provider->second.observe_error.empty()) {
+    input.provider_answers = false;
+    input.provider_error =
+        provider->second.error.empty() ? provider->second.observe_error : provider->second.error;
+  }
+  if (row.applied && row.ref.kind == Kind::Instance) {
+    input.has_health_check = health_check_of(row.ref, *row.applied).has_value();
+    const bool is_unchecked = input.observed != nullptr && !health_.is_watching(row.uid);
+    input.health = is_unchecked ? remembered_health(row, *input.observed) : health_.state(row.uid);
+  }
+  const auto tenant = catalog_.tenants.find(row.ref.tenant);
+  if (tenant != catalog_.tenants.end() && tenant->second.is_suspended) {
+    input.held_reason = "TenantSuspended";
+    input.held_message = "its tenant is suspended";
+  }
+  for (const DirectiveRow& directive : journal_.directives_of(row.ref.tenant, clock_.now())) {
+    if (directive.ref != row.ref || directive.verb != DirectiveVerb::Stop ||
+        !input.held_reason.empty())
+      continue;
+    input.held_reason = "Held";
+    input.held_message = fmt::format("stopped by {}{}", directive.by,
+                                     directive.why.empty() ? "" : ": " + directive.why);
+  }
+  return input;
+}
+
+bool EngineImpl::is_ready(const Ref& ref) const {
+  const ResourceRow* row = journal_.resource_of(ref);
+  if (row == nullptr || row->state != InventoryState::Owned) return false;
+  return readiness(readiness_input(*row), clock_.now()).status == ConditionStatus::True;
+}
+
+void EngineImpl::watch_health(const ResourceRow& row, const Observed* observed) {
+  const auto check = row.applied && row.ref.kind == Kind::Instance
+                         ? health_check_of(row.ref, *row.applied)
+                         : std::nullopt;
+  const bool can_check =
+      check && observed != nullptr && observed->phase == Phase::Running &&
+      (!check->command.empty() || observed->endpoint.scheme != Endpoint::Scheme::None);
+  if (!can_check) {
+    health_.forget(row.uid);
+    return;
+  }
+  const std::string run =
+      fmt::format("{}/{}/{}", observed->restarts, observed->spec_digest,
+                  observed->started_at ? format_time(*observed->started_at) : "");
+  const auto provider = providers_.find(row.provider);
+  const std::shared_ptr<Provider> adapter = provider->second.lane.provider;
+  health_.watch(row.uid, *check, observed->endpoint, run, remembered_health(row, *observed),
+                [adapter](std::string uid, std::vector<std::string> command, Duration deadline) {
+                  return adapter->exec(std::move(uid), std::move(command), deadline);
+                });
+}
+
+Task<Result<void>> EngineImpl::note_status(std::string tenant, ApplyReport report,
+                                           std::optional<Guard> guard) {
+  Transaction transaction;
+  const Timestamp now = clock_.now();
+  const TenantRow* owner = journal_.tenant_named(tenant);
+  const std::string tenant_uid = owner != nullptr ? owner->uid : "";
+  const auto state = tenant_states_.find(tenant);
+  for (const ResourceRow* known : journal_.resources_of(tenant)) {
+    const Observed* observed =
+        known->state == InventoryState::Owned ? observed_of(*known) : nullptr;
+    for (Write& write : usage_.note(tenant_uid, known->uid, known->provider, observed)) {
+      transaction.writes.push_back(std::move(write));
+    }
+    if (known->state != InventoryState::Owned) {
+      health_.forget(known->uid);
+      continue;
+    }
+    watch_health(*known, observed);
+    ResourceRow row = *known;
+    note_one(row, observed, report, guard, now);
+    if (state != tenant_states_.end()) {
+      const auto desired = state->second.desired.find(row.ref);
+      if (desired != state->second.desired.end()) {
+        const bool is_current = row.applied && !guard && !report.was_superseded &&
+                                !report.failed.contains(row.ref) &&
+                                !report.deferred.contains(row.ref);
+        row.attempted_revision = desired->second.revision;
+        if (is_current) {
+          row.applied_revision = desired->second.revision;
+          row.source = desired->second.source;
+        }
+      }
+    }
+    const bool differs = row.phase != known->phase || row.endpoint != known->endpoint ||
+                         row.message != known->message || row.conditions != known->conditions ||
+                         row.applied_revision != known->applied_revision ||
+                         row.attempted_revision != known->attempted_revision;
+    if (!differs) continue;
+    add_ready_event(transaction, *known, row, now);
+    row.observed_at = now;
+    transaction.add(PutResource{std::move(row)});
+  }
+  if (transaction.writes.empty()) co_return Result<void>();
+  co_return co_await journal_.commit(std::move(transaction));
+}
+
+void EngineImpl::note_one(ResourceRow& row, const Observed* observed, const ApplyReport& report,
+                          const std::optional<Guard>& guard, Timestamp now) const {
+  const ReadinessInput input = readiness_input(row);
+  if (input.provider_answers) {
+    row.phase = observed != nullptr ? observed->phase : Phase::Created;
+    row.endpoint = observed != nullptr ? to_string(observed->endpoint) : "";
+    row.message = observed != nullptr ? observed->message : "";
+  }
+  Condition ready = readiness(input, now);
+  const auto failed = report.failed.find(row.ref);
+  const auto deferred = report.deferred.find(row.ref);
+  if (failed != report.failed.end()) {
+    const std::string text = failed->second.describe();
+    ready = Condition{"Ready", ConditionStatus::False, "ApplyFailed", text, now};
+    set_condition(row.conditions, {"Stalled", ConditionStatus::True, "ApplyFailed", text, now});
+  } else {
+    clear_condition(row.conditions, "Stalled");
+  }
+  if (deferred != report.deferred.end()) {
+    ready = Condition{"Ready", ConditionStatus::False, "DependencyNotReady",
+                      "waits for " + join(deferred->second), now};
+  }
+  const bool is_moving =
+      ready.reason == "Starting" || ready.reason == "Pending" || deferred != report.deferred.end();
+  if (is_moving) {
+    set_condition(row.conditions,
+                  {"Reconciling", ConditionStatus::True, ready.reason, ready.message, now});
+  } else {
+    clear_condition(row.conditions, "Reconciling");
+  }
+  if (observed != nullptr && observed->reason == "StorageExceeded") {
+    set_condition(row.conditions, {"StorageExceeded", ConditionStatus::True, "StorageExceeded",
+                                   observed->message, now});
+  } else {
+    clear_condition(row.conditions, "StorageExceeded");
+  }
+  if (guard) {
+    set_condition(row.conditions,
+                  {"PruneGuarded", ConditionStatus::True, guard->reason, guard->message, now});
+  } else {
+    clear_condition(row.conditions, "PruneGuarded");
+  }
+  set_condition(row.conditions, std::move(ready));
+}
+
+void EngineImpl::add_ready_event(Transaction& transaction, const ResourceRow& before,
+                                 const ResourceRow& after, Timestamp now) const {
+  const Condition* old_ready = find_condition(before.conditions, "Ready");
+  const Condition* new_ready = find_condition(after.conditions, "Ready");
+  const bool is_same = old_ready != nullptr && new_ready != nullptr &&
+                       old_ready->status == new_ready->status &&
+                       old_ready->reason == new_ready->reason;
+  if (new_ready == nullptr || is_same || !is_news(*new_ready)) return;
+  EventRow event;
+  event.time = now;
+  event.tenant = after.ref.tenant;
+  event.subject = to_string(after.ref);
+  const bool is_good = new_ready->status == ConditionStatus::True;
+  event.severity = is_good || new_ready->reason == "Held" || new_ready->reason == "TenantSuspended"
+                       ? Severity::Normal
+                       : Severity::Warning;
+  event.reason = is_good ? "Ready" : new_ready->reason;
+  event.message = new_ready->message;
+  event.revision = after.applied_revision;
+  transaction.add(AppendEvent{std::move(event)});
+}
+
+std::string EngineImpl::url_of(const ResourceRow& row) const {
+  const auto tenant = tenant_states_.find(row.ref.tenant);
+  if (tenant == tenant_states_.end()) return "";
+  std::string custom;
+  std::string own;
+  for (const HostClaim& claim : tenant->second.claims) {
+    if (claim.ref != row.ref) continue;
+    const bool is_own = claim.host == host_label(row.ref) + "." + settings_.domain;
+    (is_own ? own : custom) = claim.host;
+  }
+  const std::string& host = custom.empty() ? own : custom;
+  return host.empty() ? "" : fmt::format("http://{}{}", host, settings_.url_suffix);
+}
+
+std::vector<ResourceStatus> EngineImpl::status(const std::string& tenant) const {
+  std::vector<ResourceStatus> all;
+  for (const auto& [uid, row] : journal_.resources()) {
+    if ((!tenant.empty() && row.ref.tenant != tenant) || row.state != InventoryState::Owned)
+      continue;
+    ResourceStatus status;
+    status.ref = row.ref;
+    status.uid = row.uid;
+    status.provider = row.provider;
+    status.source = row.source;
+    status.phase = row.phase;
+    status.conditions = row.conditions;
+    std::stable_sort(status.conditions.begin(), status.conditions.end(),
+                     [](const Condition& a, const Condition& b) {
+                       return a.type == "Ready" && b.type != "Ready";
+                     });
+    status.attempted_revision = row.attempted_revision;
+    status.applied_revision = row.applied_revision;
+    status.url = url_of(row);
+    status.message = row.message;
+    const Observed* observed = observed_of(row);
+    status.restarts = observed != nullptr ? observed->restarts : 0;
+    status.created_at = row.created_at;
+    status.observed_at = row.observed_at;
+    status.spec = row.applied;
+    for (const DirectiveRow& directive : journal_.directives_of(row.ref.tenant, clock_.now())) {
+      if (directive.ref == row.ref) status.directives.push_back(directive);
+    }
+    all.push_back(std::move(status));
+  }
+  std::sort(all.begin(), all.end(),
+            [](const ResourceStatus& a, const ResourceStatus& b) { return a.ref < b.ref; });
+  return all;
+}
+
+std::vector<SourceStatus> EngineImpl::sources(const std::string& tenant) const {
+  std::vector<SourceStatus> all;
+  for (const auto& [key, state] : sources_) {
+    const SourceDeclaration& declaration = state.keeper->declaration();
+    if (!tenant.empty() && declaration.tenant != tenant) continue;
+    SourceStatus status;
+    status.key = key;
+    status.tenant = declaration.tenant;
+    status.url = declaration.url;
+    status.ref = declaration.ref;
+    const auto row = journal_.sources().find(key);
+    if (row != journal_.sources().end()) {
+      status.attempted_revision = row->second.attempted_revision;
+      status.applied_revision = row->second.applied_revision;
+      status.conditions = row->second.conditions;
+      status.fetched_at = row->second.fetched_at;
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+std::vector<Engine::HostRoute> EngineImpl::routes() const {
+  std::vector<HostRoute> routes;
+  for (const auto& [uid, row] : journal_.resources()) {
+    if (row.state != InventoryState::Owned || !row.applied) continue;
+    HostRoute route;
+    route.ref = to_string(row.ref);
+    const Condition* ready = find_condition(row.conditions, "Ready");
+    route.state = ready != nullptr ? ready->reason : "Pending";
+    route.message = ready != nullptr ? ready->message : "";
+    // Until a provider was observed, what the journal says it had last is the best there is.
+    const bool is_observed = observed_of(row) != nullptr;
+    const bool serves =
+        is_observed ? takes_traffic(readiness_input(row)) : row.phase == Phase::Running;
+    if (serves) route.endpoint = parse_endpoint(row.endpoint).value_or(Endpoint{});
+    Desired applied;
+    applied.ref = row.ref;
+    applied.spec = row.applied;
+    for (const HostClaim& claim : claims_of({{row.ref, applied}}, settings_.domain)) {
+      route.host = claim.host;
+      routes.push_back(route);
+    }
+  }
+  return routes;
+}
+
+}  // namespace croft

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/async.hpp"
+#include "core/base/result.hpp"
+#include "core/store/store.hpp"
+
+namespace croft {
+
+/// The engine's view of the store: rows that every pass reads, kept in memory and written through.
+/// What a failed commit would have changed stays as it was. On the control executor.
+class Journal {
+ public:
+  explicit Journal(Store& store) : store_(store) {}
+
+  /// Reads everything once; called before anything else.
+  Task<Result<void>> load();
+
+  /// Commits, then shows the change in the maps below.
+  Task<Result<void>> commit(Transaction transaction);
+
+  const std::map<std::string, TenantRow>& tenants() const { return tenants_; }        ///< by uid
+  const std::map<std::string, SourceRow>& sources() const { return sources_; }        ///< by key
+  const std::map<std::string, ResourceRow>& resources() const { return resources_; }  ///< by uid
+  const std::vector<DirectiveRow>& directives() const { return directives_; }
+  const std::vector<AcknowledgementRow>& acknowledgements() const { return acknowledgements_; }
+  const std::map<std::string, IntentRow>& open_intents() const { return intents_; }  ///< by id
+
+  /// The living tenant of that name (not one within retention), or null.
+  const TenantRow* tenant_named(std::string_view name) const;
+  /// The Owned or Retained row of that ref, or null.
+  const ResourceRow* resource_of(const Ref& ref) const;
+  std::vector<const ResourceRow*> resources_of(std::string_view tenant) const;
+  std::vector<DirectiveRow> directives_of(std::string_view tenant, Timestamp now) const;
+  bool is_acknowledged(std::string_view tenant, std::string_view digest) const;
+
+  Store& store() { return store_; }
+
+ private:
+  void show(const Write& write);
+
+  Store& store_;
+  std::map<std::string, TenantRow> tenants_;
+  std::map<std::string, SourceRow> sources_;
+  std::map<std::string, ResourceRow> resources_;
+  std::map<Ref, std::string> uids_;  ///< ref → uid of its newest row
+  std::map<std::string, IntentRow> intents_;
+  std::vector<DirectiveRow> directives_;
+  std::vector<AcknowledgementRow> acknowledgements_;
+};
+
+}  // namespace croft

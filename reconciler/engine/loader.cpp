@@ -1,0 +1,78 @@
+#include "reconciler/engine/loader.hpp"
+
+#include <algorithm>
+
+#include "core/manifest/locate.hpp"
+#include "core/manifest/references.hpp"
+
+namespace croft {
+
+namespace {
+
+std::map<std::string, std::string> trees_of(const FileTree& tree,
+                                            const std::vector<Resource>& resources) {
+  std::map<std::string, std::string> trees;
+  for (const Resource& resource : resources) {
+    const std::string path = resource.spec->text_or("files.path", "");
+    if (path.empty() || trees.contains(path)) continue;
+    const Result<TreeEntry> entry = tree.entry(path == "." ? "" : path);
+    if (entry && entry->mode == FileMode::Directory) trees.emplace(path, entry->id);
+  }
+  return trees;
+}
+
+const Resource* find_resource(const std::vector<Resource>& resources, const Ref& ref) {
+  const auto found = std::find_if(resources.begin(), resources.end(),
+                                  [&](const Resource& resource) { return resource.ref == ref; });
+  return found == resources.end() ? nullptr : &*found;
+}
+
+manifest::Diagnostic diagnostic_without_text(const Resource* resource, const Problem& problem) {
+  manifest::Diagnostic diagnostic;
+  if (resource != nullptr) diagnostic.position = {resource->origin.file, resource->origin.line, 1};
+  diagnostic.message = to_string(problem.ref) + " " + problem.path + ": " + problem.message;
+  diagnostic.hint = problem.hint;
+  return diagnostic;
+}
+
+}  // namespace
+
+Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest& request,
+                               DocumentCache& cache) {
+  TRY_ASSIGN(manifest::LoadedSet loaded, manifest::load(tree, request, cache));
+  if (!loaded.is_usable()) return fail(ErrorCode::Invalid, manifest::render(loaded.diagnostics));
+  SourceLoad load;
+  load.trees = trees_of(tree, loaded.resources);
+  load.resources = std::make_shared<const std::vector<Resource>>(std::move(loaded.resources));
+  return load;
+}
+
+std::vector<Problem> check_set(const std::vector<Resource>& resources) {
+  std::vector<manifest::ReferenceProblem> found = manifest::check_duplicates(resources);
+  for (auto& problem : manifest::check_references(resources)) found.push_back(std::move(problem));
+  std::vector<Problem> problems;
+  problems.reserve(found.size());
+  for (manifest::ReferenceProblem& problem : found) {
+    problems.push_back({resources[problem.resource].ref, std::move(problem.path),
+                        std::move(problem.message), std::move(problem.hint)});
+  }
+  return problems;
+}
+
+std::string render_problems(const FileTree* tree, const std::vector<Resource>& resources,
+                            const std::vector<Problem>& problems) {
+  manifest::Diagnostics diagnostics;
+  for (const Problem& problem : problems) {
+    const Resource* resource = find_resource(resources, problem.ref);
+    if (tree == nullptr || resource == nullptr) {
+      diagnostics.add(diagnostic_without_text(resource, problem));
+      continue;
+    }
+    manifest::Locator locator(*tree);
+    diagnostics.add(
+        locator.diagnose(resource->origin, problem.path, problem.message, problem.hint));
+  }
+  return manifest::render(diagnostics);
+}
+
+}  // namespace croft

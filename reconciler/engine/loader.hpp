@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/git/tree.hpp"
+#include "core/manifest/load.hpp"
+#include "core/manifest/problem.hpp"
+#include "core/resource/resource.hpp"
+
+namespace croft {
+
+using manifest::DocumentCache;
+using manifest::SourceScope;
+
+/// What one commit of a source declares: all of it right, or there is none.
+struct SourceLoad {
+  std::string commit;
+  std::string message;  ///< of the commit
+  std::shared_ptr<const std::vector<Resource>> resources;
+  std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
+};
+
+/// Reads a source's tree. Blocking. Invalid with all diagnostics rendered, as `croft validate`
+/// prints them.
+Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest& request,
+                               DocumentCache& cache);
+
+/// What is wrong between resources: the same ref twice, `dependsOn` that names nothing, circles.
+/// Give it all that a tenant declares.
+std::vector<Problem> check_set(const std::vector<Resource>& resources);
+
+/// Problems found after loading, rendered like diagnostics; with their source lines if the tree is
+/// there. Blocking.
+std::string render_problems(const FileTree* tree, const std::vector<Resource>& resources,
+                            const std::vector<Problem>& problems);
+
+}  // namespace croft

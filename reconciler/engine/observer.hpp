@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/async.hpp"
+#include "core/base/result.hpp"
+#include "providers/port/provider.hpp"
+
+namespace croft {
+
+/// Finer than Clock on purpose: what happens within the millisecond in which an observation began
+/// may not be in it.
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// What one provider last reported, by uid.
+struct ProviderSnapshot {
+  std::map<std::string, Observed> by_uid;
+  SteadyTime begun;  ///< when the call began: it saw everything that happened before
+};
+
+/// Observes one provider. Callers that ask at about the same time share one call, so that a
+/// thousand passes cost one observation. On the control executor.
+class Observer {
+ public:
+  Observer(asio::any_io_executor executor, std::shared_ptr<Provider> provider)
+      : provider_(std::move(provider)), done_(std::move(executor)) {}
+
+  /// A snapshot begun at or after that time.
+  Task<Result<std::shared_ptr<const ProviderSnapshot>>> observe(SteadyTime not_before);
+
+  /// The newest snapshot, or null before the first.
+  std::shared_ptr<const ProviderSnapshot> latest() const { return latest_; }
+  Provider& provider() { return *provider_; }
+
+ private:
+  Task<Result<void>> call();
+
+  std::shared_ptr<Provider> provider_;
+  std::shared_ptr<const ProviderSnapshot> latest_;
+  bool is_calling_ = false;
+  Error last_error_;
+  int failures_ = 0;  ///< rises with each failed call, so that waiters see that theirs failed
+  asio::steady_timer done_;
+};
+
+}  // namespace croft

@@ -1,0 +1,117 @@
+#include "reconciler/engine/source_keeper.hpp"
+
+#include "core/base/files.hpp"
+#include "core/base/log.hpp"
+
+namespace croft {
+
+SourceKeeper::SourceKeeper(asio::any_io_executor executor, BlockingPool& fetching,
+                           BlockingPool& reading, SourceDeclaration declaration, Settings settings,
+                           std::function<void()> changed)
+    : executor_(executor),
+      fetching_(fetching),
+      reading_(reading),
+      declaration_(std::move(declaration)),
+      settings_(std::move(settings)),
+      changed_(std::move(changed)),
+      cache_(std::make_shared<DocumentCache>()),
+      turn_(executor, 1) {}
+
+Result<Mirror*> SourceKeeper::opened() {
+  if (!mirror_) {
+    TRY_ASSIGN(mirror_, open_mirror(settings_.mirror));
+  }
+  return mirror_.get();
+}
+
+Result<RemoteRepository> SourceKeeper::remote() const {
+  RemoteRepository remote;
+  remote.url = declaration_.url;
+  remote.ref = declaration_.ref;
+  if (declaration_.credentials.empty()) return remote;
+  const std::filesystem::path file = settings_.secrets_dir / declaration_.credentials;
+  if (declaration_.url.starts_with("https://")) {
+    TRY_ASSIGN(std::string token, read_file(file, 65536));
+    while (token.ends_with('\n')) token.pop_back();
+    remote.https_user = "croft";
+    remote.https_password = Secret<std::string>(std::move(token));
+    remember_secret(*remote.https_password);
+  } else {
+    remote.ssh_key_file = file.string();
+    const std::filesystem::path known_hosts = settings_.secrets_dir / "known_hosts";
+    if (std::filesystem::exists(known_hosts)) remote.ssh_known_hosts_file = known_hosts.string();
+  }
+  return remote;
+}
+
+void SourceKeeper::start_watching() {
+  // Before the refs are read: what moves in between is noticed, at worst twice.
+  if (watch_ || !is_local_repository(declaration_.url)) return;
+  Result<std::unique_ptr<RefWatch>> watch = watch_refs(executor_, declaration_.url, changed_);
+  if (watch) {
+    watch_ = std::move(*watch);
+  } else {
+    log_debug("source", "cannot watch a local repository; it is polled instead",
+              {{"source", declaration_.key}, {"error", watch.error().describe()}});
+  }
+}
+
+Task<Result<std::string>> SourceKeeper::fetch() {
+  const Semaphore::Permit permit = co_await turn_.acquire();
+  start_watching();
+  auto work = [this]() -> Result<std::string> {
+    TRY_ASSIGN(Mirror* const mirror, opened());
+    TRY_ASSIGN(const RemoteRepository repository, remote());
+    return mirror->fetch(repository, FetchLimits{}, {});
+  };
+  Result<std::string> head = co_await fetching_.run(std::move(work));
+  co_return while_doing(std::move(head),
+                        "fetching source " + declaration_.key + " from " + declaration_.url);
+}
+
+Task<Result<std::shared_ptr<const SourceLoad>>> SourceKeeper::load(std::string commit) {
+  const Semaphore::Permit permit = co_await turn_.acquire();
+  auto work = [this, commit]() -> Result<std::shared_ptr<const SourceLoad>> {
+    TRY_ASSIGN(Mirror* const mirror, opened());
+    TRY_ASSIGN(const Commit facts, mirror->commit(commit));
+    TRY_ASSIGN(const auto tree, mirror->tree(commit, declaration_.path));
+    manifest::LoadRequest request;
+    request.source = declaration_.key;
+    request.tenant = declaration_.tenant;
+    request.scope = settings_.scope;
+    request.is_whole_set = request.scope == SourceScope::Platform;
+    TRY_ASSIGN(SourceLoad loaded, load_source(*tree, request, *cache_));
+    loaded.commit = commit;
+    loaded.message = facts.message;
+    return std::make_shared<const SourceLoad>(std::move(loaded));
+  };
+  co_return co_await reading_.run(std::move(work));
+}
+
+Task<Result<std::shared_ptr<const FileTree>>> SourceKeeper::tree(std::string commit,
+                                                                 std::string path) {
+  const Semaphore::Permit permit = co_await turn_.acquire();
+  auto work = [this, commit, path]() -> Result<std::shared_ptr<const FileTree>> {
+    TRY_ASSIGN(Mirror* const mirror, opened());
+    TRY_ASSIGN(const auto root, mirror->tree(commit, declaration_.path));
+    return root->subtree(path == "." ? "" : path);
+  };
+  co_return co_await reading_.run(std::move(work));
+}
+
+Task<Result<void>> SourceKeeper::pin(std::string commit) {
+  const Semaphore::Permit permit = co_await turn_.acquire();
+  auto work = [this, commit]() -> Result<void> {
+    TRY_ASSIGN(Mirror* const mirror, opened());
+    return mirror->pin("applied", commit);
+  };
+  co_return co_await reading_.run(std::move(work));
+}
+
+Duration SourceKeeper::poll_interval() const {
+  // A watched repository is polled all the same, seldom: inotify does not reach across every kind
+  // of mount.
+  return watch_ ? declaration_.interval * 10 : declaration_.interval;
+}
+
+}  // namespace croft

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/async.hpp"
+#include "core/git/mirror.hpp"
+#include "core/git/watch.hpp"
+#include "core/resource/resource.hpp"
+#include "reconciler/engine/catalog.hpp"
+#include "reconciler/engine/loader.hpp"
+
+namespace croft {
+
+/// Keeps one source: its mirror, its newest commit, what its commits declare. On the control
+/// executor; Git and YAML are read on the pool, one call at a time.
+class SourceKeeper {
+ public:
+  struct Settings {
+    std::filesystem::path mirror;  ///< directory of the mirror
+    std::filesystem::path secrets_dir;
+    SourceScope scope = SourceScope::Tenant;
+  };
+
+  /// Fetching has a pool of its own: repositories that do not answer must not keep others from
+  /// being read.
+  SourceKeeper(asio::any_io_executor executor, BlockingPool& fetching, BlockingPool& reading,
+               SourceDeclaration declaration, Settings settings, std::function<void()> changed);
+
+  const SourceDeclaration& declaration() const { return declaration_; }
+
+  /// Brings the newest commit and says which it is. Also begins to watch a local repository.
+  Task<Result<std::string>> fetch();
+  /// What a commit declares. Invalid with rendered diagnostics if anything in it is wrong.
+  Task<Result<std::shared_ptr<const SourceLoad>>> load(std::string commit);
+  /// The directory `path` of the source at a commit.
+  Task<Result<std::shared_ptr<const FileTree>>> tree(std::string commit, std::string path);
+  /// Keeps that commit whatever the remote does.
+  Task<Result<void>> pin(std::string commit);
+
+  /// How long to wait before looking again: local repositories tell by themselves.
+  Duration poll_interval() const;
+
+ private:
+  void start_watching();
+  Result<Mirror*> opened();
+  Result<RemoteRepository> remote() const;
+
+  asio::any_io_executor executor_;
+  BlockingPool& fetching_;
+  BlockingPool& reading_;
+  SourceDeclaration declaration_;
+  Settings settings_;
+  std::function<void()> changed_;
+  std::unique_ptr<Mirror> mirror_;
+  std::unique_ptr<RefWatch> watch_;
+  std::shared_ptr<DocumentCache> cache_;
+  Semaphore turn_;
+};
+
+}  // namespace croft

@@ -1,0 +1,239 @@
+#include "reconciler/expand.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "core/base/suggest.hpp"
+#include "core/resource/kinds.hpp"
+#include "reconciler/fields.hpp"
+
+namespace croft {
+
+namespace {
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// What a resource asks of a provider, for messages: "run Instances with volumes".
+struct Need {
+  Kind kind;
+  bool volumes = false;
+};
+
+Need need_of(const Resource& resource) {
+  const Value* volumes = resource.spec->find("volumes");
+  return {resource.ref.kind, volumes != nullptr && volumes->size() > 0};
+}
+
+std::string_view to_text(const Need& need) {
+  if (need.kind == Kind::Site) return "serve Sites";
+  return need.volumes ? "run Instances with volumes" : "run Instances";
+}
+
+bool can(const ProviderOffer& offer, const Need& need) {
+  const Capabilities& capabilities = offer.capabilities;
+  if (offer.provider == nullptr && !capabilities.workloads && !capabilities.sites) return true;
+  if (need.kind == Kind::Site) return capabilities.sites;
+  return capabilities.workloads && (capabilities.volumes || !need.volumes);
+}
+
+class Expander {
+ public:
+  explicit Expander(const ExpandInput& input) : input_(input) {
+    for (const ProviderOffer& offer : input.providers) {
+      if (offer.tenants.empty() || has(offer.tenants, input.tenant)) offers_.push_back(&offer);
+    }
+    std::ranges::sort(offers_, {}, &ProviderOffer::name);
+  }
+
+  Expansion run() {
+    std::vector<const Resource*> resources;
+    for (const Resource& resource : input_.resources) resources.push_back(&resource);
+    std::ranges::stable_sort(resources, {}, [](const Resource* resource) {
+      return std::tie(resource->ref, resource->origin.source, resource->origin.file,
+                      resource->origin.line);
+    });
+    for (const Resource* resource : resources) expand_one(*resource);
+    return std::move(expansion_);
+  }
+
+ private:
+  void expand_one(const Resource& resource) {
+    if (is_declared_twice(resource)) return;
+    Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
+    const auto revision = input_.revisions.find(resource.origin.source);
+    if (revision != input_.revisions.end()) desired.revision = revision->second;
+    if (scope_of(resource.ref.kind) == KindScope::Tenant && !place_and_complete(resource, desired))
+      return;
+    desired.spec_digest = spec_digest(provider_part(resource.ref.kind, *desired.spec));
+    expansion_.desired.emplace(resource.ref, std::move(desired));
+  }
+
+  bool is_declared_twice(const Resource& resource) {
+    const bool is_new = first_.emplace(resource.ref, &resource.origin).second;
+    if (is_new) return false;
+    const Origin& first = *first_.at(resource.ref);
+    problem(resource, "metadata.name",
+            fmt::format("is declared twice: first in {}:{}", first.file, first.line), "");
+    return true;
+  }
+
+  bool place_and_complete(const Resource& resource, Desired& desired) {
+    const ProviderOffer* offer = nullptr;
+    if (!input_.providers.empty()) {
+      offer = place(resource);
+      if (offer == nullptr) return false;
+      desired.provider = offer->name;
+    } else {
+      desired.provider = resource.spec->text_or("provider", "");
+    }
+    Value spec = *resource.spec;
+    if (!add_tree(resource, spec)) return false;
+    if (!desired.provider.empty() && spec_of(resource.ref.kind).find("provider") != nullptr) {
+      spec.set("provider", desired.provider);
+    }
+    if (offer != nullptr && offer->provider != nullptr && !normalize(resource, *offer, spec))
+      return false;
+    desired.spec = std::make_shared<const Value>(std::move(spec));
+    return true;
+  }
+
+  // --- placement
+  // -----------------------------------------------------------------------------------------------------
+
+  bool is_allowed(const ProviderOffer& offer) const {
+    return input_.allowed_providers.empty() || has(input_.allowed_providers, offer.name);
+  }
+
+  const ProviderOffer* place(const Resource& resource) {
+    const std::string named = resource.spec->text_or("provider", "");
+    return named.empty() ? place_by_itself(resource) : place_on(resource, named);
+  }
+
+  const ProviderOffer* offer_named(const std::string& name) const {
+    const auto found = std::ranges::find(offers_, name, &ProviderOffer::name);
+    return found == offers_.end() ? nullptr : *found;
+  }
+
+  const ProviderOffer* place_on(const Resource& resource, const std::string& name) {
+    const Need need = need_of(resource);
+    const ProviderOffer* offer = offer_named(name);
+    if (offer == nullptr) {
+      return refuse(resource, fmt::format("there is no provider '{}'", name),
+                    suggestion(need, name));
+    }
+    if (!is_allowed(*offer)) {
+      return refuse(resource, fmt::format("the plan does not allow provider '{}'", name),
+                    suggestion(need, ""));
+    }
+    if (!can(*offer, need)) {
+      return refuse(resource, fmt::format("provider '{}' cannot {}", name, to_text(need)),
+                    suggestion(need, ""));
+    }
+    return offer;
+  }
+
+  const ProviderOffer* place_by_itself(const Resource& resource) {
+    const Need need = need_of(resource);
+    const auto candidates = usable(need);
+    const auto placed = input_.placed.find(resource.ref);
+    if (placed != input_.placed.end()) {
+      const auto found = std::ranges::find(candidates, placed->second, &ProviderOffer::name);
+      if (found != candidates.end()) return *found;
+    }
+    const auto standard = std::ranges::find_if(candidates, &ProviderOffer::is_default);
+    if (standard != candidates.end()) return *standard;
+    if (candidates.size() == 1) return candidates.front();
+    if (candidates.empty()) {
+      return refuse(resource, fmt::format("no provider that you may use can {}", to_text(need)),
+                    "ask the operator for one");
+    }
+    return refuse(resource, fmt::format("no default provider can {}", to_text(need)),
+                  suggestion(need, ""));
+  }
+
+  std::vector<const ProviderOffer*> usable(const Need& need) const {
+    std::vector<const ProviderOffer*> found;
+    for (const ProviderOffer* offer : offers_) {
+      if (is_allowed(*offer) && can(*offer, need)) found.push_back(offer);
+    }
+    return found;
+  }
+
+  std::string suggestion(const Need& need, const std::string& written) const {
+    std::vector<std::string> names;
+    for (const ProviderOffer* offer : usable(need)) names.push_back(offer->name);
+    if (names.empty())
+      return fmt::format("no provider that you may use can {}; ask the operator", to_text(need));
+    if (!written.empty()) {
+      if (const auto meant = closest_word(written, names))
+        return fmt::format("did you mean '{}'?", *meant);
+    }
+    return fmt::format("you may use: {}", fmt::join(names, ", "));
+  }
+
+  // --- the spec
+  // ------------------------------------------------------------------------------------------------------
+
+  bool add_tree(const Resource& resource, Value& spec) {
+    const Value* path = spec.at_path("files.path");
+    if (path == nullptr || !path->is_text()) return true;
+    const auto tree = input_.trees.find({resource.origin.source, path->as_text()});
+    if (tree == input_.trees.end()) {
+      problem(resource, "spec.files.path",
+              fmt::format("there is no directory '{}' in this repository", path->as_text()),
+              nearest_directory(resource.origin.source, path->as_text()));
+      return false;
+    }
+    spec.find("files")->set("tree", tree->second);
+    return true;
+  }
+
+  std::string nearest_directory(const std::string& source, const std::string& path) const {
+    std::vector<std::string> known;
+    for (const auto& [key, id] : input_.trees) {
+      if (key.first == source) known.push_back(key.second);
+    }
+    const auto meant = closest_word(path, known);
+    return meant ? fmt::format("did you mean '{}'?", *meant) : std::string("is it committed?");
+  }
+
+  bool normalize(const Resource& resource, const ProviderOffer& offer, Value& spec) {
+    auto normal = offer.provider->normalize(resource.ref, provider_part(resource.ref.kind, spec));
+    if (!normal) {
+      const Error& error = normal.error();
+      const bool names_field =
+          !error.context().empty() && error.context().front().starts_with("spec");
+      problem(resource, names_field ? error.context().front() : "spec",
+              fmt::format("provider '{}': {}", offer.name, error.message()), error.hint());
+      return false;
+    }
+    spec = joined(std::move(*normal), croft_part(resource.ref.kind, spec));
+    return true;
+  }
+
+  const ProviderOffer* refuse(const Resource& resource, std::string message, std::string hint) {
+    const bool is_named = resource.spec->find("provider") != nullptr;
+    problem(resource, is_named ? "spec.provider" : "spec", std::move(message), std::move(hint));
+    return nullptr;
+  }
+
+  void problem(const Resource& resource, std::string path, std::string message, std::string hint) {
+    expansion_.problems.push_back(
+        {resource.ref, std::move(path), std::move(message), std::move(hint)});
+  }
+
+  const ExpandInput& input_;
+  std::vector<const ProviderOffer*> offers_;  // those that this tenant may know of, by name
+  std::map<Ref, const Origin*> first_;
+  Expansion expansion_;
+};
+
+}  // namespace
+
+Expansion expand(const ExpandInput& input) { return Expander(input).run(); }
+
+}  // namespace croft

@@ -1,0 +1,140 @@
+#include "core/base/settings.hpp"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "core/base/files.hpp"
+
+namespace croft {
+namespace {
+
+class SettingsTest : public testing::Test {
+ protected:
+  SettingsTest() : directory_(TemporaryDirectory::make("croft-settings-").value()) {}
+
+  Result<Settings> load(std::string_view file, std::map<std::string, std::string> environment = {},
+                        std::map<std::string, std::string> flags = {}) {
+    EXPECT_TRUE(write_file_atomic(path(), file, 0600));
+    return load_settings({path(), true, std::move(environment), std::move(flags)});
+  }
+  std::filesystem::path path() const { return directory_.path() / "croft.yaml"; }
+
+  /// What load() complains about, without the directory.
+  std::string complaint(std::string_view file) {
+    const Result<Settings> loaded = load(file);
+    if (loaded) return "nothing";
+    std::string text = loaded.error().describe();
+    const std::string prefix = directory_.path().string() + "/";
+    if (text.starts_with(prefix)) text.erase(0, prefix.size());
+    return text;
+  }
+
+ private:
+  TemporaryDirectory directory_;
+};
+
+TEST_F(SettingsTest, HasADefaultForEverySetting) {
+  const Settings settings = load_settings({}).value();
+  EXPECT_EQ(settings.domain, "localhost");
+  EXPECT_EQ(settings.platform_ref, "main");
+  EXPECT_EQ(settings.platform_interval, Duration(60'000));
+  EXPECT_EQ(settings.retention, Duration(30LL * 86'400'000));
+  EXPECT_EQ(settings.api_socket, settings.data / "api.sock");
+  EXPECT_EQ(settings.secrets_dir, settings.data / "secrets");
+  EXPECT_EQ(settings.api_listen, "") << "the API is off on TCP until somebody asks for it";
+  EXPECT_EQ(settings.role, "all");
+}
+
+TEST_F(SettingsTest, LetsFlagsWinOverTheEnvironmentAndThatOverTheFile) {
+  const std::string file =
+      "domain: file.example\nresync: 10s\nplatform: {url: /srv/p, ref: trunk}\n";
+  const Settings settings = load(file, {{"CROFT_DOMAIN", "env.example"}, {"CROFT_RESYNC", "20s"}},
+                                 {{"domain", "flag.example"}})
+                                .value();
+  EXPECT_EQ(settings.domain, "flag.example");
+  EXPECT_EQ(settings.resync, Duration(20'000));
+  EXPECT_EQ(settings.platform_ref, "trunk");
+  EXPECT_EQ(settings.platform_url, "/srv/p");
+}
+
+TEST_F(SettingsTest, TakesTextsAsWritten) {
+  const Settings settings = load("domain: no\nplatform:\n  ref: 012\n").value();
+  EXPECT_EQ(settings.domain, "no");
+  EXPECT_EQ(settings.platform_ref, "012");
+}
+
+TEST_F(SettingsTest, ReadsListsFromFileAndFlags) {
+  EXPECT_EQ(load("edge: {trustedProxies: [10.0.0.0/8, \"::1\"]}").value().edge_trusted_proxies,
+            (std::vector<std::string>{"10.0.0.0/8", "::1"}));
+  EXPECT_EQ(load("", {}, {{"edge.trustedProxies", "a,b"}}).value().edge_trusted_proxies,
+            (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(SettingsTest, NamesTheLineThatIsWrong) {
+  EXPECT_EQ(complaint("domain: x\nplatfrom: {url: /srv/p}\n"),
+            "croft.yaml:2:1: unknown setting 'platfrom' (did you mean 'platform'?)");
+  EXPECT_EQ(complaint("platform:\n  urll: /srv/p\n"),
+            "croft.yaml:2:3: unknown setting 'platform.urll' (did you mean 'platform.url'?)");
+  EXPECT_EQ(complaint("resync: soon\n"),
+            "croft.yaml:1:9: resync: 'soon' is not a duration; write for example '90s', '15m' or "
+            "'1h30m'");
+  EXPECT_EQ(complaint("log:\n  level: loud\n"),
+            "croft.yaml:2:10: log.level: 'loud' is none of debug, info, warning, error");
+  EXPECT_EQ(complaint("domain: a\ndomain: b\n"), "croft.yaml:2:1: 'domain' is set twice");
+  EXPECT_EQ(complaint("domain: [a]\n"), "croft.yaml:1:9: 'domain' needs a TEXT");
+  EXPECT_EQ(complaint("- a\n"), "croft.yaml:1:1: expected 'name: value' lines");
+  EXPECT_TRUE(complaint("domain: [a\n").starts_with("croft.yaml:")) << complaint("domain: [a\n");
+}
+
+TEST_F(SettingsTest, NamesTheVariableOrFlagThatIsWrong) {
+  EXPECT_TRUE(load("", {{"CROFT_RESYNC", "x"}}).error().message().starts_with("CROFT_RESYNC: "));
+  EXPECT_TRUE(load("", {}, {{"log.format", "xml"}})
+                  .error()
+                  .message()
+                  .starts_with("--log-format: 'xml' is none of"));
+}
+
+TEST_F(SettingsTest, AcceptsAnAbsentFileOnlyIfNobodyAskedForIt) {
+  const std::filesystem::path absent = path().parent_path() / "absent.yaml";
+  EXPECT_TRUE(load_settings({absent, false, {}, {}}));
+  EXPECT_EQ(load_settings({absent, true, {}, {}}).error().code(), ErrorCode::NotFound);
+}
+
+TEST_F(SettingsTest, WantsExactlyOneRepository) {
+  EXPECT_FALSE(require_source(load("").value()));
+  EXPECT_TRUE(require_source(load("solo: .").value()));
+  EXPECT_TRUE(require_source(load("platform: {url: .}").value()));
+  EXPECT_FALSE(require_source(load("solo: .\nplatform: {url: .}").value()));
+}
+
+TEST_F(SettingsTest, FindsSecretsWhereSystemdPutsThem) {
+  EXPECT_EQ(load("", {{"CREDENTIALS_DIRECTORY", "/run/credentials/croft"}}).value().secrets_dir,
+            "/run/credentials/croft");
+}
+
+TEST_F(SettingsTest, KeepsDataWhereTheUserMayWrite) {
+  EXPECT_EQ(default_data_directory({}, true), "/var/lib/croft");
+  EXPECT_EQ(default_data_directory({{"HOME", "/home/a"}}, false), "/home/a/.local/share/croft");
+  EXPECT_EQ(default_data_directory({{"HOME", "/home/a"}, {"XDG_DATA_HOME", "/d"}}, false),
+            "/d/croft");
+}
+
+TEST_F(SettingsTest, SpellsFlagsAndVariablesOfEverySettingOnce) {
+  std::set<std::string> flags;
+  for (const SettingDescription& setting : all_settings()) {
+    EXPECT_TRUE(flags.insert(setting.flag()).second) << setting.name;
+    EXPECT_FALSE(setting.help.empty()) << setting.name;
+  }
+  EXPECT_TRUE(flags.contains("--edge-trusted-proxies"));
+  EXPECT_EQ(all_settings()[1].environment(), "CROFT_PLATFORM_URL");
+}
+
+TEST_F(SettingsTest, LeavesPort80OutOfUrls) {
+  EXPECT_EQ(url_suffix(load("").value()), ":8080");
+  EXPECT_EQ(url_suffix(load("edge: {listen: '0.0.0.0:80'}").value()), "");
+  EXPECT_EQ(url_suffix(load("edge: {listen: '[::]:8081'}").value()), ":8081");
+}
+
+}  // namespace
+}  // namespace croft

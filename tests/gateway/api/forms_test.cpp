@@ -1,0 +1,166 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/secret.hpp"
+#include "gateway/api/json_forms.hpp"
+
+namespace croft {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+const Timestamp kTime(Duration(1'700'000'000'123));
+
+/// What is read back from a form has that form again, also after it was text.
+template <typename Thing>
+void expect_round_trip(const Thing& thing, Result<Thing> (*read)(const Value&)) {
+  const Value form = to_form(thing);
+  const Result<Value> parsed = parse_json(to_json(form));
+  ASSERT_TRUE(parsed);
+  const Result<Thing> back = read(*parsed);
+  ASSERT_TRUE(back) << back.error().describe();
+  EXPECT_EQ(to_json(to_form(*back)), to_json(form));
+}
+
+DirectiveRow directive() {
+  return {
+      parse_ref("alice/Site/blog").value(), DirectiveVerb::Suspend, "root", "why", kTime, kTime};
+}
+
+ResourceStatus resource() {
+  ResourceStatus status;
+  status.ref = parse_ref("alice/Site/blog").value();
+  status.uid = "u";
+  status.provider = "site";
+  status.source = "alice/main";
+  status.phase = Phase::Asleep;
+  status.conditions = {{"Ready", ConditionStatus::True, "Asleep", "it sleeps", kTime}};
+  status.attempted_revision = "1";
+  status.applied_revision = "2";
+  status.url = "http://alice-blog.localhost:8080";
+  status.message = "ü";
+  status.restarts = 3;
+  status.created_at = kTime;
+  status.observed_at = kTime;
+  status.spec =
+      std::make_shared<const Value>(Value::map({{"files", Value::map({{"path", "public"}})}}));
+  status.directives = {directive()};
+  return status;
+}
+
+Changeset changeset() {
+  Changeset out;
+  out.tenant = "alice";
+  out.plan = "studio";
+  out.before = "3f2a9c1";
+  out.after = "working tree";
+  out.observed = false;
+  out.notes = {"note"};
+  out.guard = Guard{"DataLoss", "volume data goes"};
+  out.digest = std::string(64, '7');
+  for (const Action action : {Action::Create, Action::Update, Action::Replace, Action::Start,
+                              Action::Stop, Action::Destroy, Action::Adopt, Action::Keep}) {
+    Change change;
+    change.ref = parse_ref("alice/Instance/api").value();
+    change.uid = "u";
+    change.action = action;
+    change.provider = "local";
+    change.provider_before = "fly";
+    change.reason = "SpecChanged";
+    change.why = "its declaration changed";
+    change.fields = {{"env.A", std::nullopt, "\"x\""}, {"env.B", "\"y\"", std::nullopt}};
+    change.before = std::make_shared<const Value>(Value::map({{"a", 1}}));
+    change.spec_digest = "d";
+    change.is_drift = change.loses_data = change.erases_data = change.is_record_only =
+        change.stops_first = true;
+    change.depends_on = {parse_ref("alice/Site/blog").value()};
+    out.changes.push_back(change);
+  }
+  return out;
+}
+
+TEST(FormsTest, ReadBackAsTheyWere) {
+  expect_round_trip(ServerVersion{"1.0", "v1", true}, version_from_form);
+  expect_round_trip(Condition{"Ready", ConditionStatus::Unknown, "R", "m", kTime},
+                    condition_from_form);
+  expect_round_trip(directive(), directive_from_form);
+  expect_round_trip(resource(), status_from_form);
+  expect_round_trip(changeset(), changeset_from_form);
+  expect_round_trip(
+      SourceStatus{"alice/main", "alice", "/u", "main", "1", "2", resource().conditions, kTime},
+      source_from_form);
+  const EventRow event{7, kTime, "alice", "alice/Site/blog", Severity::Warning, "R", "m\n\"", "r"};
+  expect_round_trip(event, event_from_form);
+  EXPECT_EQ(event_from_form(to_form(event)).value(), event);
+  expect_round_trip(TokenSummary{"id", "n", "alice", kTime, std::nullopt}, token_from_form);
+  expect_round_trip(ResourceDetail{resource(), {event}, "tail"}, detail_from_form);
+}
+
+TEST(FormsTest, KeepEveryFieldOfAChangeset) {
+  const Changeset before = changeset();
+  const Changeset after = changeset_from_form(to_form(before)).value();
+  EXPECT_EQ(after.guard, before.guard);
+  EXPECT_EQ(after.notes, before.notes);
+  EXPECT_EQ(after.observed, before.observed);
+  ASSERT_THAT(after.changes, SizeIs(8));
+  for (std::size_t i = 0; i < after.changes.size(); ++i) {
+    EXPECT_EQ(after.changes[i].action, before.changes[i].action);
+    EXPECT_EQ(after.changes[i].fields, before.changes[i].fields);
+    EXPECT_EQ(*after.changes[i].before, *before.changes[i].before);
+    EXPECT_EQ(after.changes[i].after, nullptr);
+    EXPECT_EQ(after.changes[i].depends_on, before.changes[i].depends_on);
+    EXPECT_TRUE(after.changes[i].stops_first && after.changes[i].is_record_only &&
+                after.changes[i].is_drift);
+  }
+}
+
+TEST(FormsTest, IgnoreFieldsOfANewerServerAndMissingOptionalOnes) {
+  Value form = to_form(resource());
+  form.set("invented", 1);
+  EXPECT_TRUE(status_from_form(form));
+  for (const char* field : {"url", "spec", "observedAt", "directives", "restarts", "message"})
+    form.erase(field);
+  EXPECT_TRUE(status_from_form(form));
+}
+
+TEST(FormsTest, NameWhatIsWrong) {
+  Value form = to_form(resource());
+  form.set("phase", "Levitating");
+  EXPECT_THAT(status_from_form(form).error().describe(), HasSubstr("'phase'"));
+  form = to_form(resource());
+  form.set("createdAt", "yesterday");
+  EXPECT_THAT(status_from_form(form).error().describe(), HasSubstr("'createdAt'"));
+  form = to_form(resource());
+  form.erase("ref");
+  EXPECT_THAT(status_from_form(form).error().describe(),
+              HasSubstr("'ref' of a resource is missing"));
+  form = to_form(resource());
+  form.set("conditions", Value(Value::List{Value::map({{"type", 1}})}));
+  EXPECT_THAT(status_from_form(form).error().describe(), HasSubstr("'type' of a condition"));
+  EXPECT_FALSE(status_from_form(Value("x")));
+  EXPECT_FALSE(detail_from_form(Value::map()));
+  EXPECT_FALSE(list_from_form(Value::map({{"resources", 1}}), "resources", status_from_form));
+}
+
+TEST(FormsTest, ErrorsCrossTheWireWithoutSecrets) {
+  remember_secret(Secret<std::string>("hunter2-hunter2"));
+  const Error error =
+      Error(ErrorCode::Conflict, "it moved to hunter2-hunter2").with_hint("look again");
+  const std::string body = to_json(to_form(error));
+  EXPECT_THAT(body, Not(HasSubstr("hunter2")));
+  EXPECT_EQ(error_from_answer(409, body).code(), ErrorCode::Conflict);
+  EXPECT_EQ(error_from_answer(409, body).hint(), "look again");
+}
+
+TEST(FormsTest, AnAnswerOfAnotherServerIsAnErrorToo) {
+  EXPECT_EQ(error_from_answer(404, "<html>").code(), ErrorCode::NotFound);
+  EXPECT_EQ(error_from_answer(502, "").code(), ErrorCode::Unavailable);
+  EXPECT_EQ(error_from_answer(401, "{}").code(), ErrorCode::Denied);
+  EXPECT_EQ(error_from_answer(418, "[]").code(), ErrorCode::Invalid);
+  EXPECT_THAT(error_from_answer(502, "").message(), HasSubstr("502"));
+}
+
+}  // namespace
+}  // namespace croft

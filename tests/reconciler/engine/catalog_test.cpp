@@ -1,0 +1,61 @@
+#include "reconciler/engine/catalog.hpp"
+
+#include <gtest/gtest.h>
+
+namespace croft {
+namespace {
+
+Resource make(Kind kind, std::string name, std::string_view json) {
+  Resource resource;
+  resource.ref = Ref{"", kind, std::move(name)};
+  resource.spec = std::make_shared<const Value>(parse_json(json).value());
+  return resource;
+}
+
+TEST(CatalogTest, ATenantsSourceIsShortForASourceOfItsName) {
+  const Catalog catalog =
+      make_catalog({make(Kind::Plan, "hobby", R"({"network":{"egress":"allow"}})"),
+                    make(Kind::Tenant, "alice", R"({"plan":"hobby","source":{"url":"/a.git"}})"),
+                    make(Kind::Source, "more", R"({"tenant":"alice","url":"/b.git"})")});
+  EXPECT_TRUE(catalog.problems.empty());
+  EXPECT_EQ(catalog.tenants.at("alice").sources,
+            (std::vector<std::string>{"alice/alice", "alice/more"}));
+  EXPECT_TRUE(catalog.tenants.at("alice").allow_egress);
+  EXPECT_EQ(catalog.sources.at("alice/more").url, "/b.git");
+}
+
+TEST(CatalogTest, WhatIsNamedMustBeThere) {
+  const Catalog catalog =
+      make_catalog({make(Kind::Tenant, "alice", R"({"plan":"gone"})"),
+                    make(Kind::Source, "x", R"({"tenant":"bob","url":"/b.git"})")});
+  ASSERT_EQ(catalog.problems.size(), 2U);
+  EXPECT_EQ(catalog.problems[0].path, "spec.plan");
+  EXPECT_EQ(catalog.problems[1].path, "spec.tenant");
+}
+
+TEST(CatalogTest, SitesAlwaysHaveAProvider) {
+  EXPECT_EQ(make_catalog({}).providers.at("site").adapter, "site");
+  const Catalog own =
+      make_catalog({make(Kind::Provider, "pages", R"({"adapter":"site","default":true})")});
+  EXPECT_FALSE(own.providers.contains("site"));
+}
+
+TEST(CatalogTest, TwoDefaultsForTheSameThingAreAProblem) {
+  const Catalog catalog =
+      make_catalog({make(Kind::Provider, "a", R"({"adapter":"process","default":true})"),
+                    make(Kind::Provider, "b", R"({"adapter":"docker","default":true})")});
+  ASSERT_EQ(catalog.problems.size(), 1U);
+  EXPECT_EQ(catalog.problems[0].path, "spec.default");
+}
+
+TEST(CatalogTest, SoloModeHasOneTenantAndRunsThingsHere) {
+  SourceDeclaration source;
+  source.key = "home/home";
+  source.tenant = "home";
+  const Catalog catalog = make_solo_catalog({}, source);
+  EXPECT_EQ(catalog.tenants.at("home").sources, std::vector<std::string>{"home/home"});
+  EXPECT_EQ(catalog.providers.at("local").adapter, "process");
+}
+
+}  // namespace
+}  // namespace croft

@@ -1,0 +1,286 @@
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/reconciler/engine/daemon.hpp"
+
+namespace croft {
+namespace {
+
+bool has_event(const std::vector<EventRow>& events, std::string_view reason) {
+  return std::any_of(events.begin(), events.end(),
+                     [&](const EventRow& event) { return event.reason == reason; });
+}
+
+const Condition* ready_of(const ResourceStatus& status) {
+  return find_condition(status.conditions, "Ready");
+}
+
+TEST(EngineTest, APushConvergesAndASecondRoundChangesNothing) {
+  TestBed bed;
+  const std::string commit =
+      bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_EQ(bed.world->things().size(), 2U);
+  const ResourceStatus web = daemon.status("alice/Instance/web");
+  EXPECT_EQ(ready_of(web)->status, ConditionStatus::True);
+  EXPECT_EQ(web.applied_revision, commit);
+  const std::size_t effects = bed.world->effects();
+  const auto again = daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_FALSE(has_changes(again->front()));
+  EXPECT_EQ(bed.world->effects(), effects);
+}
+
+TEST(EngineTest, ALocalPushIsNoticedByItself) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  bed.push_alice({{"a.yaml", instance_yaml("web", "  env: {GREETING: hi}\n")}});
+  EXPECT_TRUE(daemon.run_until([&] { return bed.world->calls_of(FakeVerb::Update) == 1; }));
+}
+
+TEST(EngineTest, ABrokenManifestChangesNothingAndSaysWhy) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::size_t effects = bed.world->effects();
+  bed.push_alice({{"a.yaml", instance_yaml("web", "  recources: {cpu: 1}\n")}});
+  ASSERT_TRUE(daemon.run_until([&] {
+    const auto sources = daemon.engine().sources("alice");
+    return !sources.empty() && find_condition(sources[0].conditions, "Stalled") != nullptr;
+  }));
+  const SourceStatus source = daemon.engine().sources("alice").front();
+  EXPECT_NE(find_condition(source.conditions, "Stalled")->message.find("did you mean 'resources'?"),
+            std::string::npos);
+  EXPECT_NE(source.attempted_revision, source.applied_revision);
+  EXPECT_EQ(bed.world->effects(), effects);
+  // Mending it clears the condition.
+  bed.push_alice({{"a.yaml", instance_yaml("web", "  resources: {cpu: 500m}\n")}});
+  EXPECT_TRUE(daemon.run_until([&] {
+    return find_condition(daemon.engine().sources("alice").front().conditions, "Stalled") ==
+               nullptr &&
+           bed.world->calls_of(FakeVerb::Update) == 1;
+  }));
+}
+
+TEST(EngineTest, DriftIsRepairedWhenTheProviderTells) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::string uid = daemon.status("alice/Instance/web").uid;
+  bed.world->end_process(uid);
+  ASSERT_TRUE(
+      daemon.run_until([&] { return bed.world->find(uid)->observed.phase == Phase::Running; }));
+  bed.world->vanish(uid);
+  ASSERT_TRUE(daemon.run_until([&] { return bed.world->find(uid) != nullptr; }));
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_TRUE(has_event(daemon.events(), "DriftRepaired"));
+  EXPECT_TRUE(bed.world->doubles().empty());
+}
+
+TEST(EngineTest, DependenciesComeFirstAndAreReadyBeforeTheOthers) {
+  TestBed bed;
+  bed.world->observes_until_running = 2;
+  bed.push_alice({{"a.yaml", instance_yaml("api", "  dependsOn: [Instance/db]\n") + "---\n" +
+                                 instance_yaml("db")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.run_until([&] {
+    (void)daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+    return bed.world->things().size() == 2;
+  }));
+  std::vector<std::string> created;
+  for (const FakeCall& call : bed.world->calls()) {
+    if (call.verb == FakeVerb::Create) created.push_back(call.ref.name);
+  }
+  EXPECT_EQ(created, (std::vector<std::string>{"db", "api"}));
+}
+
+TEST(EngineTest, AnEmptiedSourceIsGuardedUntilAcknowledged) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  bed.alice.remove("a.yaml");
+  bed.alice.remove("b.yaml");
+  bed.push_alice({{"README", "empty now"}});
+  ASSERT_TRUE(daemon.run_until([&] { return !daemon.engine().guarded("alice").empty(); }));
+  EXPECT_EQ(bed.world->things().size(), 2U);
+  const Changeset waiting = daemon.engine().guarded("alice").front();
+  ASSERT_TRUE(waiting.guard);
+  EXPECT_FALSE(daemon.run(daemon.engine().acknowledge("alice", "0000000000", "test")));
+  ASSERT_TRUE(daemon.run(daemon.engine().acknowledge("alice", waiting.digest, "test")));
+  EXPECT_TRUE(daemon.run_until([&] { return bed.world->things().empty(); }));
+  EXPECT_TRUE(daemon.run_until([&] { return daemon.engine().guarded("alice").empty(); }));
+}
+
+TEST(EngineTest, ACommitMayConsentToPruningByItsTrailer) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  bed.alice.remove("a.yaml");
+  bed.alice.remove("b.yaml");
+  bed.push_alice({{"README", "empty now"}}, "Remove everything\n\nCroft-Prune: yes\n");
+  EXPECT_TRUE(daemon.run_until([&] { return bed.world->things().empty(); }));
+}
+
+TEST(EngineTest, StopHoldsUntilStartAndIsNoDrift) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::string uid = daemon.status("alice/Instance/web").uid;
+  const Ref ref = parse_ref("alice/Instance/web").value();
+  DirectiveRow stop;
+  stop.ref = ref;
+  stop.verb = DirectiveVerb::Stop;
+  stop.by = "test";
+  ASSERT_TRUE(daemon.run(daemon.engine().direct(stop)));
+  ASSERT_TRUE(
+      daemon.run_until([&] { return bed.world->find(uid)->observed.phase == Phase::Stopped; }));
+  const auto held = daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(has_changes(held->front()));
+  EXPECT_EQ(ready_of(daemon.status("alice/Instance/web"))->reason, "Held");
+  DirectiveRow start = stop;
+  start.verb = DirectiveVerb::Start;
+  ASSERT_TRUE(daemon.run(daemon.engine().direct(start)));
+  EXPECT_TRUE(
+      daemon.run_until([&] { return bed.world->find(uid)->observed.phase == Phase::Running; }));
+}
+
+TEST(EngineTest, RestartByHandHappensOnce) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  DirectiveRow restart;
+  restart.ref = parse_ref("alice/Instance/web").value();
+  restart.verb = DirectiveVerb::Restart;
+  restart.by = "test";
+  daemon.run_for(Duration(5));
+  ASSERT_TRUE(daemon.run(daemon.engine().direct(restart)));
+  ASSERT_TRUE(daemon.run_until([&] { return bed.world->calls_of(FakeVerb::Start) == 1; }));
+  ASSERT_TRUE(daemon.settle());
+  (void)daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+  EXPECT_EQ(bed.world->calls_of(FakeVerb::Stop), 1U);
+  EXPECT_EQ(bed.world->calls_of(FakeVerb::Start), 1U);
+}
+
+TEST(EngineTest, AFailingEffectIsRetriedAndALostReplyMakesNoSecond) {
+  for (const FakeFault fault : {FakeFault::Fail, FakeFault::LoseReply}) {
+    TestBed bed;
+    FakeRule rule;
+    rule.verb = FakeVerb::Create;
+    rule.fault = fault;
+    bed.world->add(rule);
+    bed.push_alice({{"a.yaml", instance_yaml("web")}});
+    Daemon daemon(bed);
+    ASSERT_TRUE(daemon.run_until([&] {
+      return !daemon.engine().status("alice").empty() && daemon.engine().is_settled("") &&
+             ready_of(daemon.engine().status("alice").front())->status == ConditionStatus::True;
+    }));
+    EXPECT_EQ(bed.world->things().size(), 1U);
+    EXPECT_TRUE(bed.world->doubles().empty());
+  }
+}
+
+TEST(EngineTest, ARestartedDaemonTouchesNothingThatIsRight) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
+  {
+    Daemon daemon(bed);
+    ASSERT_TRUE(daemon.settle());
+  }
+  const std::size_t effects = bed.world->effects();
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_EQ(bed.world->effects(), effects);
+}
+
+TEST(EngineTest, ARemoteThatIsGoneStallsAndChangesNothing) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  {
+    Daemon daemon(bed);
+    ASSERT_TRUE(daemon.settle());
+  }
+  std::filesystem::remove_all(bed.alice_remote.path());
+  const std::size_t effects = bed.world->effects();
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.run_until([&] {
+    const auto sources = daemon.engine().sources("alice");
+    return !sources.empty() && find_condition(sources[0].conditions, "Stalled") != nullptr;
+  }));
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_EQ(bed.world->effects(), effects);
+  EXPECT_EQ(bed.world->things().size(), 1U);
+  // What runs is still kept up, from the pinned commit.
+  const std::string uid = daemon.status("alice/Instance/web").uid;
+  bed.world->vanish(uid);
+  EXPECT_TRUE(daemon.run_until([&] { return bed.world->find(uid) != nullptr; }));
+}
+
+TEST(EngineTest, ARemovedTenantIsGuardedAndItsNameStaysReserved) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  bed.push_platform(platform_yaml(false));
+  ASSERT_TRUE(daemon.run_until([&] { return !daemon.engine().guarded("alice").empty(); }));
+  EXPECT_EQ(bed.world->things().size(), 1U);
+  const Changeset waiting = daemon.engine().guarded("alice").front();
+  EXPECT_EQ(waiting.guard->reason, "TenantRemoved");
+  ASSERT_TRUE(daemon.run(daemon.engine().acknowledge("alice", waiting.digest, "test")));
+  ASSERT_TRUE(daemon.run_until([&] { return bed.world->things().empty(); }));
+  ASSERT_TRUE(daemon.settle());
+  // A new tenant of the same name would inherit the old one's data: refused while that is kept.
+  bed.push_platform(platform_yaml(true));
+  EXPECT_TRUE(daemon.run_until([&] {
+    const auto sources = daemon.engine().sources("");
+    const Condition* stalled = find_condition(sources.front().conditions, "Stalled");
+    return stalled != nullptr && stalled->message.find("reserved") != std::string::npos;
+  }));
+  EXPECT_TRUE(bed.world->things().empty());
+}
+
+TEST(EngineTest, AProviderThatHoldsSomethingCannotBeRemoved) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  std::string yaml = platform_yaml(true);
+  const std::size_t at = yaml.find("name: local");
+  yaml.replace(at, 11, "name: other");
+  bed.push_platform(yaml);
+  EXPECT_TRUE(daemon.run_until([&] {
+    for (const SourceStatus& source : daemon.engine().sources("")) {
+      const Condition* stalled = find_condition(source.conditions, "Stalled");
+      if (stalled != nullptr && stalled->message.find("resources are on it") != std::string::npos)
+        return true;
+    }
+    return false;
+  }));
+  EXPECT_EQ(bed.world->things().size(), 1U);
+}
+
+TEST(EngineTest, ExpectRefusesAChangesetThatMoved) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const auto refused = daemon.run(daemon.engine().reconcile({"alice", "00000000"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::Conflict);
+  const auto shown = daemon.run(daemon.engine().diff({"alice", nullptr, "", "now"}));
+  ASSERT_TRUE(shown);
+  EXPECT_TRUE(daemon.run(daemon.engine().reconcile({"alice", shown->digest.substr(0, 8)})));
+}
+
+}  // namespace
+}  // namespace croft

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reconciler/engine.hpp"
+
+namespace croft {
+
+/// An Engine that says what a test put into it and remembers what it was asked to do. Events and
+/// logs behave as the real ones: history pages, logs can be followed.
+class FakeEngine final : public Engine {
+ public:
+  // What it says.
+  std::vector<ResourceStatus> resources;
+  std::vector<SourceStatus> watched;
+  std::vector<std::string> tenant_names;
+  std::vector<Changeset> waiting;
+  std::vector<EventRow> history;
+  std::vector<HostRoute> hosts;
+  std::map<std::string, std::string> log_text;  ///< ref → what its log holds so far
+  Changeset changeset;                          ///< what diff() and reconcile() give
+  bool settled = true;
+  std::optional<Error> failure;  ///< what the next call that can fail fails with
+
+  // What it was asked to do.
+  std::vector<DiffRequest> diffs;
+  std::vector<ReconcileRequest> reconciles;
+  std::vector<DirectiveRow> directed;
+  std::vector<std::pair<Ref, DirectiveVerb>> withdrawn;
+  std::vector<std::pair<std::string, std::string>> acknowledged;
+  std::vector<std::string> people;  ///< who withdrew or acknowledged
+  int followers = 0;                ///< logs that are being followed now
+
+  /// A ready resource: {"alice/Site/blog"}.
+  ResourceStatus& add_resource(const std::string& text, Phase phase = Phase::Running) {
+    ResourceStatus status;
+    status.ref = parse_ref(text).value();
+    status.uid = "uid-" + status.ref.tenant + "-" + status.ref.name;
+    status.provider = "local";
+    status.source = status.ref.tenant + "/main";
+    status.phase = phase;
+    const bool is_ready = phase == Phase::Running;
+    status.conditions.push_back({"Ready", is_ready ? ConditionStatus::True : ConditionStatus::False,
+                                 std::string(to_string(phase)), "", Timestamp(Duration(1'000))});
+    status.attempted_revision = status.applied_revision = std::string(40, '8');
+    status.created_at = Timestamp(Duration(1'000));
+    resources.push_back(std::move(status));
+    return resources.back();
+  }
+  /// Appends to history and tells listeners.
+  void add_event(std::string tenant, std::string subject, std::string reason) {
+    EventRow event;
+    event.sequence = static_cast<std::int64_t>(history.size()) + 1;
+    event.time = Timestamp(Duration(1'700'000'000'000 + event.sequence));
+    event.tenant = std::move(tenant);
+    event.subject = std::move(subject);
+    event.reason = std::move(reason);
+    event.message = event.reason + " happened";
+    history.push_back(std::move(event));
+    tell();
+  }
+  void add_log(const std::string& ref, std::string_view text) {
+    log_text[ref] += text;
+    tell();
+  }
+  /// Something changed.
+  void tell() {
+    const auto all = *listeners_;  // a copy: a listener may go while it is told
+    for (const auto& [id, listener] : all) listener();
+  }
+  std::size_t listener_count() const { return listeners_->size(); }
+
+  Task<Result<void>> start() override { co_return Result<void>(); }
+  Task<> stop() override { co_return; }
+
+  Task<Result<Changeset>> diff(DiffRequest request) override {
+    diffs.push_back(std::move(request));
+    if (failure) co_return fail(take_failure());
+    Changeset answer = changeset;
+    answer.tenant = diffs.back().tenant;
+    co_return answer;
+  }
+  Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) override {
+    reconciles.push_back(std::move(request));
+    if (failure) co_return fail(take_failure());
+    co_return std::vector<Changeset>{changeset};
+  }
+  bool is_settled(const std::string&) const override { return settled; }
+
+  std::vector<ResourceStatus> status(const std::string& tenant) const override {
+    std::vector<ResourceStatus> found;
+    std::ranges::copy_if(resources, std::back_inserter(found), [&](const ResourceStatus& resource) {
+      return tenant.empty() || resource.ref.tenant == tenant;
+    });
+    return found;
+  }
+  std::vector<SourceStatus> sources(const std::string& tenant) const override {
+    std::vector<SourceStatus> found;
+    std::ranges::copy_if(watched, std::back_inserter(found), [&](const SourceStatus& source) {
+      return tenant.empty() || source.tenant == tenant;
+    });
+    return found;
+  }
+  std::vector<std::string> tenants() const override { return tenant_names; }
+
+  Task<Result<void>> direct(DirectiveRow directive) override {
+    if (failure) co_return fail(take_failure());
+    directed.push_back(std::move(directive));
+    co_return Result<void>();
+  }
+  Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override {
+    if (failure) co_return fail(take_failure());
+    withdrawn.emplace_back(std::move(ref), verb);
+    people.push_back(std::move(by));
+    co_return Result<void>();
+  }
+
+  std::vector<Changeset> guarded(const std::string& tenant) const override {
+    std::vector<Changeset> found;
+    std::ranges::copy_if(waiting, std::back_inserter(found), [&](const Changeset& one) {
+      return tenant.empty() || one.tenant == tenant;
+    });
+    return found;
+  }
+  Task<Result<void>> acknowledge(std::string tenant, std::string digest, std::string by) override {
+    if (failure) co_return fail(take_failure());
+    acknowledged.emplace_back(std::move(tenant), std::move(digest));
+    people.push_back(std::move(by));
+    co_return Result<void>();
+  }
+
+  Task<Result<std::vector<EventRow>>> events(EventQuery query) override {
+    if (failure) co_return fail(take_failure());
+    std::vector<EventRow> found;
+    std::ranges::copy_if(history, std::back_inserter(found), [&](const EventRow& event) {
+      return event.sequence > query.after && (!query.tenant || event.tenant == *query.tenant) &&
+             (query.subject.empty() || event.subject == query.subject);
+    });
+    const std::size_t surplus = found.size() - std::min(found.size(), query.limit);
+    const auto count = static_cast<std::ptrdiff_t>(surplus);
+    if (query.after == 0) {
+      found.erase(found.begin(), found.begin() + count);
+    } else {
+      found.erase(found.end() - count, found.end());
+    }
+    co_return found;
+  }
+
+  Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) override {
+    if (failure) co_return fail(take_failure());
+    const std::string key = to_string(ref);
+    std::string text = last_lines(log_text[key], request.last_lines);
+    std::size_t given = log_text[key].size();
+    if (!text.empty() && !sink(text)) co_return Result<void>();
+    if (!request.follow) co_return Result<void>();
+    const Follower follower(followers);
+    Signal changed(co_await asio::this_coro::executor);
+    const std::shared_ptr<void> subscription = on_change([&changed] { changed.notify(); });
+    for (;;) {
+      co_await changed.wait(Duration(3'600'000));
+      const std::string more = log_text[key].substr(given);
+      given += more.size();
+      if (!more.empty() && !sink(more)) co_return Result<void>();
+    }
+  }
+
+  std::vector<HostRoute> routes() const override { return hosts; }
+
+  std::shared_ptr<void> on_change(std::function<void()> listener) override {
+    const int id = ++last_listener_;
+    listeners_->emplace(id, std::move(listener));
+    const auto forget = [id, all = std::weak_ptr(listeners_)](void*) {
+      if (const auto listeners = all.lock()) listeners->erase(id);
+    };
+    return {nullptr, forget};
+  }
+
+ private:
+  using Listeners = std::map<int, std::function<void()>>;
+
+  struct Follower {
+    explicit Follower(int& of) : count(of) { ++count; }
+    Follower(const Follower&) = delete;
+    Follower& operator=(const Follower&) = delete;
+    ~Follower() { --count; }
+    int& count;
+  };
+
+  Error take_failure() {
+    Error error = std::move(*failure);
+    failure.reset();
+    return error;
+  }
+
+  static std::string last_lines(const std::string& text, int lines) {
+    std::size_t begin = text.size();
+    while (lines > 0 && begin > 0) {
+      const std::size_t end_of_previous =
+          begin >= 2 ? text.rfind('\n', begin - 2) : std::string::npos;
+      begin = end_of_previous == std::string::npos ? 0 : end_of_previous + 1;
+      --lines;
+    }
+    return text.substr(begin);
+  }
+
+  std::shared_ptr<Listeners> listeners_ = std::make_shared<Listeners>();
+  int last_listener_ = 0;
+};
+
+}  // namespace croft
