@@ -134,11 +134,21 @@ Result<void> probe_mirror(const fs::path& directory) {
   });
 }
 
+/// Nothing is in the directory but what a crash left of writing the first marker.
+bool is_unbegun(const fs::path& directory) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name == kMarkerFile || !name.starts_with(kMarkerFile)) return false;
+  }
+  return !error;
+}
+
 /// Gives the mirror's repository, which is made if there is none, and made anew if it is damaged.
 Result<fs::path> prepare_mirror(const fs::path& directory) {
   std::error_code error;
   const bool exists = fs::exists(fs::symlink_status(directory, error));
-  if (!exists || (fs::is_directory(directory, error) && fs::is_empty(directory, error))) {
+  if (!exists || (fs::is_directory(directory, error) && is_unbegun(directory))) {
     TRY(make_directory(directory, 0700));
     return renew_mirror(directory);
   }

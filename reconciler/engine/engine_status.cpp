@@ -295,13 +295,18 @@ std::vector<Engine::HostRoute> EngineImpl::routes() const {
     if (row.state != InventoryState::Owned || !row.applied) continue;
     HostRoute route;
     route.ref = to_string(row.ref);
-    const Condition* ready = find_condition(row.conditions, "Ready");
-    route.state = ready != nullptr ? ready->reason : "Pending";
-    route.message = ready != nullptr ? ready->message : "";
+    const Condition* noted = find_condition(row.conditions, "Ready");
+    Condition ready = noted != nullptr ? *noted : Condition{"Ready"};
     // Until a provider was observed, what the journal says it had last is the best there is.
-    const bool is_observed = observed_of(row) != nullptr;
-    const bool serves =
-        is_observed ? takes_traffic(readiness_input(row)) : row.phase == Phase::Running;
+    bool serves = row.phase == Phase::Running;
+    if (observed_of(row) != nullptr) {
+      const ReadinessInput input = readiness_input(row);
+      serves = takes_traffic(input);
+      // What was observed after the journal's last note: no page says "Running" of what is stopped.
+      if (!serves && ready.status == ConditionStatus::True) ready = readiness(input, clock_.now());
+    }
+    route.state = ready.reason.empty() ? "Pending" : ready.reason;
+    route.message = ready.message;
     if (serves) route.endpoint = parse_endpoint(row.endpoint).value_or(Endpoint{});
     Desired applied;
     applied.ref = row.ref;

@@ -101,8 +101,11 @@ TEST_F(OperatorTest, StopHoldsStartEndsItAndRestartMakesANewProcess) {
   croft({"stop", "alice/Instance/api", "--why", "maintenance"});
   EXPECT_TRUE(comes({"get", "-t", "alice"}, "Held"));
   EXPECT_TRUE(wait_until([&] { return daemon().apps(marker_).empty(); })) << daemon().log();
-  const Answer held = platform_.get(kApp);
-  EXPECT_EQ(held.status, 503) << held.body;
+  // The edge learns of it a moment after the journal.
+  EXPECT_TRUE(wait_until([&] {
+    const Answer held = platform_.get(kApp);
+    return held.status == 503 && has(held.body, "Held");
+  })) << platform_.get(kApp).body;
   // A push meanwhile does not start it.
   platform_.push("alice", {{"blog/index.html", "<h1>meanwhile</h1>"}});
   EXPECT_TRUE(platform_.shows("alice-blog.localhost", "meanwhile"));

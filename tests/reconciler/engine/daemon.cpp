@@ -26,12 +26,6 @@ metadata: {name: alice}
 spec: {plan: hobby, source: {url: ALICE, interval: 1h}}
 )";
 
-/// Killed daemons are kept, never ended: a dead process runs no destructors.
-std::vector<std::shared_ptr<void>>& graveyard() {
-  static auto& dead = *new std::vector<std::shared_ptr<void>>;
-  return dead;
-}
-
 /// A child that a dead daemon was just starting holds its lock until it executes git; then the lock
 /// is free.
 Result<std::unique_ptr<Store>> open_store_when_free(const std::filesystem::path& directory) {
@@ -88,22 +82,11 @@ Daemon::Daemon(TestBed& bed, const std::function<void(FaultyStore&)>& prepare)
   };
   parts_->engine = make_engine(settings, parts_->io.get_executor(), *parts_->faulty,
                                {{"fake", factory}, {"site", factory}}, bed.clock, bed.random);
-  try {
-    const Result<void> started = run(parts_->engine->start());
-    if (!started) throw std::runtime_error(started.error().describe());
-  } catch (const std::bad_optional_access&) {
-    // Killed while it started: is_killed() says so.
-    if (!is_killed_) throw;
-  }
+  const Result<void> started = run(parts_->engine->start());
+  if (!started) throw std::runtime_error(started.error().describe());
 }
 
 Daemon::~Daemon() {
-  if (is_killed_) {
-    // The store's lock is let go, as the kernel would; the rest stays as it is.
-    parts_->store.reset();
-    graveyard().push_back(std::shared_ptr<void>(std::move(parts_)));
-    return;
-  }
   bool is_stopped = false;
   spawn(
       parts_->io.get_executor(),
@@ -118,14 +101,9 @@ Daemon::~Daemon() {
 
 bool Daemon::run_until(const std::function<bool()>& condition) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  try {
-    while (!condition() && std::chrono::steady_clock::now() < end) {
-      parts_->io.restart();
-      parts_->io.run_one_for(std::chrono::milliseconds(20));
-    }
-  } catch (const StoreKilled&) {
-    is_killed_ = true;
-    return false;
+  while (!condition() && std::chrono::steady_clock::now() < end) {
+    parts_->io.restart();
+    parts_->io.run_one_for(std::chrono::milliseconds(20));
   }
   return condition();
 }

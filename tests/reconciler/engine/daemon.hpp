@@ -42,8 +42,7 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  /// Runs until the condition holds; false if it does not within some seconds, or the daemon was
-  /// killed.
+  /// Runs until the condition holds; false if it does not within some seconds.
   bool run_until(const std::function<bool()>& condition);
   /// Until nothing is left to do: every source read, every resource ready or failed.
   bool settle();
@@ -62,9 +61,6 @@ class Daemon {
 
   Engine& engine() { return *parts_->engine; }
   FaultyStore& faults() { return *parts_->faulty; }
-  bool is_killed() const { return is_killed_; }
-  /// kill -9: whatever is under way stays as it is, for ever.
-  void kill() { is_killed_ = true; }
   /// The resource's status; fails the test if there is none.
   ResourceStatus status(const std::string& ref);
   std::vector<EventRow> events();
@@ -79,7 +75,6 @@ class Daemon {
 
   TestBed& bed_;
   std::unique_ptr<Parts> parts_;
-  bool is_killed_ = false;
 };
 
 /// The platform repository: a plan, a provider of the fake adapter, and perhaps the tenant alice.
