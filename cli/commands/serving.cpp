@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands/commands.hpp"
+#include "cli/serve/down.hpp"
 #include "cli/serve/serve.hpp"
 #include "core/base/settings.hpp"
 
@@ -42,6 +43,49 @@ Result<int> serve(const Invocation& invocation) {
   return run_serve(settings);
 }
 
+Result<int> down(const Invocation& invocation) {
+  SettingSources sources;
+  sources.file = invocation.arguments.text("config", kSettingsFile);
+  sources.file_required = invocation.arguments.has("config");
+  sources.environment = invocation.environment;
+  if (const std::string data = invocation.arguments.text("data"); !data.empty())
+    sources.flags.emplace("data", data);
+  TRY_ASSIGN(const Settings settings, load_settings(sources));
+  TRY_ASSIGN(const int ended, end_all_apps(settings.data));
+  invocation.terminal.out << fmt::format(
+      "Ended {} app{}. Their data is kept; croft serve starts them again.\n", ended,
+      ended == 1 ? "" : "s");
+  return 0;
+}
+
+Parameter settings_file() {
+  return {.name = "config",
+          .letter = 'c',
+          .value = "FILE",
+          .help = "Settings file.",
+          .environment = "CROFT_CONFIG",
+          .fallback = fmt::format("{}, if it is there", kSettingsFile),
+          .completes = Completes::Files};
+}
+
+void add_down(std::vector<Command>& commands) {
+  Command command;
+  command.name = "down";
+  command.summary = "End every app on this machine, once Croft is stopped";
+  command.description =
+      "Apps outlive `croft serve` on purpose. This ends those of a data directory and takes away "
+      "what they have on this machine: processes, cgroups, network interfaces, packet filter. "
+      "Volumes, logs and the journal stay.";
+  command.group = "Run";
+  command.examples = {"croft down --data /var/lib/croft"};
+  command.options.push_back(settings_file());
+  for (const SettingDescription& setting : all_settings()) {
+    if (setting.name == "data") command.options.push_back(as_parameter(setting));
+  }
+  command.run = down;
+  commands.push_back(std::move(command));
+}
+
 }  // namespace
 
 void add_serving(std::vector<Command>& commands) {
@@ -55,17 +99,12 @@ void add_serving(std::vector<Command>& commands) {
   command.group = "Run";
   command.examples = {"croft serve --solo ~/hosting",
                       "croft serve --platform-url /srv/git/platform.git"};
-  command.options.push_back({.name = "config",
-                             .letter = 'c',
-                             .value = "FILE",
-                             .help = "Settings file.",
-                             .environment = "CROFT_CONFIG",
-                             .fallback = fmt::format("{}, if it is there", kSettingsFile),
-                             .completes = Completes::Files});
+  command.options.push_back(settings_file());
   for (const SettingDescription& setting : all_settings())
     command.options.push_back(as_parameter(setting));
   command.run = serve;
   commands.push_back(std::move(command));
+  add_down(commands);
 }
 
 }  // namespace croft::cli

@@ -242,6 +242,10 @@ Result<AppCgroup> Cgroups::prepare(const std::string& uid, const ResourceLimits&
   return cgroup;
 }
 
+void Cgroups::tidy() const {
+  for (const auto& [controller, parent] : parents_) ::rmdir(parent.c_str());
+}
+
 Result<void> Cgroups::remove(const std::string& uid) const {
   for (const fs::path& directory : directories_of(uid)) {
     if (::access(directory.c_str(), F_OK) != 0) continue;

@@ -41,6 +41,8 @@ class Cgroups {
   Result<AppCgroup> prepare(const std::string& uid, const ResourceLimits& limits) const;
   /// Ends what is left in it and removes it; absent is success.
   Result<void> remove(const std::string& uid) const;
+  /// Removes the common parent directory if no app has a cgroup in it; prepare() makes it again.
+  void tidy() const;
 
  private:
   std::vector<std::filesystem::path> directories_of(const std::string& uid) const;

@@ -34,6 +34,10 @@ class Launcher {
  public:
   Launcher(ProcessSettings settings, ProcessLayout layout, Machine machine,
            std::filesystem::path shim);
+  /// Leaves no empty cgroup behind; apps go on.
+  ~Launcher() { cgroups_.tidy(); }
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
 
   /// Makes the directories that everything else stands in.
   Result<void> prepare_root() const;

@@ -2,7 +2,7 @@
 // Room providers/process: apps as local processes, each in a sandbox of its own, with nothing but
 // Croft and the kernel.
 //
-//   process_provider  the Provider: orders effects, sees, tells
+//   process_provider  the Provider: orders effects, sees, tells; clear ends everything
 //   settings, layout  what the operator decides; where things are on disk
 //   record, slots     what was asked for of an app; small numbers that apps hold
 //   machine, cgroup   what this machine can enforce; limits

@@ -1,5 +1,6 @@
 #include "providers/registry/registry.hpp"
 
+#include "providers/process/clear.hpp"
 #include "providers/process/process_provider.hpp"
 #include "providers/site/site_provider.hpp"
 
@@ -41,6 +42,16 @@ std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts) {
     return make_site(parts, name);
   };
   return adapters;
+}
+
+Result<int> clear_local_providers(const std::filesystem::path& data) {
+  int count = 0;
+  std::error_code error;
+  for (const auto& provider : std::filesystem::directory_iterator(data / "process", error)) {
+    TRY_ASSIGN(const int ended, clear_process_provider(provider.path()));
+    count += ended;
+  }
+  return count;
 }
 
 }  // namespace croft

@@ -1,5 +1,6 @@
 #pragma once
-// Room providers/registry: which adapters this program has.
+// Room providers/registry: which adapters this program has, and how to be rid of what they run
+// here.
 
 #include <filesystem>
 #include <map>
@@ -25,6 +26,11 @@ inline constexpr std::string_view kOneSiteProvider = "site";
 
 /// adapter → how to make a provider of it.
 std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts);
+
+/// Ends every app that the adapters run on this machine itself, and takes what they have on it
+/// away; their data stays. Gives how many there were. For when no Croft uses the data directory.
+/// Blocks.
+Result<int> clear_local_providers(const std::filesystem::path& data);
 
 /// Where the site adapter keeps releases; the edge serves from there.
 std::filesystem::path release_store(const std::filesystem::path& data);

@@ -178,6 +178,25 @@ TEST_F(RestartTest, AKilledEdgeIsReplaced) {
   expect_same_apps();
 }
 
+TEST_F(RestartTest, DownEndsAppsOnceCroftIsStoppedAndStartingBringsThemBack) {
+  const std::vector<std::string> down{"down", "--data", daemon().data().string()};
+  const ChildOutput refused = daemon().croft(down);
+  EXPECT_NE(refused.status, 0);
+  EXPECT_NE(refused.error.find("pid"), std::string::npos) << refused.error;
+  expect_same_apps();
+
+  EXPECT_EQ(daemon().stop(), 0) << daemon().log();
+  const ChildOutput done = daemon().croft(down);
+  EXPECT_EQ(done.status, 0) << done.error;
+  EXPECT_NE(done.output.find("Ended 1 app"), std::string::npos) << done.output;
+  EXPECT_TRUE(daemon().apps(marker_).empty());
+  EXPECT_NE(daemon().croft({"down", "--data", "/nowhere"}).status, 0);
+
+  daemon().start();
+  EXPECT_TRUE(platform_.shows(kApp, "hello boot ")) << daemon().log();
+  EXPECT_EQ(daemon().apps(marker_).size(), 1U);
+}
+
 TEST_F(RestartTest, StoppingCroftLeavesAppsRunningAndStartingFindsThemAgain) {
   EXPECT_EQ(daemon().stop(), 0) << daemon().log();
   EXPECT_FALSE(daemon().role("edge"));

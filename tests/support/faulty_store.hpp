@@ -54,9 +54,7 @@ class FaultyStore final : public Store {
   Task<Result<std::vector<ResourceRow>>> resources(std::string tenant) override {
     return real_.resources(std::move(tenant));
   }
-  Task<Result<std::vector<ResourceRow>>> all_resources() override {
-    return real_.all_resources();
-  }
+  Task<Result<std::vector<ResourceRow>>> all_resources() override { return real_.all_resources(); }
   Task<Result<std::vector<IntentRow>>> open_intents() override { return real_.open_intents(); }
   Task<Result<std::vector<DirectiveRow>>> directives() override { return real_.directives(); }
   Task<Result<std::vector<EventRow>>> events(EventQuery query) override {

@@ -237,6 +237,8 @@ void Daemon::stop_left_overs() const {
     }
   }
   end_all(std::move(roles));
+  if (!std::filesystem::exists(data_ / "run")) return;
+  (void)croft({"down", "--data", data_.string()});
   end_all(std::move(shims));
 }
 

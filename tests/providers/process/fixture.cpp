@@ -12,7 +12,6 @@
 
 #include <fmt/format.h>
 
-#include "providers/process/cgroup.hpp"
 #include "providers/process/layout.hpp"
 
 namespace croft {
@@ -43,14 +42,6 @@ void ProcessTest::TearDown() {
   }
   drop_croft();
   pool_.stop();
-  const Result<std::string> mounts = read_file("/proc/self/mountinfo", 1 << 24);
-  const Result<std::string> own = read_file("/proc/self/cgroup", 1 << 20);
-  if (!mounts || !own) return;
-  const std::string name = "croft-" + ProcessLayout{settings_.data}.mark();
-  std::map<std::string, std::string> paths = cgroup_v1_paths(*own);
-  for (const auto& [controller, mount] : cgroup_v1_mounts(*mounts)) {
-    ::rmdir((mount / std::filesystem::path(paths[controller]).relative_path() / name).c_str());
-  }
 }
 
 void ProcessTest::drop_croft() {

@@ -46,7 +46,8 @@ void expect_converged(TestBed& bed, int count, const std::string& where, bool is
   ASSERT_TRUE(daemon.run_until([&] {
     return daemon.engine().is_settled("") &&
            bed.world->things().size() == static_cast<std::size_t>(count);
-  })) << where << ": " << bed.world->things().size() << " of " << count;
+  })) << where
+      << ": " << bed.world->things().size() << " of " << count;
   EXPECT_TRUE(bed.world->doubles().empty()) << where;
   std::set<std::string> known;
   for (const ResourceStatus& one : daemon.engine().status("")) {

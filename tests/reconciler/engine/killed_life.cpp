@@ -4,10 +4,10 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 namespace croft {
 
