@@ -63,6 +63,7 @@ struct Spent {
 
 /// A tenant with one source, and what the daemon remembers of it.
 struct Tenant {
+  explicit Tenant(std::shared_ptr<manifest::SpecPool> specs) : cache(std::move(specs)) {}
   std::string name;
   std::string repository;
   DocumentCache cache;
@@ -81,7 +82,7 @@ class Fleet {
       repositories.push_back(entry.path());
     std::ranges::sort(repositories);
     for (const auto& repository : repositories) {
-      auto tenant = std::make_unique<Tenant>();
+      auto tenant = std::make_unique<Tenant>(specs_);
       tenant->name = repository.stem().string();
       tenant->repository = repository.string();
       tenants_.push_back(std::move(tenant));
@@ -158,6 +159,8 @@ class Fleet {
       input.trees[{tenant.name + "/main", path}] = id;
     for (const ResourceRow& row : tenant.rows) input.placed.emplace(row.ref, row.provider);
     input.providers.push_back(offer_);
+    input.before = &tenant.desired;
+    input.pool = specs_.get();
     fail_on(check_set(input.resources));
     Expansion expansion = expand(input);
     fail_on(expansion.problems);
@@ -185,25 +188,26 @@ class Fleet {
     std::exit(1);
   }
 
-  static void apply(Tenant& tenant, const Ref& ref, const Desired& desired) {
+  void apply(Tenant& tenant, const Ref& ref, const Desired& desired) {
     ResourceRow row;
     row.uid = fmt::format("{:0>26}", ref.tenant + ref.name);
     row.ref = ref;
     row.source = desired.source;
     row.provider = desired.provider;
-    // As read from the store and as reported by the provider: equal, not the same.
-    row.applied = std::make_shared<const Value>(*desired.spec);
+    // As read from the store and as reported by the provider: the engine shares what is equal.
+    row.applied = specs_->share(Value(*desired.spec));
     row.phase = Phase::Running;
     Observed observed;
     observed.uid = row.uid;
     observed.ref = ref;
     observed.phase = Phase::Running;
     observed.spec_digest = desired.spec_digest;
-    observed.fields = std::make_shared<const Value>(provider_part(ref.kind, *desired.spec));
+    observed.fields = specs_->share(provider_part(ref.kind, *desired.spec));
     tenant.observed.emplace(row.uid, std::move(observed));
     tenant.rows.push_back(std::move(row));
   }
 
+  std::shared_ptr<manifest::SpecPool> specs_ = std::make_shared<manifest::SpecPool>();
   SystemClock clock_;
   FakeProvider provider_{std::make_shared<FakeWorld>(clock_)};
   ProviderOffer offer_;

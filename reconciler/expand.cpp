@@ -66,10 +66,12 @@ class Expander {
     Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
     const auto revision = input_.revisions.find(resource.origin.source);
     if (revision != input_.revisions.end()) desired.revision = revision->second;
+    desired.declared = resource.spec;
     if (scope_of(resource.ref.kind) == KindScope::Tenant && !place_and_complete(resource, desired))
       return;
-    desired.spec_digest = spec_digest(provider_part(resource.ref.kind, *desired.spec));
-    expansion_.desired.emplace(resource.ref, std::move(desired));
+    if (desired.spec_digest.empty())
+      desired.spec_digest = spec_digest(provider_part(resource.ref.kind, *desired.spec));
+    expansion_.desired.emplace_hint(expansion_.desired.end(), resource.ref, std::move(desired));
   }
 
   bool is_declared_twice(const Resource& resource) {
@@ -90,6 +92,7 @@ class Expander {
     } else {
       desired.provider = resource.spec->text_or("provider", "");
     }
+    if (take_over(resource, desired)) return true;
     Value spec = *resource.spec;
     if (!add_tree(resource, spec)) return false;
     if (!desired.provider.empty() && spec_of(resource.ref.kind).find("provider") != nullptr) {
@@ -97,7 +100,26 @@ class Expander {
     }
     if (offer != nullptr && offer->provider != nullptr && !normalize(resource, *offer, spec))
       return false;
-    desired.spec = std::make_shared<const Value>(std::move(spec));
+    desired.spec = input_.pool != nullptr ? input_.pool->share(spec)
+                                          : std::make_shared<const Value>(std::move(spec));
+    return true;
+  }
+
+  /// True if the expansion before made the same of it; then that is taken.
+  bool take_over(const Resource& resource, Desired& desired) const {
+    if (input_.before == nullptr) return false;
+    const auto found = input_.before->find(resource.ref);
+    if (found == input_.before->end()) return false;
+    const Desired& known = found->second;
+    if (known.declared != resource.spec || known.provider != desired.provider) return false;
+    if (const Value* path = resource.spec->at_path("files.path")) {
+      const auto tree = input_.trees.find({resource.origin.source, path->as_text()});
+      const bool is_same_tree = tree != input_.trees.end() &&
+                                known.spec->text_or("files.tree", "") == tree->second;
+      if (!is_same_tree) return false;
+    }
+    desired.spec = known.spec;
+    desired.spec_digest = known.spec_digest;
     return true;
   }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/manifest/problem.hpp"
+#include "core/manifest/spec_pool.hpp"
 #include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/world.hpp"
@@ -37,6 +38,12 @@ struct ExpandInput {
   /// Where the inventory has what names no provider: it stays there while that provider may still
   /// be used, so that a new default does not move everything.
   std::map<Ref, std::string> placed;
+  /// What an earlier expansion of this tenant gave, with the same providers: what is declared by
+  /// the same spec (the same object) and placed as it was is taken over and not normalised again.
+  /// Borrowed; may be null.
+  const std::map<Ref, Desired>* before = nullptr;
+  /// Where equal specs share one copy. Borrowed; may be null.
+  manifest::SpecPool* pool = nullptr;
 };
 
 struct Expansion {

@@ -23,6 +23,7 @@ struct Desired {
   /// Digest of the provider's part of spec. expand() fills it in, so that it is computed once per
   /// spec and not once per pass; empty is computed where needed.
   std::string spec_digest;
+  std::shared_ptr<const Value> declared;  ///< what spec was made from; expand() knows it again by it
 };
 
 /// Everything a tenant's changeset depends on, as values. Pure code: no I/O, no clock but `now`.

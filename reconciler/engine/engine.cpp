@@ -31,7 +31,7 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
                        RandomSource& random)
     : settings_(std::move(settings)),
       executor_(executor),
-      journal_(store),
+      journal_(store, *specs_),
       adapters_(std::move(adapters)),
       clock_(clock),
       random_(random),
@@ -54,6 +54,7 @@ Task<Result<void>> EngineImpl::start() {
   settings.mirror = settings_.data / "mirrors" / "root";
   settings.secrets_dir = settings_.secrets_dir;
   settings.scope = is_solo() ? SourceScope::Solo : SourceScope::Platform;
+  settings.specs = specs_;
   const SourceDeclaration root = root_declaration();
   const std::string key = root.key;
   SourceState& state = sources_[key];

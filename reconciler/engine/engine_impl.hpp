@@ -46,6 +46,7 @@ struct TenantState {
       : turn(std::make_unique<Semaphore>(std::move(executor), 1)) {}
   std::unique_ptr<Semaphore> turn;  ///< one pass at a time
   std::map<Ref, Desired> desired;   ///< of the last pass that could be expanded
+  std::uint64_t providers_version = 0;  ///< with which it was
   std::vector<HostClaim> claims;
   std::optional<Changeset> guarded;
   bool was_passed = false;  ///< a pass ended since start
@@ -56,6 +57,7 @@ struct Prepared {
   World world;
   std::vector<HostClaim> claims;
   std::vector<Problem> problems;
+  std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
       loads;  ///< by source key: what it was made from
 };
@@ -148,6 +150,7 @@ class EngineImpl final : public Engine {
 
   EngineSettings settings_;
   asio::any_io_executor executor_;
+  std::shared_ptr<manifest::SpecPool> specs_ = std::make_shared<manifest::SpecPool>();
   Journal journal_;
   std::map<std::string, ProviderFactory> adapters_;
   Clock& clock_;
@@ -163,6 +166,7 @@ class EngineImpl final : public Engine {
   bool has_catalog_ = false;
   std::map<std::string, SourceState> sources_;      ///< by key
   std::map<std::string, ProviderState> providers_;  ///< by name
+  std::uint64_t providers_version_ = 0;             ///< rises when one of them is made anew
   std::map<std::string, TenantState> tenant_states_;
   std::list<std::function<void()>> listeners_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

@@ -86,6 +86,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     state.guarded = changeset;
   }
   state.desired = prepared.world.desired;
+  state.providers_version = prepared.providers_version;
   state.claims = prepared.claims;
   Changeset to_apply = changeset;
   if (!may_go_on)
@@ -169,6 +170,11 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
                                catalog_.providers.at(name).tenants,
                                provider.lane.provider->capabilities()});
   }
+  const auto known = tenant_states_.find(tenant);
+  if (known != tenant_states_.end() && known->second.providers_version == providers_version_)
+    input.before = &known->second.desired;
+  input.pool = specs_.get();
+  prepared.providers_version = providers_version_;
   prepared.problems = check_set(input.resources);
   Expansion expansion = expand(input);
   for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));

@@ -260,6 +260,7 @@ void EngineImpl::sync_sources() {
     settings.mirror = settings_.data / "mirrors" / mirror_name(key);
     settings.secrets_dir = settings_.secrets_dir;
     settings.scope = SourceScope::Tenant;
+    settings.specs = specs_;
     sources_[key].keeper = std::make_shared<SourceKeeper>(
         executor_, fetching_, reading_, declaration, std::move(settings),
         [this, watched = key] { source_queue_.add(watched); });
@@ -285,7 +286,7 @@ void EngineImpl::sync_providers() {
     (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
     state.lane.provider = *made;
     state.lane.permits = std::make_shared<Semaphore>(executor_, kConcurrentEffects);
-    state.observer = std::make_shared<Observer>(executor_, *made);
+    state.observer = std::make_shared<Observer>(executor_, *made, *specs_);
     return state;
   };
   for (const auto& [name, declaration] : catalog_.providers) {
@@ -294,6 +295,7 @@ void EngineImpl::sync_providers() {
                          known->second.declaration.adapter == declaration.adapter &&
                          *known->second.declaration.spec == *declaration.spec;
     if (is_same) continue;
+    ++providers_version_;
     ProviderState state = make(declaration);
     if (!state.error.empty()) {
       log_error("engine", "a provider cannot be used",

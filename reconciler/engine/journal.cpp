@@ -10,7 +10,10 @@ Task<Result<void>> Journal::load() {
   CO_TRY_ASSIGN(auto sources, co_await store_.sources());
   for (SourceRow& row : sources) sources_[row.key] = std::move(row);
   CO_TRY_ASSIGN(auto resources, co_await store_.all_resources());
-  for (ResourceRow& row : resources) show(PutResource{std::move(row)});
+  for (ResourceRow& row : resources) {
+    if (row.applied) row.applied = specs_.share(*row.applied);
+    show(PutResource{std::move(row)});
+  }
   CO_TRY_ASSIGN(auto intents, co_await store_.open_intents());
   for (IntentRow& row : intents) intents_[row.id] = std::move(row);
   CO_TRY_ASSIGN(directives_, co_await store_.directives());

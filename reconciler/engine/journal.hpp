@@ -6,6 +6,7 @@
 
 #include "core/base/async.hpp"
 #include "core/base/result.hpp"
+#include "core/manifest/spec_pool.hpp"
 #include "core/store/store.hpp"
 
 namespace croft {
@@ -14,7 +15,8 @@ namespace croft {
 /// What a failed commit would have changed stays as it was. On the control executor.
 class Journal {
  public:
-  explicit Journal(Store& store) : store_(store) {}
+  /// Specs that are read share their copy in `specs` with what is declared.
+  Journal(Store& store, manifest::SpecPool& specs) : store_(store), specs_(specs) {}
 
   /// Reads everything once; called before anything else.
   Task<Result<void>> load();
@@ -43,6 +45,7 @@ class Journal {
   void show(const Write& write);
 
   Store& store_;
+  manifest::SpecPool& specs_;
   std::map<std::string, TenantRow> tenants_;
   std::map<std::string, SourceRow> sources_;
   std::map<std::string, ResourceRow> resources_;

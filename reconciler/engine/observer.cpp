@@ -27,6 +27,7 @@ Task<Result<void>> Observer::call() {
     auto snapshot = std::make_shared<ProviderSnapshot>();
     snapshot->begun = begun;
     for (Observed& item : *seen) {
+      item.fields = shared(item);
       std::string uid = item.uid;
       snapshot->by_uid.emplace(std::move(uid), std::move(item));
     }
@@ -38,6 +39,18 @@ Task<Result<void>> Observer::call() {
   done_.cancel();
   if (!seen) co_return std::unexpected(last_error_);
   co_return Result<void>();
+}
+
+std::shared_ptr<const Value> Observer::shared(const Observed& item) const {
+  if (!item.fields) return nullptr;
+  if (latest_) {
+    const auto before = latest_->by_uid.find(item.uid);
+    const bool is_same = before != latest_->by_uid.end() && before->second.fields &&
+                         (before->second.fields == item.fields ||
+                          *before->second.fields == *item.fields);
+    if (is_same) return before->second.fields;
+  }
+  return specs_.share(*item.fields);
 }
 
 }  // namespace croft

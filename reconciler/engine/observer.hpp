@@ -7,6 +7,7 @@
 
 #include "core/base/async.hpp"
 #include "core/base/result.hpp"
+#include "core/manifest/spec_pool.hpp"
 #include "providers/port/provider.hpp"
 
 namespace croft {
@@ -25,8 +26,10 @@ struct ProviderSnapshot {
 /// thousand passes cost one observation. On the control executor.
 class Observer {
  public:
-  Observer(asio::any_io_executor executor, std::shared_ptr<Provider> provider)
-      : provider_(std::move(provider)), done_(std::move(executor)) {}
+  /// What is reported shares its copy in `specs` with what was declared and applied.
+  Observer(asio::any_io_executor executor, std::shared_ptr<Provider> provider,
+           manifest::SpecPool& specs)
+      : provider_(std::move(provider)), specs_(specs), done_(std::move(executor)) {}
 
   /// A snapshot begun at or after that time.
   Task<Result<std::shared_ptr<const ProviderSnapshot>>> observe(SteadyTime not_before);
@@ -38,7 +41,11 @@ class Observer {
  private:
   Task<Result<void>> call();
 
+  /// The reported fields, as the copy that was seen before or that others hold.
+  std::shared_ptr<const Value> shared(const Observed& item) const;
+
   std::shared_ptr<Provider> provider_;
+  manifest::SpecPool& specs_;
   std::shared_ptr<const ProviderSnapshot> latest_;
   bool is_calling_ = false;
   Error last_error_;

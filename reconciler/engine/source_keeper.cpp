@@ -14,7 +14,7 @@ SourceKeeper::SourceKeeper(asio::any_io_executor executor, BlockingPool& fetchin
       declaration_(std::move(declaration)),
       settings_(std::move(settings)),
       changed_(std::move(changed)),
-      cache_(std::make_shared<DocumentCache>()),
+      cache_(std::make_shared<DocumentCache>(settings_.specs)),
       turn_(executor, 1) {}
 
 Result<Mirror*> SourceKeeper::opened() {

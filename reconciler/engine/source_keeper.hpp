@@ -25,6 +25,7 @@ class SourceKeeper {
     std::filesystem::path mirror;  ///< directory of the mirror
     std::filesystem::path secrets_dir;
     SourceScope scope = SourceScope::Tenant;
+    std::shared_ptr<manifest::SpecPool> specs;  ///< shared by all sources
   };
 
   /// Fetching has a pool of its own: repositories that do not answer must not keep others from

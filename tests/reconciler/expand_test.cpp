@@ -80,6 +80,41 @@ TEST_F(ExpandTest, SitesGoWhereSitesAreServedAndCarryTheirTree) {
   EXPECT_EQ(desired.spec->text_or("files.tree", ""), "7ree");
 }
 
+TEST_F(ExpandTest, WhatWasExpandedBeforeIsTakenOverUnlessSomethingMoved) {
+  add(site("blog"), Value::map({{"files", Value::map({{"path", "public"}})}}));
+  add(instance("api"), plain_app());
+  const Expansion before = expand(input_);
+  const auto spec_of_ref = [](const Expansion& expansion, const Ref& ref) {
+    return expansion.desired.at(ref).spec.get();
+  };
+  input_.before = &before.desired;
+  input_.revisions["alice/main"] = "cafe";
+  const Expansion again = expand(input_);
+  for (const auto& [ref, desired] : again.desired) {
+    EXPECT_EQ(desired.spec, before.desired.at(ref).spec) << to_string(ref);
+    EXPECT_EQ(desired.spec_digest, before.desired.at(ref).spec_digest);
+    EXPECT_EQ(desired.revision, "cafe");
+  }
+
+  input_.trees[{"alice/main", "public"}] = "other";
+  const Expansion of_new_files = expand(input_);
+  EXPECT_EQ(of_new_files.desired.at(site("blog")).spec->text_or("files.tree", ""), "other");
+  EXPECT_NE(of_new_files.desired.at(site("blog")).spec_digest,
+            before.desired.at(site("blog")).spec_digest);
+  EXPECT_EQ(spec_of_ref(of_new_files, instance("api")), spec_of_ref(before, instance("api")));
+
+  input_.placed[instance("api")] = "cloud";
+  EXPECT_EQ(expand(input_).desired.at(instance("api")).spec->text_or("provider", ""), "cloud");
+
+  // Equal, but declared anew: worked out again, and the pool gives the same copy.
+  manifest::SpecPool pool;
+  input_.pool = &pool;
+  input_.before = nullptr;
+  input_.placed.clear();
+  const Expansion pooled = expand(input_);
+  EXPECT_EQ(spec_of_ref(expand(input_), instance("api")), spec_of_ref(pooled, instance("api")));
+}
+
 TEST_F(ExpandTest, AMissingDirectoryIsAProblemWithTheNearestName) {
   add(site("blog"), Value::map({{"files", Value::map({{"path", "pulbic"}})}}));
   const Problem problem = refused();
