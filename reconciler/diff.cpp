@@ -95,8 +95,7 @@ class Decision {
   }
 
  private:
-  // --- what is known
-  // -----------------------------------------------------------------------------------------------
+  // What is known
 
   bool is_owned() const { return it_.row != nullptr && it_.row->state == InventoryState::Owned; }
   const Value* applied() const { return it_.row == nullptr ? nullptr : it_.row->applied.get(); }
@@ -137,8 +136,7 @@ class Decision {
     return {};
   }
 
-  // --- what is decided
-  // ---------------------------------------------------------------------------------------------
+  // What is decided
 
   bool say(Action action, std::string reason, std::string why) {
     change_.action = action;
@@ -294,8 +292,7 @@ class Decision {
     return say(Action::Replace, "ProviderChanged", std::move(why));
   }
 
-  // --- fields
-  // ------------------------------------------------------------------------------------------------------
+  // Fields
 
   SpecTriple triple(const Value* actual_spec) const {
     return {change_.ref.kind, change_.after.get(), applied(), actual_spec, ignore_};
@@ -396,8 +393,7 @@ class Decision {
     return say(Action::Update, "Drifted", "drifted: it does not run what was applied last");
   }
 
-  // --- power
-  // -------------------------------------------------------------------------------------------------------
+  // Power
 
   bool is_not_running() {
     if (!is_stopped(phase())) return false;

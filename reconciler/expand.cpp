@@ -114,8 +114,8 @@ class Expander {
     if (known.declared != resource.spec || known.provider != desired.provider) return false;
     if (const Value* path = resource.spec->at_path("files.path")) {
       const auto tree = input_.trees.find({resource.origin.source, path->as_text()});
-      const bool is_same_tree = tree != input_.trees.end() &&
-                                known.spec->text_or("files.tree", "") == tree->second;
+      const bool is_same_tree =
+          tree != input_.trees.end() && known.spec->text_or("files.tree", "") == tree->second;
       if (!is_same_tree) return false;
     }
     desired.spec = known.spec;
@@ -123,8 +123,7 @@ class Expander {
     return true;
   }
 
-  // --- placement
-  // -----------------------------------------------------------------------------------------------------
+  // Placement
 
   bool is_allowed(const ProviderOffer& offer) const {
     return input_.allowed_providers.empty() || has(input_.allowed_providers, offer.name);
@@ -197,8 +196,7 @@ class Expander {
     return fmt::format("you may use: {}", fmt::join(names, ", "));
   }
 
-  // --- the spec
-  // ------------------------------------------------------------------------------------------------------
+  // The spec
 
   bool add_tree(const Resource& resource, Value& spec) {
     const Value* path = spec.at_path("files.path");

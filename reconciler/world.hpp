@@ -23,7 +23,8 @@ struct Desired {
   /// Digest of the provider's part of spec. expand() fills it in, so that it is computed once per
   /// spec and not once per pass; empty is computed where needed.
   std::string spec_digest;
-  std::shared_ptr<const Value> declared;  ///< what spec was made from; expand() knows it again by it
+  std::shared_ptr<const Value>
+      declared;  ///< what spec was made from; expand() knows it again by it
 };
 
 /// Everything a tenant's changeset depends on, as values. Pure code: no I/O, no clock but `now`.
@@ -62,19 +63,19 @@ struct World {
 /// only Keep. Never throws, whatever providers report.
 ///
 /// What decides, first match first:
-///   1. the tenant is removed: everything is destroyed, its data kept
-///   2. the provider could not be observed: left alone, with a note
-///   3. suspended by hand: left alone, unless the tenant is suspended
-///   4. no longer declared: destroyed (its source frozen: left alone, with a note)
-///   5. the tenant is suspended, or it is held: what runs is stopped; nothing else is done to it
-///   6. declared and not there: created
-///   7. declared for another provider: replaced. Where volumes would be left behind this loses data
-///   and is guarded; it
-///      is not refused outright, because the owner may know better and can acknowledge it
-///   8. its fields differ: updated, or replaced if one of them cannot be changed in place
-///   9. it is stopped, stopping, or was made and never started: started; a restart that was asked
-///   for after it started
-///  10. kept. What fails (CrashLoop) is its provider's to try again
+/// - the tenant is removed: everything is destroyed, its data kept
+/// - the provider could not be observed: left alone, with a note
+/// - suspended by hand: left alone, unless the tenant is suspended
+/// - no longer declared: destroyed (its source frozen: left alone, with a note)
+/// - the tenant is suspended, or it is held: what runs is stopped; nothing else is done to it
+/// - declared and not there: created
+/// - declared for another provider: replaced. Where volumes would be left behind this loses data
+///   and is guarded; it is not refused outright, because the owner may know better and can
+///   acknowledge it
+/// - its fields differ: updated, or replaced if one of them cannot be changed in place
+/// - it is stopped, stopping, or was made and never started: started; so is what a restart was
+///   asked for after it started
+/// - else it is kept. What fails (CrashLoop) is its provider's to try again
 ///
 /// The digest covers what decides, and nothing that moves by itself: of an observation whether the
 /// thing is absent, stopped or up, and the fields that are ours; no times, no revisions, no words.
@@ -87,12 +88,14 @@ std::vector<FieldChange> diff_fields(Kind kind, const Value* before, const Value
 
 /// Why this changeset must wait for a person, if it must; design section 6 "Pruning is careful".
 /// The first of
-///   TenantRemoved   the tenant is gone, or the platform's changes remove a Tenant
-///   SourceRemoved   something goes because its source is gone, or the platform's changes remove a
-///   Source EmptySource     something goes because its source declares nothing any more: more often
-///   an accident than a wish DataLoss        volumes go, shrink or are left behind, or
-///   deletion.policy is destroy TooMany         at least two things go, and they are more than half
-///   of what the tenant has
+/// - TenantRemoved: the tenant is gone, or the platform's changes remove a Tenant
+/// - SourceRemoved: something goes because its source is gone, or the platform's changes remove a
+///   Source
+/// - EmptySource: something goes because its source declares nothing any more, which is more often
+///   an accident than a wish
+/// - DataLoss: volumes go, shrink or are left behind, or deletion.policy is destroy
+/// - TooMany: at least two things go, and they are more than half of what the tenant has
+///
 /// Not guarded: stopping; replacing what has no volumes; removing one Site of three, or the only
 /// Site of a source that declares something else now; cleaning up what was never applied or was
 /// removed before.

@@ -48,10 +48,8 @@ Result<void> listen(HttpServer& server, const Settings& settings) {
   TRY(server.listen_unix(settings.api_socket, 0666));
   if (settings.api_listen.empty()) return {};
   const std::size_t colon = settings.api_listen.rfind(':');
-  const std::string host = settings.api_listen.substr(0, colon);
-  const int port =
-      colon == std::string::npos ? 0 : std::atoi(settings.api_listen.c_str() + colon + 1);
-  TRY(server.listen_tcp(host, port));
+  TRY(server.listen_tcp(settings.api_listen.substr(0, colon),
+                        std::atoi(settings.api_listen.c_str() + colon + 1)));
   return {};
 }
 

@@ -10,9 +10,9 @@ namespace croft {
 Result<int> end_all_apps(const std::filesystem::path& data) {
   std::error_code error;
   if (!std::filesystem::is_directory(data / "run", error)) {
-    return fail(Error(ErrorCode::NotFound,
-                      fmt::format("{} is no data directory of Croft's", data.string()))
-                    .with_hint("name the one that `croft serve` was given, with --data"));
+    return fail(
+        Error(ErrorCode::NotFound, fmt::format("{} is no data directory of Croft's", data.string()))
+            .with_hint("name the one that `croft serve` was given, with --data"));
   }
   // Opened for its lock: while it is held, no Croft starts what is ended here.
   TRY_ASSIGN(const std::unique_ptr<Store> store, open_sqlite_store(data));

@@ -31,6 +31,8 @@ namespace fs = std::filesystem;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kStableRun{10};
+/// Control drains its API for up to 10 s and ends running passes at their next step.
+constexpr std::chrono::seconds kControlGrace{60};
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{5'000};
 
@@ -269,12 +271,28 @@ class Supervisor {
     reap();
   }
 
+  /// Ends control, by force if it does not end by itself; gives its status.
+  int end_control() {
+    int status = 0;
+    if (!control_.is_running()) return status;
+    control_.signal(SIGTERM);
+    const auto until = SteadyClock::now() + kControlGrace;
+    while (::waitpid(control_.pid(), &status, WNOHANG) == 0) {
+      if (SteadyClock::now() > until) {
+        log_warning("serve", "control did not end by itself and is killed");
+        control_.signal(SIGKILL);
+        ::waitpid(control_.pid(), &status, 0);
+        break;
+      }
+      ::poll(nullptr, 0, 10);
+    }
+    return status;
+  }
+
   /// Executes the program file, which may be a newer one, in this process.
   void upgrade() {
     log_info("serve", "upgrading");
-    control_.signal(SIGTERM);
-    int status = 0;
-    if (control_.is_running()) ::waitpid(control_.pid(), &status, 0);
+    const int status = end_control();
     // In the middle of another upgrade: the edge that surely serves is the one to take over from.
     if (old_edge_ > 0) {
       edge_.signal(SIGTERM);

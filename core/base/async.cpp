@@ -43,18 +43,48 @@ Task<bool> Signal::wait(Duration timeout) {
   co_return std::exchange(is_set_, false);
 }
 
-Task<Semaphore::Permit> Semaphore::acquire() {
-  while (free_ == 0) {
-    timer_.expires_at(asio::steady_timer::time_point::max());
-    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+struct Semaphore::Waiter {
+  Waiter(std::shared_ptr<State> semaphore, const asio::any_io_executor& executor)
+      : state(std::move(semaphore)), timer(executor, asio::steady_timer::time_point::max()) {
+    state->waiters.push_back(this);
   }
-  --free_;
-  co_return Permit(this);
+  ~Waiter() {
+    // Cancelled while it waited, or with a permit that it could not take any more.
+    state->waiters.remove(this);
+    if (has_permit) state->release();
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  std::shared_ptr<State> state;
+  asio::steady_timer timer;
+  bool has_permit = false;
+};
+
+Task<Semaphore::Permit> Semaphore::acquire() {
+  // A copy: the semaphore may be gone when the wait ends.
+  const std::shared_ptr<State> state = state_;
+  if (state->free > 0) {
+    --state->free;
+    co_return Permit(state);
+  }
+  Waiter waiter(state, executor_);
+  while (!waiter.has_permit) {
+    co_await waiter.timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  waiter.has_permit = false;
+  co_return Permit(state);
 }
 
-void Semaphore::release() {
-  ++free_;
-  timer_.cancel_one();
+void Semaphore::State::release() {
+  if (waiters.empty()) {
+    ++free;
+    return;
+  }
+  Waiter* const next = waiters.front();
+  waiters.pop_front();
+  next->has_permit = true;
+  next->timer.cancel();
 }
 
 }  // namespace croft

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <list>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -75,35 +77,46 @@ class Signal {
 
 /// At most `permits` holders at a time, first come first served, on one executor. Not thread safe.
 class Semaphore {
+  struct State;
+
  public:
   Semaphore(asio::any_io_executor executor, int permits)
-      : timer_(std::move(executor)), free_(permits) {}
+      : executor_(std::move(executor)), state_(std::make_shared<State>(permits)) {}
 
-  /// Gives its permit back when it goes.
+  /// Gives its permit back when it goes; it may outlive the semaphore.
   class Permit {
    public:
     Permit() = default;
-    explicit Permit(Semaphore* owner) : owner_(owner) {}
-    Permit(Permit&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    explicit Permit(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    Permit(Permit&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
     Permit& operator=(Permit&& other) noexcept {
-      std::swap(owner_, other.owner_);
+      std::swap(state_, other.state_);
       return *this;
     }
     Permit(const Permit&) = delete;
     Permit& operator=(const Permit&) = delete;
     ~Permit() {
-      if (owner_ != nullptr) owner_->release();
+      if (state_) state_->release();
     }
 
    private:
-    Semaphore* owner_ = nullptr;
+    std::shared_ptr<State> state_;
   };
   Task<Permit> acquire();
 
  private:
-  void release();
-  asio::steady_timer timer_;
-  int free_;
+  struct Waiter;
+  /// Shared with those who hold or wait: a coroutine that never ended may go after its semaphore.
+  struct State {
+    explicit State(int permits) : free(permits) {}
+    /// Hands the permit to the first who waits, so that nobody who comes later is quicker.
+    void release();
+    int free;
+    std::list<Waiter*> waiters;
+  };
+
+  asio::any_io_executor executor_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace croft

@@ -165,6 +165,21 @@ class RunningChild {
   UniqueFd err_;
 };
 
+/// Of what a program said, the line that says why: one that calls itself an error, else the last.
+std::string_view telling_line(std::string_view said) {
+  std::string_view last;
+  while (!said.empty()) {
+    const std::size_t end = said.find('\n');
+    const std::string_view line = said.substr(0, end);
+    said.remove_prefix(end == std::string_view::npos ? said.size() : end + 1);
+    for (const std::string_view word : {"error:", "Error:", "fatal:"}) {
+      if (line.find(word) != std::string_view::npos) return line;
+    }
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
 }  // namespace
 
 Result<ChildOutput> run_child(const ChildCommand& command, std::stop_token stop) {
@@ -208,11 +223,9 @@ Result<std::string> run_child_checked(const ChildCommand& command, std::stop_tok
   if (done.status == 0) return std::move(done.output);
   std::string_view said =
       done.error.empty() ? std::string_view(done.output) : std::string_view(done.error);
-  while (said.ends_with('\n')) said.remove_suffix(1);
-  const std::size_t last_line = said.rfind('\n');
-  if (last_line != std::string_view::npos) said.remove_prefix(last_line + 1);
-  return fail(ErrorCode::Unavailable, fmt::format("'{}' ended with status {}: {}",
-                                                  command.arguments[0], done.status, said));
+  return fail(ErrorCode::Unavailable,
+              fmt::format("'{}' ended with status {}: {}", command.arguments[0], done.status,
+                          telling_line(said)));
 }
 
 }  // namespace croft

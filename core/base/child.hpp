@@ -33,8 +33,8 @@ struct ChildOutput {
 /// non-zero exit is not an error here.
 Result<ChildOutput> run_child(const ChildCommand& command, std::stop_token stop = {});
 
-/// Like run_child, but a non-zero exit is an Unavailable error with the last line of the child's
-/// standard error.
+/// Like run_child, but a non-zero exit is an Unavailable error with the line of the child's
+/// standard error that says why: the first that calls itself an error, else the last.
 Result<std::string> run_child_checked(const ChildCommand& command, std::stop_token stop = {});
 
 }  // namespace croft

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -58,6 +59,22 @@ Result<void> set(Settings& settings, std::string_view text) {
   return assign(settings.*Member, text);
 }
 
+/// "HOST:PORT", the host of IPv6 in brackets.
+template <auto Member>
+Result<void> set_address(Settings& settings, std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string_view port =
+      colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  int number = -1;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool is_port =
+      error == std::errc() && end == port.data() + port.size() && number >= 0 && number <= 65535;
+  if (colon == 0 || !is_port)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no HOST:PORT", text));
+  settings.*Member = text;
+  return {};
+}
+
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 3> kRoles{"all", "edge", "control"};
@@ -93,7 +110,7 @@ constexpr std::array kRows{
         set<&Settings::domain>},
     Row{{"edge.listen", SettingType::Text, "127.0.0.1:8080",
          "HOST:PORT where tenants' traffic is served; 0.0.0.0:80 for the world.", kAnything},
-        set<&Settings::edge_listen>},
+        set_address<&Settings::edge_listen>},
     Row{{"edge.trustedProxies", SettingType::List, "",
          "Addresses or networks whose X-Forwarded-* headers are believed.", kAnything},
         set<&Settings::edge_trusted_proxies>},
@@ -103,7 +120,7 @@ constexpr std::array kRows{
     Row{{"api.listen", SettingType::Text, "",
          "HOST:PORT where the API listens too, with tokens; loopback only. Default: nowhere.",
          kAnything},
-        set<&Settings::api_listen>},
+        set_address<&Settings::api_listen>},
     Row{{"secrets.dir", SettingType::Path, "",
          "Directory with a file for each secret that operator kinds name. Default: "
          "$CREDENTIALS_DIRECTORY, else "

@@ -1,9 +1,9 @@
 #pragma once
 // Room core/git: Git repositories, read-only. The only room that includes git2.h.
 //
-//   tree              an immutable view of a directory at a commit; what the rest of Croft sees of
-//   Git mirror            our bare copy of a source's repository: fetched by a child, read in
-//   process watch             notices that a local repository's ref moved
+// - tree: an immutable view of a directory at a commit; what the rest of Croft sees of Git
+// - mirror: our bare copy of a source's repository: fetched by a child, read in process
+// - watch: notices that a local repository's ref moved
 
 #include <cstdint>
 #include <map>

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "core/base/suggest.hpp"
 #include "core/base/units.hpp"
 #include "core/manifest/source_text.hpp"
-#include "core/manifest/suggest.hpp"
 
 namespace croft::manifest {
 
@@ -186,7 +186,7 @@ void Decoder::unknown_field(const Field& field, const YamlNode& key) {
   }
   const std::string where = path_.empty() ? std::string(settings_.where)
                                           : fmt::format("{} of {}", path_, settings_.where);
-  std::string hint = suggest(key.text, names);
+  std::string hint = did_you_mean(key.text, names);
   if (hint.empty() && names.size() <= 6) hint = fmt::format("there is {}", fmt::join(names, ", "));
   reporter_.error(key.mark, std::max(key.length, 1U),
                   fmt::format("unknown field '{}' in {}", shown(key.text), where), std::move(hint));
@@ -295,7 +295,7 @@ Value Decoder::text(const Field& field, const YamlNode& node) {
     const std::vector<std::string_view> choices(field.choices.begin(), field.choices.end());
     error(node,
           fmt::format("must be one of {}, got '{}'", fmt::join(choices, ", "), shown(node.text)),
-          suggest(node.text, choices));
+          did_you_mean(node.text, choices));
     return {};
   }
   return Value(node.text);

@@ -11,8 +11,7 @@
 //   descriptions
 //
 // Inside: source_text (bytes that are fit to parse), yaml_tree (positions; the only user of
-// yaml-cpp is yaml_events.cpp), decode (a node against a Field), document (the envelope), suggest
-// (did you mean).
+// yaml-cpp is yaml_events.cpp), decode (a node against a Field), document (the envelope).
 
 #include <cstddef>
 #include <string>

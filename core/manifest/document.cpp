@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/base/suggest.hpp"
 #include "core/manifest/decode.hpp"
-#include "core/manifest/suggest.hpp"
 #include "core/resource/kinds.hpp"
 #include "core/resource/ref.hpp"
 
@@ -149,7 +149,7 @@ const YamlNode* FileReader::key_like_version(const YamlNode& root) const {
     const YamlNode& value = tree_.at(items[i + 1]);
     if (key.type != Type::Scalar || value.type != Type::Scalar || !value.text.starts_with("croft"))
       continue;
-    if (!suggest(key.text, {"apiVersion"}).empty()) return &key;
+    if (closest_word(key.text, std::span(kEnvelope).first(1))) return &key;
   }
   return nullptr;
 }
@@ -221,9 +221,8 @@ FileReader::Envelope FileReader::open_envelope(const YamlNode& root) {
       envelope.spec_key = &key;
       envelope.spec = &value;
     } else if (key.text != "apiVersion" && key.type == Type::Scalar) {
-      std::string hint = key.text == "status"
-                             ? "status is never written to Git"
-                             : suggest(key.text, {kEnvelope.begin(), kEnvelope.end()});
+      std::string hint = key.text == "status" ? "status is never written to Git"
+                                              : did_you_mean(key.text, kEnvelope);
       if (hint.empty()) hint = "a resource has apiVersion, kind, metadata and spec";
       reporter_.error(
           key.mark, std::max(key.length, 1U),
@@ -254,7 +253,7 @@ std::optional<Kind> FileReader::read_kind(const Envelope& envelope) {
                     fmt::format("the kind '{}' arrives with a later version of Croft", node.text));
   } else {
     const auto names = kinds_in(rules_.scope);
-    std::string hint = suggest(node.text, names);
+    std::string hint = did_you_mean(node.text, names);
     if (hint.empty()) hint = fmt::format("there is {}", fmt::join(names, ", "));
     reporter_.error(node.mark, std::max(node.length, 1U),
                     fmt::format("unknown kind '{}'", node.text.substr(0, 60)), std::move(hint));

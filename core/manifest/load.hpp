@@ -16,20 +16,17 @@ namespace croft::manifest {
 // Which files are manifests:
 //
 // - Every `*.yaml` and `*.yml` file of the tree is looked at, at any depth, hidden directories
-// included. A document with
-//   `apiVersion: croft/v1` is a resource, wherever it lies. Nothing that carries a Croft apiVersion
-//   is ever skipped: one that is mistyped, of another version, or in a file that cannot be read is
-//   an error.
+//   included. A document with `apiVersion: croft/v1` is a resource, wherever it lies. Nothing that
+//   carries a Croft apiVersion is ever skipped: one that is mistyped, of another version, or in a
+//   file that cannot be read is an error.
 // - A file without such a document is not Croft's and is left alone: a site's data files, a chart,
-// a CI configuration,
-//   Kubernetes manifests; such a file may be large, binary, or no YAML at all.
+//   a CI configuration, Kubernetes manifests. It may be large, binary, or no YAML at all.
 // - A document that names one of our kinds but has no apiVersion is taken for a mistake and is an
-// error, unless it lies
-//   below a directory that some resource's `files.path` names (other than the root): there it is
-//   content.
+//   error, unless it lies below a directory that some resource's `files.path` names (other than the
+//   root): there it is content.
 // - In a file with at least one Croft document, every other document must say its apiVersion.
 // - Symbolic links are not followed; a link that is named like a YAML file is a warning outside of
-// content.
+//   content.
 
 /// What to load, and as what.
 struct LoadRequest {

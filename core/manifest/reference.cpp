@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "core/manifest/suggest.hpp"
+#include "core/base/suggest.hpp"
 #include "core/resource/field.hpp"
 #include "core/resource/kinds.hpp"
 
@@ -95,7 +95,7 @@ Error unknown_field(std::string_view path, const Field& root, std::string_view r
     if (next == below.end() || step.size() == rest.size()) {
       std::vector<std::string_view> names;
       for (const Field& field : below) names.push_back(field.name);
-      std::string hint = suggest(step, names);
+      std::string hint = did_you_mean(step, names);
       if (hint.empty())
         hint =
             names.empty() ? "it has no fields" : fmt::format("there is {}", fmt::join(names, ", "));
@@ -180,7 +180,7 @@ Result<std::string> explain(std::string_view path) {
   if (!kind) {
     std::vector<std::string_view> names;
     for (const Kind one : all_kinds()) names.push_back(to_string(one));
-    std::string hint = suggest(kind_name, names);
+    std::string hint = did_you_mean(kind_name, names);
     if (hint.empty()) hint = "there is " + all_kind_names();
     return fail(Error(ErrorCode::NotFound, fmt::format("there is no kind '{}'", kind_name))
                     .with_hint(std::move(hint)));

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "core/manifest/suggest.hpp"
+#include "core/base/suggest.hpp"
 
 namespace croft::manifest {
 
@@ -87,8 +87,9 @@ class ReferenceChecker {
       if (is_possible && names.size() < kMostCandidates) names.push_back(local_name(other.ref));
     }
     const std::string written = local_name(wanted);
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
     problems_.push_back({i, std::move(path), fmt::format("there is no {}", written),
-                         suggest(written, {names.begin(), names.end()})});
+                         did_you_mean(written, candidates)});
   }
 
   // `Tenant.spec.source` is short for a Source of the tenant's name; both at once would be two.

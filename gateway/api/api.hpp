@@ -2,36 +2,13 @@
 // Room gateway/api: the REST API over the Engine. JSON, versioned under /v1; /openapi.json
 // describes it.
 //
-//   api               make_api: a handler for core/net's HttpServer
-//   json_forms        what is sent and read back; the client uses it too
-//   upload            the tree that `croft diff` uploads
-//   operation         the one table of what can be asked: dispatch and /openapi.json both come from
-//   it access            who asks: peers of a unix socket, bearer tokens, and what each may see
-//   schema, schemas   the forms as JSON Schema, and a checker of it
-//   audit             who changed what, in a file of its own
-//
-//   GET    /healthz, /readyz, /openapi.json          no credentials needed
-//   GET    /v1/version                               {version, api, isSolo}
-//   GET    /v1/tenants                               {tenants: [name]}
-//   GET    /v1/sources?tenant=                       {sources: [Source]}
-//   GET    /v1/resources?tenant=&kind=               {resources: [Resource]}
-//   GET    /v1/resources/{tenant}/{kind}/{name}      {status, events, logTail}
-//   GET    /v1/events?tenant=&subject=&after=&limit= {events: [Event]}; with Accept:
-//   text/event-stream the same as
-//                                                    they come (id: sequence), after Last-Event-ID
-//                                                    if that is sent
-//   GET    /v1/logs/{tenant}/{kind}/{name}?lines=&follow=   text/plain, as it comes
-//   POST   /v1/diff        {tenant, source?, label?, tree?: upload}       Changeset
-//   POST   /v1/reconcile   {tenant?, expect?}                             {changesets: [Changeset]}
-//   GET    /v1/settled?tenant=                       {settled: bool}: nothing left to do
-//   GET    /v1/directives?tenant=                    {directives: [Directive]}
-//   POST   /v1/directives  {ref, verb, why?, until?}                      Directive; verb:
-//   stop|start|restart|suspend DELETE /v1/directives/{tenant}/{kind}/{name}/{verb} 204 GET
-//   /v1/prunes?tenant=                        {prunes: [Changeset]}: what waits for a person POST
-//   /v1/prunes/ack  {tenant, digest}                               204; the whole digest GET
-//   /v1/tokens                                {tokens: [Token]} POST   /v1/tokens      {name,
-//   tenant?, expiresIn?: "720h"}            {token: "croft_...", summary: Token} DELETE
-//   /v1/tokens/{id}                                                204
+// - api: make_api, a handler for core/net's HttpServer
+// - operation: the one table of what can be asked; dispatch and /openapi.json both come from it
+// - json_forms: what is sent and read back; the client uses it too
+// - upload: the tree that `croft diff` uploads
+// - access: who asks (peers of a unix socket, bearer tokens), and what each may see
+// - schema, schemas: the forms as JSON Schema, and a checker of it
+// - audit: who changed what, in a file of its own
 //
 // In a path, "-" stands for the platform where a tenant is expected: /v1/resources/-/Plan/hobby.
 

@@ -3,14 +3,15 @@
 // manifests: a route snapshot, which control replaces as a whole, says which host is answered by
 // what, so that control may crash, restart or be upgraded without one failed request.
 //
-//   edge              settings, run_edge, and the process's own life: listening, draining
-//   routes, snapshot  the snapshot file, and how a change of it is noticed
-//   worker            one thread with its connections, caches and pools; nothing is shared between
-//   them connection        one client: request after request, answered from a release, by a page,
-//   or by an Exchange exchange          one request that an instance answers: streaming both ways,
-//   tunnels site, release_cache, prepared   what a static site's paths lead to, ready to send
-//   message, forward, path, host, conditional, mime, peer, page    HTTP, as far as the edge needs
-//   it; pure
+// - edge: settings, run_edge, and the process's own life: listening, draining
+// - routes, snapshot: the snapshot file, and how a change of it is noticed
+// - worker: one thread with its connections, caches and pools; nothing is shared between them
+// - connection: one client: request after request, answered from a release, by a page, or by an
+//   Exchange
+// - exchange: one request that an instance answers: streaming both ways, tunnels
+// - site, release_cache, prepared: what a static site's paths lead to, ready to send
+// - message, forward, path, host, conditional, mime, peer, page: HTTP, as far as the edge needs it;
+//   pure
 
 #include <cstdint>
 #include <filesystem>

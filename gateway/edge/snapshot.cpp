@@ -89,6 +89,10 @@ Task<> SnapshotWatch::run() {
 
 void SnapshotWatch::take(Result<std::shared_ptr<const RouteMap>> read) {
   if (read) return changed_(*std::move(read));
+  if (read.error().code() == ErrorCode::NotFound) {
+    log_info("edge", "there are no routes yet", {{"file", file_.string()}});
+    return;
+  }
   log_warning("edge", "the route snapshot cannot be used; what was served before goes on",
               {{"why", read.error().describe()}});
 }

@@ -1,8 +1,8 @@
 #pragma once
 // Room providers/fake: a hosting target in memory, for tests of everything that drives providers.
 //
-//   fake_world        what is "out there": things, kept data, a record of calls, scripted faults
-//   fake_provider     the Provider over it; make a new one over the same world and the daemon has
+// - fake_world: what is "out there": things, kept data, a record of calls, scripted faults
+// - fake_provider: the Provider over it; make a new one over the same world and the daemon has
 //   restarted
 
 #include <functional>
@@ -68,8 +68,7 @@ class FakeWorld {
  public:
   explicit FakeWorld(Clock& clock) : clock_(clock) {}
 
-  // --- scripting
-  // -----------------------------------------------------------------------------------------------------
+  // Scripting
   void add(FakeRule rule) { rules_.push_back(std::move(rule)); }
   void clear_rules() { rules_.clear(); }
   /// Called when a HangBefore or HangAfter rule fires: stop the daemon here.
@@ -80,8 +79,7 @@ class FakeWorld {
   /// How many observe() calls a thing that was just started reports Starting for, before Running.
   int observes_until_running = 0;
 
-  // --- things that happen by themselves
-  // ------------------------------------------------------------------------------
+  // Things that happen by themselves
   void vanish(const std::string& uid);  ///< somebody deleted it there
   void end_process(const std::string& uid,
                    std::string message = "its process is gone");  ///< Stopped
@@ -96,8 +94,7 @@ class FakeWorld {
     logs_[uid].push_back(std::move(line));
   }
 
-  // --- looking
-  // -------------------------------------------------------------------------------------------------------
+  // Looking
   const std::vector<FakeThing>& things() const { return things_; }
   const FakeThing* find(const std::string& uid) const;
   const FakeThing* find(const Ref& ref) const;

@@ -25,8 +25,9 @@ Task<Result<int>> end_all(Provider& provider) {
     effect.ref = app.ref;
     effect.deadline = kDeadline;
     Result<void> ended = co_await provider.destroy(std::move(effect), DataPolicy::Keep);
-    if (!ended) co_return std::unexpected(
-        std::move(ended.error()).while_doing("ending " + to_string(app.ref)));
+    if (!ended)
+      co_return std::unexpected(
+          std::move(ended.error()).while_doing("ending " + to_string(app.ref)));
   }
   co_return static_cast<int>(apps.size());
 }

@@ -111,7 +111,7 @@ std::string firewall_script(const FirewallInput& input) {
   // nothing needs to.
   text += fmt::format(
       "  chain output {{\n    type filter hook output priority -10; policy accept;\n"
-      "    oifname != \"{0}*\" accept\n    meta l4proto {{ icmp, ipv6-icmp }} accept\n"
+      "    oifname != \"{0}*\" accept\n    meta l4proto {{ 1, 58 }} accept\n"
       "    ct state established,related accept\n    drop\n  }}\n",
       input.interface_prefix);
   text += fmt::format(

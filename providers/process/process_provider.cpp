@@ -232,7 +232,7 @@ Task<Result<void>> apply(CorePtr core, Effect effect, Absent absent) {
     auto sweeping = core->pool.run([core] { return core->launcher.sweep(); });
     co_await std::move(sweeping);
   }
-  core->notify(shared->uid);
+  if (done) core->notify(shared->uid);
   co_return done;
 }
 
@@ -258,7 +258,7 @@ Task<Result<void>> start_again(CorePtr core, Effect effect) {
   auto locking = core->pool.run([core, uid] { return core->launcher.lock(uid); });
   CO_TRY_ASSIGN(const UniqueFd held, co_await std::move(locking));
   Result<void> done = co_await converge(core, sight, record, deadline);
-  core->notify(uid);
+  if (done) core->notify(uid);
   co_return done;
 }
 

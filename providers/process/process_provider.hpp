@@ -2,16 +2,16 @@
 // Room providers/process: apps as local processes, each in a sandbox of its own, with nothing but
 // Croft and the kernel.
 //
-//   process_provider  the Provider: orders effects, sees, tells; clear ends everything
-//   settings, layout  what the operator decides; where things are on disk
-//   record, slots     what was asked for of an app; small numbers that apps hold
-//   machine, cgroup   what this machine can enforce; limits
-//   sandbox           from a record to what the shim runs: pure, and the heart of the isolation
-//   checkout          files of repositories on disk
-//   network, firewall cables to the outside and where they may lead
-//   launcher          the steps that make and unmake an app
-//   shim/             croft-shim, the supervisor of one app, which outlives Croft; shim_client
-//   talks to it logs, storage     what apps say; how much they keep
+// - process_provider: the Provider: orders effects, sees, tells; clear ends everything
+// - settings, layout: what the operator decides; where things are on disk
+// - record, slots: what was asked for of an app; small numbers that apps hold
+// - machine, cgroup: what this machine can enforce; limits
+// - sandbox: from a record to what the shim runs: pure, and the heart of the isolation
+// - checkout: files of repositories on disk
+// - network, firewall: cables to the outside and where they may lead
+// - launcher: the steps that make and unmake an app
+// - shim/: croft-shim, the supervisor of one app, which outlives Croft; shim_client talks to it
+// - logs, storage: what apps say; how much they keep
 //
 // docs/security-process.md says what this promises.
 

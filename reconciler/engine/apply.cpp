@@ -1,11 +1,14 @@
 #include "reconciler/engine/apply.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "core/resource/resource.hpp"
+#include "reconciler/engine/queue.hpp"
 
 namespace croft {
 
@@ -122,6 +125,7 @@ Task<ApplyReport> Applier::apply(ApplyOrder order) {
     if (run->change(i).action == Action::Keep) run->states[i] = StepState::Done;
   }
   run->index();
+  forget_what_needs_no_change(run->order);
   start_what_can(run);
   while (run->running > 0) {
     co_await run->progress.wait(Duration(3'600'000));
@@ -146,6 +150,12 @@ void Applier::start_what_can(const std::shared_ptr<Run>& run) {
         run->report.deferred[run->change(i).ref] = std::move(waits_for);
         break;
       case Run::Verdict::Runnable:
+        if (const Failure* failure = held_back(run->change(i))) {
+          run->states[i] = StepState::Failed;
+          run->report.failed.emplace(run->change(i).ref, failure->error);
+          // Those that waited for it can be judged now.
+          return start_what_can(run);
+        }
         run->states[i] = StepState::Running;
         ++run->running;
         spawn(executor_, run_change(run, i), "apply " + to_string(run->change(i).ref));
@@ -166,11 +176,57 @@ Task<> Applier::run_change(std::shared_ptr<Run> run, std::size_t index) {
   run->states[index] = outcome ? StepState::Done : StepState::Failed;
   if (outcome) {
     ++run->report.applied;
+    failures_.erase(ref);
   } else {
+    note_failure(run->change(index), outcome.error());
     run->report.failed.emplace(ref, std::move(outcome.error()));
   }
   --run->running;
   run->progress.notify();
+}
+
+void Applier::forget_what_needs_no_change(const ApplyOrder& order) {
+  std::set<Ref> changing;
+  for (const Change& change : order.changeset.changes) {
+    if (change.action != Action::Keep) changing.insert(change.ref);
+  }
+  std::erase_if(failures_, [&](const auto& entry) {
+    return entry.first.tenant == order.tenant.name && !changing.contains(entry.first);
+  });
+}
+
+const Applier::Failure* Applier::held_back(const Change& change) const {
+  const auto known = failures_.find(change.ref);
+  if (known == failures_.end()) return nullptr;
+  const Failure& failure = known->second;
+  const bool is_same = failure.action == change.action && failure.spec_digest == change.spec_digest;
+  return is_same && std::chrono::steady_clock::now() < failure.not_before ? &failure : nullptr;
+}
+
+void Applier::note_failure(const Change& change, const Error& error) {
+  Failure& failure = failures_[change.ref];
+  const bool is_same = failure.action == change.action && failure.spec_digest == change.spec_digest;
+  failure.count = is_same ? failure.count + 1 : 1;
+  failure.action = change.action;
+  failure.spec_digest = change.spec_digest;
+  failure.error = error;
+  failure.not_before =
+      std::chrono::steady_clock::now() + Queue::backoff(failure.count, random_.bytes()[0]);
+}
+
+std::optional<Duration> Applier::next_try(const std::string& tenant) const {
+  std::optional<Duration> soonest;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  for (auto it = failures_.lower_bound(Ref{tenant, Kind{}, ""});
+       it != failures_.end() && it->first.tenant == tenant; ++it) {
+    const auto left = std::chrono::ceil<Duration>(it->second.not_before - now);
+    soonest = std::min(soonest.value_or(left), left);
+  }
+  return soonest;
+}
+
+void Applier::forget_failures(const std::string& tenant) {
+  std::erase_if(failures_, [&](const auto& entry) { return entry.first.tenant == tenant; });
 }
 
 Task<Result<void>> Applier::apply_one(const ApplyOrder& order, Change change) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,14 +39,15 @@ struct ApplyOrder {
 };
 
 struct ApplyReport {
-  std::map<Ref, Error> failed;
+  std::map<Ref, Error> failed;               ///< tried now, or not tried again yet
   std::map<Ref, std::vector<Ref>> deferred;  ///< waits for these to become ready
   int applied = 0;
   bool was_superseded = false;
 };
 
 /// Carries out changesets: an intent row first, then the provider, then the result, in dependency
-/// order, everything that does not depend on one another at the same time. On the control executor.
+/// order, everything that does not depend on one another at the same time. A change that failed is
+/// not tried again before its time, however often a pass asks. On the control executor.
 class Applier {
  public:
   Applier(asio::any_io_executor executor, Journal& journal, const Clock& clock,
@@ -58,7 +60,27 @@ class Applier {
   /// retention.
   Task<Result<void>> apply_one(const ApplyOrder& order, Change change);
 
+  /// How long until the first of a tenant's failed changes may be tried again; nothing if none
+  /// failed.
+  std::optional<Duration> next_try(const std::string& tenant) const;
+  /// Lets a tenant's failed changes be tried at once: somebody asked by hand.
+  void forget_failures(const std::string& tenant);
+
  private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  /// A change that failed, and when it may be tried again.
+  struct Failure {
+    Action action;
+    std::string spec_digest;
+    Error error;
+    int count = 0;
+    SteadyTime not_before;
+  };
+  /// The failure that keeps the change from being tried now, or null.
+  const Failure* held_back(const Change& change) const;
+  void note_failure(const Change& change, const Error& error);
+  void forget_what_needs_no_change(const ApplyOrder& order);
+
   struct Run;
   Task<> run_change(std::shared_ptr<Run> run, std::size_t index);
   void start_what_can(const std::shared_ptr<Run>& run);
@@ -82,6 +104,7 @@ class Applier {
   Journal& journal_;
   const Clock& clock_;
   RandomSource& random_;
+  std::map<Ref, Failure> failures_;
 };
 
 /// The line of history for a change that was carried out or failed.

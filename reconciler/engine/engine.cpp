@@ -188,7 +188,10 @@ Task<Result<Changeset>> EngineImpl::reconcile_one(std::string tenant,
     if (key == root_source()) continue;
     CO_TRY(co_await fetch_and_load(key));
   }
-  co_return co_await pass(tenant, std::move(expect));
+  applier_.forget_failures(tenant);
+  Result<Changeset> changeset = co_await pass(tenant, std::move(expect));
+  notify();
+  co_return changeset;
 }
 
 bool EngineImpl::is_settled(const std::string& tenant) const {

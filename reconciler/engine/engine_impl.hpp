@@ -44,8 +44,8 @@ struct ProviderState {
 struct TenantState {
   explicit TenantState(asio::any_io_executor executor)
       : turn(std::make_unique<Semaphore>(std::move(executor), 1)) {}
-  std::unique_ptr<Semaphore> turn;  ///< one pass at a time
-  std::map<Ref, Desired> desired;   ///< of the last pass that could be expanded
+  std::unique_ptr<Semaphore> turn;      ///< one pass at a time
+  std::map<Ref, Desired> desired;       ///< of the last pass that could be expanded
   std::uint64_t providers_version = 0;  ///< with which it was
   std::vector<HostClaim> claims;
   std::optional<Changeset> guarded;

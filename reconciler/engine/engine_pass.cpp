@@ -25,12 +25,8 @@ Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
   for (const DirectiveRow& directive : journal_.directives_of(tenant, now)) {
     if (directive.until) delay = std::min(delay, std::max(Duration(100), *directive.until - now));
   }
-  bool has_failed = false;
-  for (const ResourceRow* row : journal_.resources_of(tenant)) {
-    const Condition* stalled = find_condition(row->conditions, "Stalled");
-    has_failed = has_failed || (stalled != nullptr && stalled->reason == "ApplyFailed");
-  }
-  if (has_failed) co_return Retry{Error(ErrorCode::Unavailable, "some changes failed")};
+  if (const auto next_try = applier_.next_try(tenant))
+    delay = std::min(delay, std::max(Duration(100), *next_try));
   co_return After{delay};
 }
 

@@ -45,9 +45,9 @@ std::shared_ptr<const Value> Observer::shared(const Observed& item) const {
   if (!item.fields) return nullptr;
   if (latest_) {
     const auto before = latest_->by_uid.find(item.uid);
-    const bool is_same = before != latest_->by_uid.end() && before->second.fields &&
-                         (before->second.fields == item.fields ||
-                          *before->second.fields == *item.fields);
+    const bool is_same =
+        before != latest_->by_uid.end() && before->second.fields &&
+        (before->second.fields == item.fields || *before->second.fields == *item.fields);
     if (is_same) return before->second.fields;
   }
   return specs_.share(*item.fields);

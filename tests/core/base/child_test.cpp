@@ -36,6 +36,18 @@ TEST(ChildTest, OutputPastTheLimitIsDropped) {
   EXPECT_EQ(done->output.size(), 10U);
 }
 
+TEST(ChildTest, AFailureIsToldByTheLineThatSaysWhy) {
+  const auto why = [](const std::string& said) {
+    const auto done =
+        run_child_checked({.arguments = {"sh", "-c", "cat >&2; exit 1"}, .input = said});
+    return done ? std::string("no failure") : done.error().message();
+  };
+  EXPECT_EQ(why("warning: dull\nthe last line\n"), "'sh' ended with status 1: the last line");
+  EXPECT_EQ(why("/dev/stdin:3:5-9: Error: no such protocol\n  meta x\n       ^\n"),
+            "'sh' ended with status 1: /dev/stdin:3:5-9: Error: no such protocol");
+  EXPECT_EQ(why(""), "'sh' ended with status 1: ");
+}
+
 TEST(FilesTest, AtomicWriteLeavesNothingBesideTheFile) {
   auto directory = TemporaryDirectory::make("croft-test-");
   ASSERT_TRUE(directory);

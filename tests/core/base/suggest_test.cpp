@@ -24,7 +24,7 @@ TEST(SuggestTest, FindsWordsByTheirBeginning) {
 TEST(SuggestTest, SaysNothingWhenNothingIsNear) {
   EXPECT_EQ(closest_word("kubernetes", kCommands), std::nullopt);
   EXPECT_EQ(closest_word("", kCommands), std::nullopt);
-  EXPECT_EQ(closest_word("x", {}), std::nullopt);
+  EXPECT_EQ(closest_word("x", std::vector<std::string>{}), std::nullopt);
   EXPECT_EQ(closest_word("ab", std::vector<std::string>{"cd"}), std::nullopt);
 }
 

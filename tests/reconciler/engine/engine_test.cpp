@@ -190,6 +190,38 @@ TEST(EngineTest, AFailingEffectIsRetriedAndALostReplyMakesNoSecond) {
   }
 }
 
+TEST(EngineTest, WhatFailsIsTriedSeldomHoweverOftenItsTenantIsLookedAt) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::string web = bed.world->things().front().observed.uid;
+  FakeRule rule;
+  rule.verb = FakeVerb::Create;
+  for (rule.nth = 1; rule.nth <= 100; ++rule.nth) bed.world->add(rule);
+  const std::size_t before = bed.world->calls_of(FakeVerb::Create);
+  bed.push_alice({{"b.yaml", instance_yaml("worker")}});
+  const auto tries = [&] { return bed.world->calls_of(FakeVerb::Create) - before; };
+  ASSERT_TRUE(daemon.run_until([&] { return tries() > 0; }));
+  ASSERT_TRUE(daemon.settle());
+  // Its neighbour drifts again and again, and is mended every time.
+  constexpr std::size_t kLooks = 30;
+  for (std::size_t i = 1; i <= kLooks; ++i) {
+    bed.world->end_process(web);
+    ASSERT_TRUE(daemon.run_until([&] { return bed.world->calls_of(FakeVerb::Start) == i; }));
+    ASSERT_TRUE(daemon.settle());
+  }
+  EXPECT_LT(tries(), kLooks / 2);
+  const Condition* ready = ready_of(daemon.status("alice/Instance/worker"));
+  EXPECT_EQ(ready->reason, "ApplyFailed");
+  // Asked by hand, it is tried at once; and a changed spec is something new.
+  const std::size_t tried = tries();
+  (void)daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+  EXPECT_EQ(tries(), tried + 1);
+  bed.push_alice({{"b.yaml", instance_yaml("worker", "  env: {A: b}\n")}});
+  EXPECT_TRUE(daemon.run_until([&] { return tries() == tried + 2; }));
+}
+
 TEST(EngineTest, ARestartedDaemonTouchesNothingThatIsRight) {
   TestBed bed;
   bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
