@@ -45,20 +45,22 @@ struct FieldChange {
 /// One difference with its action and its reason.
 ///
 /// Reasons (CamelCase, stable):
-///   Declared          new in the source; create, adopt or finish what was begun
-///   DataReturned      declared again within retention: created with the uid and the data it had
-///   SpecChanged       its declaration changed
-///   ProviderChanged   it moves to another provider
-///   Drifted           nobody changed the declaration; the world moved and is put right
-///   Removed           no longer declared
-///   TenantRemoved     its tenant is gone from the platform
-///   Leftover          removed before, yet it is there again
-///   Started, Released, Restart    it runs (again) because a person said so, or no longer forbids
-///   it Held              stopped by hand (croft stop); left alone but for that Suspended
-///   reconciling is paused by hand (croft suspend); left alone altogether TenantSuspended   its
-///   tenant is suspended; stopped, data kept SourceFrozen      its source failed to load;
-///   declaration left as it is ProviderUnobserved  its provider did not answer; left alone Failed
-///   as declared, and failing; its provider tries again Unchanged
+/// - Declared: new in the source; create, adopt or finish what was begun
+/// - DataReturned: declared again within retention: created with the uid and the data it had
+/// - SpecChanged: its declaration changed
+/// - ProviderChanged: it moves to another provider
+/// - Drifted: nobody changed the declaration; the world moved and is put right
+/// - Removed: no longer declared
+/// - TenantRemoved: its tenant is gone from the platform
+/// - Leftover: removed before, yet it is there again
+/// - Started, Released, Restart: it runs (again) because a person said so, or no longer forbids it
+/// - Held: stopped by hand (croft stop); left alone but for that
+/// - Suspended: reconciling is paused by hand (croft suspend); left alone altogether
+/// - TenantSuspended: its tenant is suspended; stopped, data kept
+/// - SourceFrozen: its source failed to load; declaration left as it is
+/// - ProviderUnobserved: its provider did not answer; left alone
+/// - Failed: as declared, and failing; its provider tries again
+/// - Unchanged
 struct Change {
   Ref ref;
   std::string uid;  ///< empty for what was never accepted yet

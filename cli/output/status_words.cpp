@@ -21,11 +21,7 @@ struct Advice {
 constexpr std::array kAdvice{
     Advice{"CrashLoop", "croft logs {0}; mend the command or what it needs, and push"},
     Advice{"OutOfMemory", "croft logs {0}; give it more in spec.resources.memory, and push"},
-    Advice{"HealthFailed", "croft logs {0}; does the app listen on $PORT, and answer spec.health?"},
-    Advice{"HealthFailing",
-           "croft logs {0}; does the app listen on $PORT, and answer spec.health?"},
     Advice{"Unhealthy", "croft logs {0}; does the app listen on $PORT, and answer spec.health?"},
-    Advice{"StartTimeout", "croft logs {0}; a slow start needs a larger spec.health.startWithin"},
     Advice{"StorageExceeded",
            "delete some of its data, or give the volume a larger size, and push"},
     Advice{"Held", "croft start {0}"},
@@ -33,19 +29,14 @@ constexpr std::array kAdvice{
     Advice{"TenantSuspended", "ask the operator; `suspended` is set in the Tenant"},
     Advice{"PruneGuarded", "croft prune show; croft prune ack DIGEST"},
     Advice{
-        "Stalled",
-        "mend the manifest that the message names, and push; croft validate checks it beforehand"},
-    Advice{
-        "InvalidManifest",
-        "mend the manifest that the message names, and push; croft validate checks it beforehand"},
+        "ApplyFailed",
+        "mend what the message names; it is tried again by itself, and at once by croft reconcile"},
     Advice{"DependencyNotReady", "croft get shows what it waits for; croft describe that one"},
-    Advice{"WaitingForDependency", "croft get shows what it waits for; croft describe that one"},
     Advice{"ProviderUnavailable",
            "nothing, it is tried again by itself; croft events {0} shows how that goes"},
-    Advice{"ProviderUnobserved",
-           "nothing, it is tried again by itself; croft events {0} shows how that goes"},
-    Advice{"Unenforced",
-           "ask the operator: this machine cannot enforce what the manifest asks for"},
+    Advice{
+        "Unenforced",
+        "the operator accepted it (isolation: none); mend what the message names to have it kept"},
 };
 
 Value readable(const Field& field, const Value& value);

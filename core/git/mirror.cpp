@@ -159,6 +159,8 @@ Result<fs::path> prepare_mirror(const fs::path& directory) {
             .with_hint("move it away"));
   }
   if (!found) return replace_damaged(directory, found.error().describe());
+  // Marked, and then killed before it was made.
+  if (!fs::exists(*found, error)) return renew_mirror(directory);
   git::remove_leftovers(*found);
   const Result<void> sound = probe_mirror(*found);
   if (sound) return found;

@@ -30,7 +30,7 @@ std::string_view to_string(ConditionStatus status);
 std::optional<ConditionStatus> condition_status_from(std::string_view name);
 
 /// Machine-readable status. `Ready` is always there; `Reconciling`, `Stalled`, `PruneGuarded`,
-/// `StorageExceeded`, `Unenforced` only while True.
+/// `StorageExceeded`, `Suspended`, `Unenforced` only while True.
 struct Condition {
   std::string type;
   ConditionStatus status = ConditionStatus::Unknown;

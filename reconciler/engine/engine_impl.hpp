@@ -140,6 +140,9 @@ class EngineImpl final : public Engine {
                                  std::optional<Guard> guard);
   void note_one(ResourceRow& row, const Observed* observed, const ApplyReport& report,
                 const std::optional<Guard>& guard, Timestamp now) const;
+  /// The conditions that are there only while they are true.
+  void note_circumstances(ResourceRow& row, const Observed* observed,
+                          const std::optional<Guard>& guard, Timestamp now) const;
   void add_ready_event(Transaction& transaction, const ResourceRow& before,
                        const ResourceRow& after, Timestamp now) const;
   ReadinessInput readiness_input(const ResourceRow& row) const;

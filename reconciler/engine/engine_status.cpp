@@ -28,6 +28,27 @@ HealthState remembered_health(const ResourceRow& row, const Observed& observed) 
   return was_ready ? HealthState{Health::Passing, true, false, ""} : HealthState{};
 }
 
+void set_or_clear(std::vector<Condition>& conditions, std::string type, std::string reason,
+                  const std::optional<std::string>& message, Timestamp now) {
+  if (message) {
+    set_condition(conditions,
+                  {std::move(type), ConditionStatus::True, std::move(reason), *message, now});
+  } else {
+    clear_condition(conditions, type);
+  }
+}
+
+/// What the provider runs something without, or nothing. Egress that cannot be kept within bounds
+/// is never given, so that its absence takes nothing away.
+std::optional<std::string> unenforced(const Capabilities& capabilities) {
+  std::string text;
+  for (const Capabilities::Missing& one : capabilities.missing) {
+    if (one.what == "egress") continue;
+    text += (text.empty() ? "" : "; ") + one.what + ": " + one.why;
+  }
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
 /// Passing states on the way to something are no news.
 bool is_news(const Condition& ready) {
   return ready.reason != "Starting" && ready.reason != "Pending";
@@ -181,19 +202,34 @@ void EngineImpl::note_one(ResourceRow& row, const Observed* observed, const Appl
   } else {
     clear_condition(row.conditions, "Reconciling");
   }
-  if (observed != nullptr && observed->reason == "StorageExceeded") {
-    set_condition(row.conditions, {"StorageExceeded", ConditionStatus::True, "StorageExceeded",
-                                   observed->message, now});
-  } else {
-    clear_condition(row.conditions, "StorageExceeded");
-  }
-  if (guard) {
-    set_condition(row.conditions,
-                  {"PruneGuarded", ConditionStatus::True, guard->reason, guard->message, now});
-  } else {
-    clear_condition(row.conditions, "PruneGuarded");
-  }
   set_condition(row.conditions, std::move(ready));
+  note_circumstances(row, observed, guard, now);
+}
+
+void EngineImpl::note_circumstances(ResourceRow& row, const Observed* observed,
+                                    const std::optional<Guard>& guard, Timestamp now) const {
+  std::optional<std::string> excess;
+  if (observed != nullptr && observed->reason == "StorageExceeded") excess = observed->message;
+  set_or_clear(row.conditions, "StorageExceeded", "StorageExceeded", excess, now);
+
+  std::optional<std::string> guarded;
+  if (guard) guarded = guard->message;
+  set_or_clear(row.conditions, "PruneGuarded", guard ? guard->reason : "", guarded, now);
+
+  std::optional<std::string> suspended;
+  for (const DirectiveRow& directive : journal_.directives_of(row.ref.tenant, now)) {
+    if (directive.ref != row.ref || directive.verb != DirectiveVerb::Suspend) continue;
+    suspended = fmt::format("suspended by {}{}", directive.by,
+                            directive.why.empty() ? "" : ": " + directive.why);
+  }
+  set_or_clear(row.conditions, "Suspended", "Suspended", suspended, now);
+
+  std::optional<std::string> lacking;
+  const auto provider = providers_.find(row.provider);
+  const bool runs_apps = row.ref.kind == Kind::Instance && provider != providers_.end() &&
+                         provider->second.lane.provider;
+  if (runs_apps) lacking = unenforced(provider->second.lane.provider->capabilities());
+  set_or_clear(row.conditions, "Unenforced", "Unenforced", lacking, now);
 }
 
 void EngineImpl::add_ready_event(Transaction& transaction, const ResourceRow& before,

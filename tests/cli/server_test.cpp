@@ -147,7 +147,7 @@ TEST_F(ServerTest, GetShowsSourcesThatAreStalledAndWhatWaitsForAPerson) {
     source.applied_revision = "3f2a9c1" + std::string(33, '0');
     source.conditions = {{"Stalled",
                           ConditionStatus::True,
-                          "InvalidManifest",
+                          "InvalidManifests",
                           "hosting.yaml:9:5: error: unknown field 'recources' in Instance spec",
                           {}}};
     engine.watched = {source};

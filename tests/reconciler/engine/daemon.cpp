@@ -77,8 +77,9 @@ Daemon::Daemon(TestBed& bed, const std::function<void(FaultyStore&)>& prepare)
   settings.platform_url = bed.platform_remote.path().string();
   settings.platform_interval = Duration(3'600'000);
   settings.secrets_dir = bed.data.path() / "secrets";
-  const ProviderFactory factory = [world = bed.world](const std::string&, const Value&) {
-    return Result<std::shared_ptr<Provider>>(std::make_shared<FakeProvider>(world));
+  const ProviderFactory factory = [&bed](const std::string&, const Value&) {
+    return Result<std::shared_ptr<Provider>>(
+        std::make_shared<FakeProvider>(bed.world, bed.provider));
   };
   parts_->engine = make_engine(settings, parts_->io.get_executor(), *parts_->faulty,
                                {{"fake", factory}, {"site", factory}}, bed.clock, bed.random);

@@ -30,6 +30,7 @@ struct TestBed {
   GitRepository platform;
   GitRepository alice;
   std::shared_ptr<FakeWorld> world;
+  FakeSettings provider;  ///< of every provider
 };
 
 /// One life of the daemon's heart: engine and store over a test bed.

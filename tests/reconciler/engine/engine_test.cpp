@@ -154,6 +154,40 @@ TEST(EngineTest, StopHoldsUntilStartAndIsNoDrift) {
       daemon.run_until([&] { return bed.world->find(uid)->observed.phase == Phase::Running; }));
 }
 
+TEST(EngineTest, SuspendedShowsAsAConditionUntilResumed) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const auto condition = [&] {
+    const ResourceStatus status = daemon.status("alice/Instance/web");
+    const Condition* found = find_condition(status.conditions, "Suspended");
+    return found == nullptr ? std::string() : found->message;
+  };
+  DirectiveRow suspend;
+  suspend.ref = parse_ref("alice/Instance/web").value();
+  suspend.verb = DirectiveVerb::Suspend;
+  suspend.by = "test";
+  suspend.why = "maintenance";
+  ASSERT_TRUE(daemon.run(daemon.engine().direct(suspend)));
+  EXPECT_TRUE(daemon.run_until([&] { return condition() == "suspended by test: maintenance"; }));
+  ASSERT_TRUE(daemon.run(daemon.engine().withdraw(suspend.ref, DirectiveVerb::Suspend, "test")));
+  EXPECT_TRUE(daemon.run_until([&] { return condition().empty(); }));
+}
+
+TEST(EngineTest, WhatAProviderCannotEnforceShowsAsACondition) {
+  TestBed bed;
+  bed.provider.capabilities.missing = {{"memory", "no cgroup controller 'memory' is mounted"},
+                                       {"egress", "nft is not installed"}};
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const ResourceStatus status = daemon.status("alice/Instance/web");
+  const Condition* found = find_condition(status.conditions, "Unenforced");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->message, "memory: no cgroup controller 'memory' is mounted");
+}
+
 TEST(EngineTest, RestartByHandHappensOnce) {
   TestBed bed;
   bed.push_alice({{"a.yaml", instance_yaml("web")}});
