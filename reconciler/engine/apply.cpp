@@ -139,6 +139,7 @@ void Applier::start_what_can(const std::shared_ptr<Run>& run) {
     run->report.was_superseded = true;
     return;
   }
+  bool was_held_back = false;
   for (std::size_t i = 0; i < run->states.size(); ++i) {
     if (run->states[i] != StepState::Waiting) continue;
     std::vector<Ref> waits_for;
@@ -153,8 +154,8 @@ void Applier::start_what_can(const std::shared_ptr<Run>& run) {
         if (const Failure* failure = held_back(run->change(i))) {
           run->states[i] = StepState::Failed;
           run->report.failed.emplace(run->change(i).ref, failure->error);
-          // Those that waited for it can be judged now.
-          return start_what_can(run);
+          was_held_back = true;
+          break;
         }
         run->states[i] = StepState::Running;
         ++run->running;
@@ -162,6 +163,8 @@ void Applier::start_what_can(const std::shared_ptr<Run>& run) {
         break;
     }
   }
+  // Those that waited for what is held back can be judged now.
+  if (was_held_back) start_what_can(run);
 }
 
 Task<> Applier::run_change(std::shared_ptr<Run> run, std::size_t index) {

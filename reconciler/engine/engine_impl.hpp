@@ -118,6 +118,13 @@ class EngineImpl final : public Engine {
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect);
   Task<Result<Prepared>> prepare(std::string tenant, std::optional<SourceOverride> instead,
                                  bool use_candidates);
+  /// What the tenant's sources declare, and which of them could not be read or are empty.
+  void add_sources(ExpandInput& input, Prepared& prepared, const TenantDeclaration& declaration,
+                   const std::optional<SourceOverride>& instead, bool use_candidates) const;
+  std::vector<ProviderOffer> offers() const;
+  /// What other tenants claim of the wanted hosts.
+  std::vector<HostClaim> claims_of_others(const std::string& tenant,
+                                          const std::vector<HostClaim>& wanted) const;
   Task<Result<void>> observe_into(World& world, SteadyTime not_before);
   Task<Result<TenantIdentity>> identify(std::string tenant);
   /// Fills in what the changeset leads from and to, for its header.

@@ -123,13 +123,41 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
   const TenantDeclaration& declaration = declared->second;
   world.plan = declaration.plan;
   world.is_suspended = declaration.is_suspended;
+  world.retention = settings_.retention;
 
   ExpandInput input;
   input.tenant = tenant;
+  input.allowed_providers = declaration.allowed_providers;
   for (const ResourceRow& row : world.inventory) {
     if (row.state == InventoryState::Owned) input.placed.emplace(row.ref, row.provider);
+    const auto& keys = declaration.sources;
+    if (std::find(keys.begin(), keys.end(), row.source) == keys.end())
+      world.removed_sources.insert(row.source);
   }
-  input.allowed_providers = declaration.allowed_providers;
+  add_sources(input, prepared, declaration, instead, use_candidates);
+  input.providers = offers();
+  const auto known = tenant_states_.find(tenant);
+  if (known != tenant_states_.end() && known->second.providers_version == providers_version_)
+    input.before = &known->second.desired;
+  input.pool = specs_.get();
+  prepared.providers_version = providers_version_;
+
+  prepared.problems = check_set(input.resources);
+  Expansion expansion = expand(input);
+  for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));
+  world.desired = std::move(expansion.desired);
+  prepared.claims = claims_of(world.desired, settings_.domain);
+  for (Problem& problem : check_claims(claims_of_others(tenant, prepared.claims), prepared.claims,
+                                       declaration.hosts, settings_.domain)) {
+    prepared.problems.push_back(std::move(problem));
+  }
+  co_return prepared;
+}
+
+void EngineImpl::add_sources(ExpandInput& input, Prepared& prepared,
+                             const TenantDeclaration& declaration,
+                             const std::optional<SourceOverride>& instead,
+                             bool use_candidates) const {
   for (const std::string& key : declaration.sources) {
     const auto source = sources_.find(key);
     std::shared_ptr<const SourceLoad> load;
@@ -139,7 +167,7 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
     }
     if (instead && instead->key == key) load = instead->load;
     if (!load) {
-      world.frozen_sources.insert(key);
+      prepared.world.frozen_sources.insert(key);
       continue;
     }
     prepared.loads[key] = load;
@@ -151,35 +179,28 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
       input.resources.push_back(resource);
       is_empty = false;
     }
-    if (is_empty) world.emptied_sources.insert(key);
+    if (is_empty) prepared.world.emptied_sources.insert(key);
   }
-  world.retention = settings_.retention;
-  for (const ResourceRow& row : world.inventory) {
-    const auto& keys = declaration.sources;
-    if (std::find(keys.begin(), keys.end(), row.source) == keys.end())
-      world.removed_sources.insert(row.source);
-  }
+}
+
+std::vector<ProviderOffer> EngineImpl::offers() const {
+  std::vector<ProviderOffer> offers;
   for (const auto& [name, provider] : providers_) {
-    if (!provider.lane.provider || !catalog_.providers.contains(name)) continue;
-    input.providers.push_back({name, provider.declaration.adapter, provider.lane.provider.get(),
-                               catalog_.providers.at(name).is_default,
-                               catalog_.providers.at(name).tenants,
-                               provider.lane.provider->capabilities()});
+    const auto declared = catalog_.providers.find(name);
+    if (!provider.lane.provider || declared == catalog_.providers.end()) continue;
+    offers.push_back({name, provider.declaration.adapter, provider.lane.provider.get(),
+                      declared->second.is_default, declared->second.tenants,
+                      provider.lane.provider->capabilities()});
   }
-  const auto known = tenant_states_.find(tenant);
-  if (known != tenant_states_.end() && known->second.providers_version == providers_version_)
-    input.before = &known->second.desired;
-  input.pool = specs_.get();
-  prepared.providers_version = providers_version_;
-  prepared.problems = check_set(input.resources);
-  Expansion expansion = expand(input);
-  for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));
-  world.desired = std::move(expansion.desired);
-  prepared.claims = claims_of(world.desired, settings_.domain);
+  return offers;
+}
+
+std::vector<HostClaim> EngineImpl::claims_of_others(const std::string& tenant,
+                                                    const std::vector<HostClaim>& wanted) const {
   // Of the whole fleet's claims only those for the same hosts matter, and they are few: copying and
   // sorting all of them would make every pass cost as much as there are tenants.
   std::unordered_set<std::string_view> hosts;
-  for (const HostClaim& claim : prepared.claims) hosts.insert(claim.host);
+  for (const HostClaim& claim : wanted) hosts.insert(claim.host);
   std::vector<HostClaim> taken;
   for (const auto& [name, other] : tenant_states_) {
     if (name == tenant) continue;
@@ -187,11 +208,7 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
       if (hosts.contains(claim.host)) taken.push_back(claim);
     }
   }
-  for (Problem& problem :
-       check_claims(taken, prepared.claims, declaration.hosts, settings_.domain)) {
-    prepared.problems.push_back(std::move(problem));
-  }
-  co_return prepared;
+  return taken;
 }
 
 void EngineImpl::name_revisions(Changeset& changeset, const Prepared& prepared) const {
