@@ -16,7 +16,6 @@
 #include <malloc.h>
 #include <string_view>
 #include <sys/resource.h>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -169,16 +168,9 @@ class Fleet {
 
   void check_claims_of(Tenant& tenant) {
     tenant.claims = claims_of(tenant.desired, "localhost");
-    std::unordered_set<std::string_view> hosts;
-    for (const HostClaim& claim : tenant.claims) hosts.insert(claim.host);
-    std::vector<HostClaim> taken;
-    for (const auto& other : tenants_) {
-      if (other->name == tenant.name) continue;
-      for (const HostClaim& claim : other->claims) {
-        if (hosts.contains(claim.host)) taken.push_back(claim);
-      }
-    }
+    const std::vector<HostClaim> taken = claims_.of_others(tenant.name, tenant.claims);
     fail_on(check_claims(taken, tenant.claims, {"example.com"}, "localhost"));
+    claims_.replace(tenant.name, tenant.claims);
   }
 
   static void fail_on(const std::vector<Problem>& problems) {
@@ -212,6 +204,7 @@ class Fleet {
   FakeProvider provider_{std::make_shared<FakeWorld>(clock_)};
   ProviderOffer offer_;
   std::vector<std::unique_ptr<Tenant>> tenants_;
+  ClaimIndex claims_;
 };
 
 /// Runs a phase so many times and prints its fastest; others on the machine only ever slow it down.

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <tuple>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -130,6 +132,37 @@ std::vector<Problem> check_claims(const std::vector<HostClaim>& taken,
                                   const std::vector<std::string>& allowed,
                                   std::string_view domain) {
   return ClaimCheck(taken, allowed, domain).run(wanted);
+}
+
+void ClaimIndex::replace(const std::string& tenant, const std::vector<HostClaim>& claims) {
+  std::vector<std::string>& hosts = hosts_[tenant];
+  for (const std::string& host : hosts) {
+    const auto found = by_host_.find(host);
+    if (found == by_host_.end()) continue;
+    std::erase_if(found->second,
+                  [&](const HostClaim& claim) { return claim.ref.tenant == tenant; });
+    if (found->second.empty()) by_host_.erase(found);
+  }
+  hosts.clear();
+  for (const HostClaim& claim : claims) {
+    by_host_[claim.host].push_back(claim);
+    hosts.push_back(claim.host);
+  }
+  if (hosts.empty()) hosts_.erase(tenant);
+}
+
+std::vector<HostClaim> ClaimIndex::of_others(const std::string& tenant,
+                                             const std::vector<HostClaim>& wanted) const {
+  std::vector<HostClaim> taken;
+  std::unordered_set<std::string_view> asked;
+  for (const HostClaim& claim : wanted) {
+    const auto found = by_host_.find(claim.host);
+    if (found == by_host_.end() || !asked.insert(claim.host).second) continue;
+    for (const HostClaim& other : found->second) {
+      if (other.ref.tenant != tenant) taken.push_back(other);
+    }
+  }
+  return taken;
 }
 
 }  // namespace croft

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,21 @@ struct HostClaim {
 };
 /// Own hosts (`TENANT-NAME.DOMAIN`) and custom ones of Instances with `http` and of Sites, by ref.
 std::vector<HostClaim> claims_of(const std::map<Ref, Desired>& desired, const std::string& domain);
+
+/// The claims of a whole platform by host, so that a tenant's are checked against those that matter
+/// at a cost of its own, however many others there are.
+class ClaimIndex {
+ public:
+  /// These are the tenant's claims now.
+  void replace(const std::string& tenant, const std::vector<HostClaim>& claims);
+  /// What other tenants claim of the wanted hosts.
+  std::vector<HostClaim> of_others(const std::string& tenant,
+                                   const std::vector<HostClaim>& wanted) const;
+
+ private:
+  std::unordered_map<std::string, std::vector<HostClaim>> by_host_;
+  std::unordered_map<std::string, std::vector<std::string>> hosts_;  ///< by tenant
+};
 
 /// What is wrong with the claims of one tenant, as problems:
 ///   - a host that another resource claims. `taken` are the claims of other tenants, and of this

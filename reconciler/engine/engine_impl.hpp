@@ -122,9 +122,6 @@ class EngineImpl final : public Engine {
   void add_sources(ExpandInput& input, Prepared& prepared, const TenantDeclaration& declaration,
                    const std::optional<SourceOverride>& instead, bool use_candidates) const;
   std::vector<ProviderOffer> offers() const;
-  /// What other tenants claim of the wanted hosts.
-  std::vector<HostClaim> claims_of_others(const std::string& tenant,
-                                          const std::vector<HostClaim>& wanted) const;
   Task<Result<void>> observe_into(World& world, SteadyTime not_before);
   Task<Result<TenantIdentity>> identify(std::string tenant);
   /// Fills in what the changeset leads from and to, for its header.
@@ -178,6 +175,7 @@ class EngineImpl final : public Engine {
   std::map<std::string, ProviderState> providers_;  ///< by name
   std::uint64_t providers_version_ = 0;             ///< rises when one of them is made anew
   std::map<std::string, TenantState> tenant_states_;
+  ClaimIndex claims_;
   std::list<std::function<void()>> listeners_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
   bool is_stopping_ = false;

@@ -1,8 +1,6 @@
 // One tenant's pass: work out what should be, look at what is, diff, ask the guard, apply, report.
 
 #include <algorithm>
-#include <string_view>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -83,6 +81,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   }
   state.desired = prepared.world.desired;
   state.providers_version = prepared.providers_version;
+  claims_.replace(tenant, prepared.claims);
   state.claims = prepared.claims;
   Changeset to_apply = changeset;
   if (!may_go_on)
@@ -147,7 +146,7 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
   for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));
   world.desired = std::move(expansion.desired);
   prepared.claims = claims_of(world.desired, settings_.domain);
-  for (Problem& problem : check_claims(claims_of_others(tenant, prepared.claims), prepared.claims,
+  for (Problem& problem : check_claims(claims_.of_others(tenant, prepared.claims), prepared.claims,
                                        declaration.hosts, settings_.domain)) {
     prepared.problems.push_back(std::move(problem));
   }
@@ -193,22 +192,6 @@ std::vector<ProviderOffer> EngineImpl::offers() const {
                       provider.lane.provider->capabilities()});
   }
   return offers;
-}
-
-std::vector<HostClaim> EngineImpl::claims_of_others(const std::string& tenant,
-                                                    const std::vector<HostClaim>& wanted) const {
-  // Of the whole fleet's claims only those for the same hosts matter, and they are few: copying and
-  // sorting all of them would make every pass cost as much as there are tenants.
-  std::unordered_set<std::string_view> hosts;
-  for (const HostClaim& claim : wanted) hosts.insert(claim.host);
-  std::vector<HostClaim> taken;
-  for (const auto& [name, other] : tenant_states_) {
-    if (name == tenant) continue;
-    for (const HostClaim& claim : other.claims) {
-      if (hosts.contains(claim.host)) taken.push_back(claim);
-    }
-  }
-  return taken;
 }
 
 void EngineImpl::name_revisions(Changeset& changeset, const Prepared& prepared) const {

@@ -308,5 +308,24 @@ TEST(ClaimsTest, LabelsLongerThanDnsAllowsAreRefused) {
   EXPECT_EQ(problems[0].path, "metadata.name");
 }
 
+TEST(ClaimIndexTest, GivesWhatOthersClaimOfTheWantedHosts) {
+  const auto claim = [](const std::string& host, const std::string& tenant) {
+    return HostClaim{host, Ref{tenant, Kind::Site, "home"}, ""};
+  };
+  ClaimIndex index;
+  index.replace("alice", {claim("a.example", "alice"), claim("shared.example", "alice")});
+  index.replace("bob", {claim("b.example", "bob"), claim("shared.example", "bob")});
+  const std::vector<HostClaim> wanted{claim("shared.example", "alice"), claim("b.example", "alice"),
+                                      claim("b.example", "alice")};
+  std::vector<HostClaim> taken = index.of_others("alice", wanted);
+  ASSERT_EQ(taken.size(), 2U) << "each once, and none of its own";
+  for (const HostClaim& one : taken) EXPECT_EQ(one.ref.tenant, "bob");
+  index.replace("bob", {claim("b.example", "bob")});
+  EXPECT_EQ(index.of_others("alice", wanted).size(), 1U);
+  index.replace("bob", {});
+  EXPECT_TRUE(index.of_others("alice", wanted).empty());
+  EXPECT_EQ(index.of_others("bob", {claim("shared.example", "bob")}).size(), 1U);
+}
+
 }  // namespace
 }  // namespace croft
