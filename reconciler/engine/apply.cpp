@@ -198,19 +198,22 @@ void Applier::forget_what_needs_no_change(const ApplyOrder& order) {
   });
 }
 
+bool Applier::Failure::is_of(const Change& change) const {
+  return was_removal == is_removal(change.action) && spec_digest == change.spec_digest;
+}
+
 const Applier::Failure* Applier::held_back(const Change& change) const {
   const auto known = failures_.find(change.ref);
   if (known == failures_.end()) return nullptr;
   const Failure& failure = known->second;
-  const bool is_same = failure.action == change.action && failure.spec_digest == change.spec_digest;
-  return is_same && std::chrono::steady_clock::now() < failure.not_before ? &failure : nullptr;
+  const bool is_early = std::chrono::steady_clock::now() < failure.not_before;
+  return failure.is_of(change) && is_early ? &failure : nullptr;
 }
 
 void Applier::note_failure(const Change& change, const Error& error) {
   Failure& failure = failures_[change.ref];
-  const bool is_same = failure.action == change.action && failure.spec_digest == change.spec_digest;
-  failure.count = is_same ? failure.count + 1 : 1;
-  failure.action = change.action;
+  failure.count = failure.is_of(change) ? failure.count + 1 : 1;
+  failure.was_removal = is_removal(change.action);
   failure.spec_digest = change.spec_digest;
   failure.error = error;
   failure.not_before =

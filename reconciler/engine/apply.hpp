@@ -70,11 +70,14 @@ class Applier {
   using SteadyTime = std::chrono::steady_clock::time_point;
   /// A change that failed, and when it may be tried again.
   struct Failure {
-    Action action;
+    bool was_removal = false;
     std::string spec_digest;
     Error error;
     int count = 0;
     SteadyTime not_before;
+
+    /// The same wish: what failed as a create and is a start now, half made, is no new one.
+    bool is_of(const Change& change) const;
   };
   /// The failure that keeps the change from being tried now, or null.
   const Failure* held_back(const Change& change) const;

@@ -243,6 +243,7 @@ Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
   }
   transaction.add(AppendEvent{std::move(event)});
   CO_TRY(co_await journal_.commit(std::move(transaction)));
+  applier_.forget_failures(tenant);
   want_tenant(tenant);
   notify();
   co_return Result<void>();
@@ -260,6 +261,7 @@ Task<Result<void>> EngineImpl::withdraw(Ref ref, DirectiveVerb verb, std::string
   transaction.add(EraseDirective{std::move(ref), verb});
   transaction.add(AppendEvent{std::move(event)});
   CO_TRY(co_await journal_.commit(std::move(transaction)));
+  applier_.forget_failures(tenant);
   want_tenant(tenant);
   notify();
   co_return Result<void>();
