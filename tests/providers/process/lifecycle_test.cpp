@@ -70,7 +70,8 @@ TEST_F(LifecycleTest, AppOutlivesCroftAndIsFoundAgain) {
   EXPECT_EQ(get("web"), "hello");
   // And its changes are told to the new one.
   changes_.clear();
-  ASSERT_EQ(exec("web", {"sh", "-c", "kill -9 2"}), 0);
+  // Whatever the shell's own status: it goes with the run that it ends, or just before.
+  exec("web", {"sh", "-c", "kill -9 2"});
   EXPECT_TRUE(eventually(
       [&] { return std::find(changes_.begin(), changes_.end(), "web") != changes_.end(); }));
   EXPECT_TRUE(eventually([&] { return seen("web")->restarts == 1; }));

@@ -246,8 +246,8 @@ TEST(EngineTest, WhatFailsIsTriedSeldomHoweverOftenItsTenantIsLookedAt) {
     ASSERT_TRUE(daemon.settle());
   }
   EXPECT_LT(tries(), kLooks / 2);
-  const Condition* ready = ready_of(daemon.status("alice/Instance/worker"));
-  EXPECT_EQ(ready->reason, "ApplyFailed");
+  const ResourceStatus worker = daemon.status("alice/Instance/worker");
+  EXPECT_EQ(ready_of(worker)->reason, "ApplyFailed");
   // Asked by hand, it is tried at once; and a changed spec is something new.
   const std::size_t tried = tries();
   (void)daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
