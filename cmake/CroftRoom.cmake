@@ -38,7 +38,7 @@ function(croft_precompile_asio target)
   target_precompile_headers(${target} REUSE_FROM croft_pch)
 endfunction()
 
-# croft_test(NAME SOURCES ... LINKS ... [ASIO] [LABELS ...]): a GoogleTest binary whose cases ctest runs one by one.
+# croft_test(NAME SOURCES ... LINKS ... [ASIO] [LABELS ...]): a GoogleTest binary, one test of ctest.
 function(croft_test name)
   cmake_parse_arguments(TEST "ASIO" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})

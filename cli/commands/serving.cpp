@@ -23,11 +23,17 @@ Parameter as_parameter(const SettingDescription& setting) {
   return option;
 }
 
-Result<int> serve(const Invocation& invocation) {
+/// The settings file and the environment; flags are the command's own.
+SettingSources settings_sources(const Invocation& invocation) {
   SettingSources sources;
   sources.file = invocation.arguments.text("config", kSettingsFile);
   sources.file_required = invocation.arguments.has("config");
   sources.environment = invocation.environment;
+  return sources;
+}
+
+Result<int> serve(const Invocation& invocation) {
+  SettingSources sources = settings_sources(invocation);
   for (const SettingDescription& setting : all_settings()) {
     std::string text;
     for (const std::string& value : invocation.arguments.list(flag_name(setting))) {
@@ -44,10 +50,7 @@ Result<int> serve(const Invocation& invocation) {
 }
 
 Result<int> down(const Invocation& invocation) {
-  SettingSources sources;
-  sources.file = invocation.arguments.text("config", kSettingsFile);
-  sources.file_required = invocation.arguments.has("config");
-  sources.environment = invocation.environment;
+  SettingSources sources = settings_sources(invocation);
   if (const std::string data = invocation.arguments.text("data"); !data.empty())
     sources.flags.emplace("data", data);
   TRY_ASSIGN(const Settings settings, load_settings(sources));

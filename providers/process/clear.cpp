@@ -2,10 +2,7 @@
 
 #include <optional>
 
-#include <fmt/format.h>
-
 #include "core/base/clock.hpp"
-#include "core/base/log.hpp"
 #include "providers/process/process_provider.hpp"
 
 namespace croft {
