@@ -6,7 +6,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "core/manifest/load.hpp"
-#include "core/manifest/yaml_tree.hpp"
+#include "core/yaml/tree.hpp"
 #include "tests/support/counting_tree.hpp"
 
 // How long it takes to load a fleet: resources in sources of a hundred, a Site and an Instance in
@@ -103,11 +103,11 @@ void LoadOneFileChanged(benchmark::State& state) {
 }
 BENCHMARK(LoadOneFileChanged)->Unit(benchmark::kMillisecond);
 
-// What parsing alone costs: our tree from yaml-cpp's events, and yaml-cpp's own nodes.
+// What parsing alone costs: our tree from libyaml's events, and yaml-cpp's nodes.
 void ParseEvents(benchmark::State& state) {
   const auto files = files_of(0);
   for (auto _ : state) {
-    for (const auto& [path, text] : files) benchmark::DoNotOptimize(read_yaml(text));
+    for (const auto& [path, text] : files) benchmark::DoNotOptimize(yaml::read(text));
   }
   state.SetItemsProcessed(state.iterations() * kPerSource);
 }

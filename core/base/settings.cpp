@@ -4,13 +4,14 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <set>
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include "core/base/files.hpp"
 #include "core/base/suggest.hpp"
+#include "core/yaml/tree.hpp"
 
 namespace croft {
 
@@ -194,32 +195,51 @@ class FileReader {
  public:
   FileReader(Settings& settings, std::string file) : settings_(settings), file_(std::move(file)) {}
 
-  Result<void> read(const YAML::Node& node, const std::string& prefix) {
-    if (node.IsNull()) return {};
-    if (!node.IsMap()) return fail_at(node, "expected 'name: value' lines");
-    for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) return fail_at(entry.first, "expected a name");
-      const std::string name = prefix + entry.first.Scalar();
-      if (!seen_.insert({name, 0}).second)
-        return fail_at(entry.first, fmt::format("'{}' is set twice", name));
-      TRY(read_entry(name, entry.first, entry.second));
+  Result<void> read(std::string_view text) {
+    tree_ = yaml::read(text);
+    if (!tree_.problems.empty()) {
+      const yaml::Problem& problem = tree_.problems.front();
+      return fail(Error(ErrorCode::Invalid, problem.message)
+                      .with_hint(problem.hint)
+                      .at(position_of(problem.mark)));
+    }
+    if (tree_.documents.empty()) return {};
+    if (tree_.documents.size() > 1) {
+      return fail(Error(ErrorCode::Invalid, "a settings file is one document")
+                      .at(position_of(tree_.documents[1].mark)));
+    }
+    return read_section(tree_.at(tree_.documents[0].root), "");
+  }
+
+ private:
+  using Node = yaml::Node;
+
+  Result<void> read_section(const Node& node, const std::string& prefix) {
+    if (node.type == Node::Type::Null) return {};
+    if (node.type != Node::Type::Map) return fail_at(node, "expected 'name: value' lines");
+    const std::span<const yaml::NodeIndex> items = tree_.items(node);
+    for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+      const Node& key = tree_.at(items[i]);
+      const std::string name = prefix + key.text;
+      if (!seen_.insert(name).second) return fail_at(key, fmt::format("'{}' is set twice", name));
+      TRY(read_entry(name, key, tree_.at(items[i + 1])));
     }
     return {};
   }
 
- private:
-  Result<void> read_entry(const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+  Result<void> read_entry(const std::string& name, const Node& key, const Node& value) {
     const Row* row = find_row(name);
-    if (row == nullptr && is_section(name)) return read(value, name + ".");
+    if (row == nullptr && is_section(name)) return read_section(value, name + ".");
     if (row == nullptr) return unknown(name, key);
     std::string text;
-    if (value.IsScalar()) {
-      text = value.Scalar();
-    } else if (value.IsSequence() && row->description.type == SettingType::List) {
-      for (const auto& element : value) {
-        if (!element.IsScalar())
+    if (value.type == Node::Type::Scalar) {
+      text = value.text;
+    } else if (value.type == Node::Type::List && row->description.type == SettingType::List) {
+      for (const yaml::NodeIndex index : tree_.items(value)) {
+        const Node& element = tree_.at(index);
+        if (element.type != Node::Type::Scalar)
           return fail_at(element, fmt::format("'{}' is a list of texts", name));
-        text += (text.empty() ? "" : ",") + element.Scalar();
+        text += (text.empty() ? "" : ",") + element.text;
       }
     } else {
       return fail_at(value, fmt::format("'{}' needs a {}", name, to_string(row->description.type)));
@@ -229,7 +249,7 @@ class FileReader {
     return {};
   }
 
-  std::unexpected<Error> unknown(const std::string& name, const YAML::Node& key) const {
+  std::unexpected<Error> unknown(const std::string& name, const Node& key) const {
     std::vector<std::string> names;
     for (const Row& row : kRows) {
       const std::string_view known = row.description.name;
@@ -242,15 +262,18 @@ class FileReader {
                             : fmt::format("unknown setting '{}'", name));
   }
 
-  std::unexpected<Error> fail_at(const YAML::Node& node, std::string message) const {
-    const YAML::Mark mark = node.Mark();
-    return fail(
-        Error(ErrorCode::Invalid, std::move(message)).at({file_, mark.line + 1, mark.column + 1}));
+  std::unexpected<Error> fail_at(const Node& node, std::string message) const {
+    return fail(Error(ErrorCode::Invalid, std::move(message)).at(position_of(node.mark)));
+  }
+
+  SourcePosition position_of(const yaml::Mark& mark) const {
+    return {file_, static_cast<int>(mark.line), static_cast<int>(mark.column)};
   }
 
   Settings& settings_;
   std::string file_;
-  std::map<std::string, int> seen_;
+  yaml::Tree tree_;
+  std::set<std::string> seen_;
 };
 
 Result<void> read_settings_file(Settings& settings, const SettingSources& sources) {
@@ -258,13 +281,7 @@ Result<void> read_settings_file(Settings& settings, const SettingSources& source
   Result<std::string> text = read_file(sources.file, 1 << 20);
   if (!text && text.error().code() == ErrorCode::NotFound && !sources.file_required) return {};
   if (!text) return fail(std::move(text).error());
-  try {
-    FileReader reader(settings, sources.file.string());
-    return reader.read(YAML::Load(*text), "");
-  } catch (const YAML::Exception& error) {
-    return fail(Error(ErrorCode::Invalid, error.msg)
-                    .at({sources.file.string(), error.mark.line + 1, error.mark.column + 1}));
-  }
+  return FileReader(settings, sources.file.string()).read(*text);
 }
 
 std::string text_of(const std::map<std::string, std::string>& texts, const std::string& name) {

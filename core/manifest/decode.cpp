@@ -14,7 +14,7 @@ namespace croft::manifest {
 
 namespace {
 
-using Type = YamlNode::Type;
+using Type = yaml::Node::Type;
 
 std::string_view name_of(Type type) {
   switch (type) {
@@ -89,21 +89,21 @@ class PathStep {
 
 }  // namespace
 
-Value Decoder::decode(const Field& field, const YamlNode& node, const Settings& settings) {
+Value Decoder::decode(const Field& field, const yaml::Node& node, const Settings& settings) {
   settings_ = settings;
   path_ = settings.path;
   fallback_place_ = settings.key;
   return value(field, node);
 }
 
-Value Decoder::value(const Field& field, const YamlNode& node) {
+Value Decoder::value(const Field& field, const yaml::Node& node) {
   const std::size_t errors_before = reporter_.error_count();
   Value made = filled(field, node);
   if (reporter_.error_count() == errors_before) check(field, node, made, errors_before);
   return made;
 }
 
-Value Decoder::filled(const Field& field, const YamlNode& node) {
+Value Decoder::filled(const Field& field, const yaml::Node& node) {
   if (node.type == Type::Null) {
     const bool is_written = node.is_written;
     error(node, is_written ? "is null, which no field takes" : "has no value",
@@ -132,17 +132,17 @@ Value Decoder::filled(const Field& field, const YamlNode& node) {
   }
 }
 
-Value Decoder::object(const Field& field, const YamlNode& node) {
+Value Decoder::object(const Field& field, const yaml::Node& node) {
   Value made = Value::map();
   entries(field, node, made);
   defaults(field, node, made);
   return made;
 }
 
-void Decoder::entries(const Field& field, const YamlNode& node, Value& into) {
+void Decoder::entries(const Field& field, const yaml::Node& node, Value& into) {
   const auto items = tree_.items(node);
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-    const YamlNode& key = tree_.at(items[i]);
+    const yaml::Node& key = tree_.at(items[i]);
     const Field* inner = field.find(key.text);
     if (inner == nullptr) {
       unknown_field(field, key);
@@ -156,19 +156,19 @@ void Decoder::entries(const Field& field, const YamlNode& node, Value& into) {
                       subject(), inner->arrives_with));
       continue;
     }
-    const YamlNode* outer = std::exchange(fallback_place_, &key);
+    const yaml::Node* outer = std::exchange(fallback_place_, &key);
     into.set(key.text, value(*inner, tree_.at(items[i + 1])));
     fallback_place_ = outer;
   }
 }
 
-void Decoder::defaults(const Field& field, const YamlNode& node, Value& into) {
+void Decoder::defaults(const Field& field, const yaml::Node& node, Value& into) {
   for (const Field& inner : field.fields) {
     if (!inner.required && !inner.fallback) continue;
     if (into.find(inner.name) != nullptr) continue;
     if (inner.required) {
       const PathStep step(path_, inner.name);
-      const YamlNode& place = fallback_place_ != nullptr ? *fallback_place_ : node;
+      const yaml::Node& place = fallback_place_ != nullptr ? *fallback_place_ : node;
       const std::string hint =
           inner.example.empty() ? "" : fmt::format("for example {}: {}", inner.name, inner.example);
       reporter_.error(place.mark, std::max(place.length, 1U),
@@ -179,7 +179,7 @@ void Decoder::defaults(const Field& field, const YamlNode& node, Value& into) {
   }
 }
 
-void Decoder::unknown_field(const Field& field, const YamlNode& key) {
+void Decoder::unknown_field(const Field& field, const yaml::Node& key) {
   std::vector<std::string_view> names;
   for (const Field& inner : field.fields) {
     if (inner.arrives_with.empty()) names.push_back(inner.name);
@@ -192,11 +192,11 @@ void Decoder::unknown_field(const Field& field, const YamlNode& key) {
                   fmt::format("unknown field '{}' in {}", shown(key.text), where), std::move(hint));
 }
 
-Value Decoder::list(const Field& field, const YamlNode& node) {
+Value Decoder::list(const Field& field, const yaml::Node& node) {
   Value::List made;
   made.reserve(node.count);
   const auto items = tree_.items(node);
-  const YamlNode* outer = std::exchange(fallback_place_, nullptr);
+  const yaml::Node* outer = std::exchange(fallback_place_, nullptr);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const PathStep step(path_, i);
     made.push_back(value(*field.element, tree_.at(items[i])));
@@ -205,12 +205,12 @@ Value Decoder::list(const Field& field, const YamlNode& node) {
   return Value(std::move(made));
 }
 
-Value Decoder::map(const Field& field, const YamlNode& node) {
+Value Decoder::map(const Field& field, const yaml::Node& node) {
   Value made = Value::map();
   const auto items = tree_.items(node);
-  const YamlNode* outer = fallback_place_;
+  const yaml::Node* outer = fallback_place_;
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-    const YamlNode& key = tree_.at(items[i]);
+    const yaml::Node& key = tree_.at(items[i]);
     const PathStep step(path_, key.text);
     fallback_place_ = &key;
     made.set(key.text, value(*field.element, tree_.at(items[i + 1])));
@@ -219,7 +219,7 @@ Value Decoder::map(const Field& field, const YamlNode& node) {
   return made;
 }
 
-Value Decoder::scalar(const Field& field, const YamlNode& node) {
+Value Decoder::scalar(const Field& field, const yaml::Node& node) {
   switch (field.type) {
     case FieldType::Boolean:
       return boolean(node);
@@ -243,14 +243,14 @@ Value Decoder::scalar(const Field& field, const YamlNode& node) {
 }
 
 template <typename Parsed>
-Value Decoder::unit(const YamlNode& node, const Parsed& parsed, std::int64_t number) {
+Value Decoder::unit(const yaml::Node& node, const Parsed& parsed, std::int64_t number) {
   if (parsed) return Value(number);
   reporter_.error(node.mark, std::max(node.length, 1U),
                   fmt::format("{}: {}", subject(), shown(parsed.error().message())));
   return {};
 }
 
-Value Decoder::boolean(const YamlNode& node) {
+Value Decoder::boolean(const yaml::Node& node) {
   if (node.text == "true") return true;
   if (node.text == "false") return false;
   std::string lowered = node.text;
@@ -268,7 +268,7 @@ Value Decoder::boolean(const YamlNode& node) {
   return {};
 }
 
-Value Decoder::integer(const YamlNode& node) {
+Value Decoder::integer(const yaml::Node& node) {
   const std::string& written = node.text;
   std::int64_t number = 0;
   const auto [end, failure] =
@@ -285,7 +285,7 @@ Value Decoder::integer(const YamlNode& node) {
   return {};
 }
 
-Value Decoder::text(const Field& field, const YamlNode& node) {
+Value Decoder::text(const Field& field, const yaml::Node& node) {
   if (!node.is_plain && (node.text.find('\0') != std::string::npos || !is_utf8(node.text))) {
     error(node, "holds a NUL or something that is not Unicode");
     return {};
@@ -301,8 +301,8 @@ Value Decoder::text(const Field& field, const YamlNode& node) {
   return Value(node.text);
 }
 
-Value Decoder::secret(const YamlNode& node) {
-  const YamlNode* name = tree_.find(node, "secret");
+Value Decoder::secret(const yaml::Node& node) {
+  const yaml::Node* name = tree_.find(node, "secret");
   if (node.count != 2 || name == nullptr || name->type != Type::Scalar || name->text.empty()) {
     error(node, "must be a single value, or {secret: NAME}");
     return {};
@@ -314,7 +314,7 @@ Value Decoder::secret(const YamlNode& node) {
   return Value::map({{"secret", Value(name->text)}});
 }
 
-void Decoder::check(const Field& field, const YamlNode& node, const Value& made,
+void Decoder::check(const Field& field, const yaml::Node& node, const Value& made,
                     std::size_t errors_before) {
   if (field.allows_secret && is_secret_reference(made)) return;
   if (field.minimum || field.maximum) check_bounds(field, node, made);
@@ -325,7 +325,7 @@ void Decoder::check(const Field& field, const YamlNode& node, const Value& made,
     cross_check(field, node, made);
 }
 
-void Decoder::check_bounds(const Field& field, const YamlNode& node, const Value& made) {
+void Decoder::check_bounds(const Field& field, const yaml::Node& node, const Value& made) {
   const std::int64_t size = made.is_integer() ? made.as_integer()
                             : made.is_text()  ? static_cast<std::int64_t>(made.as_text().size())
                                               : static_cast<std::int64_t>(made.size());
@@ -343,10 +343,10 @@ void Decoder::check_bounds(const Field& field, const YamlNode& node, const Value
   }
 }
 
-void Decoder::cross_check(const Field& field, const YamlNode& node, const Value& made) {
+void Decoder::cross_check(const Field& field, const yaml::Node& node, const Value& made) {
   for (const FieldProblem& problem : field.cross_check(made)) {
     const Place place = find_place(tree_, node, problem.path);
-    const YamlNode* mark =
+    const yaml::Node* mark =
         place.node == &node && fallback_place_ != nullptr ? fallback_place_ : place.node;
     // A problem with a map's entry is one with its name.
     if (field.type == FieldType::Map && place.key != nullptr) mark = place.key;
@@ -360,16 +360,16 @@ void Decoder::cross_check(const Field& field, const YamlNode& node, const Value&
   }
 }
 
-void Decoder::wrong_type(const Field& field, const YamlNode& node) {
+void Decoder::wrong_type(const Field& field, const yaml::Node& node) {
   std::string hint = field.example.empty() || field.name.empty()
                          ? ""
                          : fmt::format("for example {}: {}", field.name, field.example);
   error(node, fmt::format("{}, got {}", expected(field), name_of(node.type)), std::move(hint));
 }
 
-void Decoder::error(const YamlNode& node, std::string_view message, std::string hint) {
+void Decoder::error(const yaml::Node& node, std::string_view message, std::string hint) {
   const bool is_nothing = node.type == Type::Null && !node.is_written;
-  const YamlNode& place = is_nothing && fallback_place_ != nullptr ? *fallback_place_ : node;
+  const yaml::Node& place = is_nothing && fallback_place_ != nullptr ? *fallback_place_ : node;
   reporter_.error(place.mark, std::max(place.length, 1U), fmt::format("{} {}", subject(), message),
                   std::move(hint));
 }
@@ -382,7 +382,7 @@ namespace {
 
 // The entry of a map whose key begins the path, the longest such key: keys may hold dots. Gives how
 // much it took.
-std::size_t step_into_map(const YamlTree& tree, std::string_view path, Place& place) {
+std::size_t step_into_map(const yaml::Tree& tree, std::string_view path, Place& place) {
   const auto items = tree.items(*place.node);
   std::size_t taken = 0;
   Place found;
@@ -401,7 +401,7 @@ std::size_t step_into_map(const YamlTree& tree, std::string_view path, Place& pl
 
 }  // namespace
 
-Place find_place(const YamlTree& tree, const YamlNode& root, std::string_view path) {
+Place find_place(const yaml::Tree& tree, const yaml::Node& root, std::string_view path) {
   Place place{&root, nullptr};
   while (!path.empty()) {
     std::size_t taken = 0;

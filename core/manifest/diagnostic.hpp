@@ -10,8 +10,8 @@
 // - schema, reference: JSON Schema, `croft explain` and docs/reference.md, from the same
 //   descriptions
 //
-// Inside: source_text (bytes that are fit to parse), yaml_tree (positions; the only user of
-// yaml-cpp is yaml_events.cpp), decode (a node against a Field), document (the envelope).
+// Inside: source_text (bytes that are fit to parse), decode (a node of core/yaml's tree against a
+// Field), document (the envelope).
 
 #include <cstddef>
 #include <string>

@@ -15,7 +15,7 @@ namespace croft::manifest {
 
 namespace {
 
-using Type = YamlNode::Type;
+using Type = yaml::Node::Type;
 
 constexpr std::string_view kVersion = "croft/v1";
 constexpr std::array<std::string_view, 4> kEnvelope{"apiVersion", "kind", "metadata", "spec"};
@@ -72,51 +72,51 @@ class FileReader {
  public:
   FileReader(const std::string& file, std::string_view text, const DocumentRules& rules,
              SpecPool& pool, Diagnostics& diagnostics)
-      : rules_(rules), pool_(pool), tree_(read_yaml(text)), reporter_(file, text, diagnostics) {}
+      : rules_(rules), pool_(pool), tree_(yaml::read(text)), reporter_(file, text, diagnostics) {}
 
   ParsedFile read();
 
  private:
   struct Envelope {
-    const YamlNode* root = nullptr;
-    const YamlNode* kind_key = nullptr;
-    const YamlNode* kind = nullptr;
-    const YamlNode* metadata_key = nullptr;
-    const YamlNode* metadata = nullptr;
-    const YamlNode* spec_key = nullptr;
-    const YamlNode* spec = nullptr;
+    const yaml::Node* root = nullptr;
+    const yaml::Node* kind_key = nullptr;
+    const yaml::Node* kind = nullptr;
+    const yaml::Node* metadata_key = nullptr;
+    const yaml::Node* metadata = nullptr;
+    const yaml::Node* spec_key = nullptr;
+    const yaml::Node* spec = nullptr;
   };
 
-  Claim claim_of(const YamlNode& root) const;
-  const YamlNode* key_like_version(const YamlNode& root) const;
+  Claim claim_of(const yaml::Node& root) const;
+  const yaml::Node* key_like_version(const yaml::Node& root) const;
   void report_problems(const std::vector<Claim>& claims);
-  void refuse_version(const YamlNode& root);
-  void refuse_unmarked(const YamlNode& root, bool is_among_ours);
+  void refuse_version(const yaml::Node& root);
+  void refuse_unmarked(const yaml::Node& root, bool is_among_ours);
   void read_document(std::uint32_t index, ParsedFile& into);
-  Envelope open_envelope(const YamlNode& root);
+  Envelope open_envelope(const yaml::Node& root);
   std::optional<Kind> read_kind(const Envelope& envelope);
   Value read_metadata(const Envelope& envelope, Kind kind);
   void check_name(const Envelope& envelope, Kind kind, const Value& metadata);
   Value read_spec(const Envelope& envelope, Kind kind);
-  void missing(const YamlNode& place, std::string_view name, std::string hint);
+  void missing(const yaml::Node& place, std::string_view name, std::string hint);
   std::shared_ptr<const Value> shared_part(const Value& metadata, std::string_view name);
 
   const DocumentRules& rules_;
   SpecPool& pool_;
-  YamlTree tree_;
+  yaml::Tree tree_;
   Reporter reporter_;
 };
 
 ParsedFile FileReader::read() {
   std::vector<Claim> claims;
-  for (const YamlTree::Document& document : tree_.documents)
+  for (const yaml::Tree::Document& document : tree_.documents)
     claims.push_back(claim_of(tree_.at(document.root)));
   report_problems(claims);
   const bool is_among_ours = std::ranges::find(claims, Claim::Ours) != claims.end();
   ParsedFile parsed;
   parsed.document_count = static_cast<std::uint32_t>(tree_.documents.size());
   for (std::uint32_t i = 0; i < claims.size(); ++i) {
-    const YamlNode& root = tree_.at(tree_.documents[i].root);
+    const yaml::Node& root = tree_.at(tree_.documents[i].root);
     if (claims[i] == Claim::Ours) read_document(i, parsed);
     if (claims[i] == Claim::Mistaken) refuse_version(root);
     if (claims[i] == Claim::Unmarked) refuse_unmarked(root, is_among_ours);
@@ -124,10 +124,10 @@ ParsedFile FileReader::read() {
   return parsed;
 }
 
-Claim FileReader::claim_of(const YamlNode& root) const {
+Claim FileReader::claim_of(const yaml::Node& root) const {
   if (root.type == Type::Null) return Claim::Empty;
   if (root.type != Type::Map) return Claim::Unmarked;
-  const YamlNode* version = tree_.find(root, "apiVersion");
+  const yaml::Node* version = tree_.find(root, "apiVersion");
   if (version == nullptr)
     return key_like_version(root) != nullptr ? Claim::Mistaken : Claim::Unmarked;
   if (version->type != Type::Scalar) return Claim::Foreign;
@@ -142,11 +142,11 @@ Claim FileReader::claim_of(const YamlNode& root) const {
 }
 
 // A key that was meant to be `apiVersion`, with a value that speaks of Croft.
-const YamlNode* FileReader::key_like_version(const YamlNode& root) const {
+const yaml::Node* FileReader::key_like_version(const yaml::Node& root) const {
   const auto items = tree_.items(root);
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-    const YamlNode& key = tree_.at(items[i]);
-    const YamlNode& value = tree_.at(items[i + 1]);
+    const yaml::Node& key = tree_.at(items[i]);
+    const yaml::Node& value = tree_.at(items[i + 1]);
     if (key.type != Type::Scalar || value.type != Type::Scalar || !value.text.starts_with("croft"))
       continue;
     if (closest_word(key.text, std::span(kEnvelope).first(1))) return &key;
@@ -155,27 +155,27 @@ const YamlNode* FileReader::key_like_version(const YamlNode& root) const {
 }
 
 void FileReader::report_problems(const std::vector<Claim>& claims) {
-  for (const YamlProblem& problem : tree_.problems) {
+  for (const yaml::Problem& problem : tree_.problems) {
     const bool is_fatal = !tree_.is_complete && &problem == &tree_.problems.back();
     const Claim claim = problem.document < claims.size() ? claims[problem.document] : Claim::Ours;
     if (is_fatal || claim == Claim::Ours || claim == Claim::Mistaken) reporter_.problem(problem);
   }
 }
 
-void FileReader::refuse_version(const YamlNode& root) {
-  if (const YamlNode* version = tree_.find(root, "apiVersion")) {
+void FileReader::refuse_version(const yaml::Node& root) {
+  if (const yaml::Node* version = tree_.find(root, "apiVersion")) {
     reporter_.error(version->mark, version->length,
                     fmt::format("apiVersion '{}' is not known to this Croft", version->text),
                     fmt::format("write {}", kVersion));
-  } else if (const YamlNode* key = key_like_version(root)) {
+  } else if (const yaml::Node* key = key_like_version(root)) {
     reporter_.error(key->mark, key->length, fmt::format("unknown field '{}'", key->text),
                     "did you mean 'apiVersion'?");
   }
 }
 
-void FileReader::refuse_unmarked(const YamlNode& root, bool is_among_ours) {
+void FileReader::refuse_unmarked(const yaml::Node& root, bool is_among_ours) {
   if (rules_.is_content) return;
-  const YamlNode* kind = tree_.find(root, "kind");
+  const yaml::Node* kind = tree_.find(root, "kind");
   const bool is_our_kind = kind != nullptr && kind->type == Type::Scalar &&
                            (kind_from(kind->text) || is_planned_kind(kind->text));
   const bool looks_ours = is_our_kind && (tree_.find(root, "metadata") != nullptr ||
@@ -204,13 +204,13 @@ void FileReader::read_document(std::uint32_t index, ParsedFile& into) {
   into.documents.push_back(std::move(parsed));
 }
 
-FileReader::Envelope FileReader::open_envelope(const YamlNode& root) {
+FileReader::Envelope FileReader::open_envelope(const yaml::Node& root) {
   Envelope envelope;
   envelope.root = &root;
   const auto items = tree_.items(root);
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-    const YamlNode& key = tree_.at(items[i]);
-    const YamlNode& value = tree_.at(items[i + 1]);
+    const yaml::Node& key = tree_.at(items[i]);
+    const yaml::Node& value = tree_.at(items[i + 1]);
     if (key.text == "kind") {
       envelope.kind_key = &key;
       envelope.kind = &value;
@@ -239,7 +239,7 @@ std::optional<Kind> FileReader::read_kind(const Envelope& envelope) {
             fmt::format("it is one of {}", fmt::join(kinds_in(rules_.scope), ", ")));
     return std::nullopt;
   }
-  const YamlNode& node = *envelope.kind;
+  const yaml::Node& node = *envelope.kind;
   const auto kind = kind_from(node.text);
   if (kind && may_declare(rules_.scope, *kind)) return kind;
   if (kind) {
@@ -279,7 +279,7 @@ Value FileReader::read_metadata(const Envelope& envelope, Kind kind) {
 
 void FileReader::check_name(const Envelope& envelope, Kind kind, const Value& metadata) {
   const std::string name = metadata.text_or("name", "");
-  const YamlNode& node = *tree_.find(*envelope.metadata, "name");
+  const yaml::Node& node = *tree_.find(*envelope.metadata, "name");
   const auto refuse = [&](std::string message, std::string hint = {}) {
     reporter_.error(node.mark, std::max(node.length, 1U), std::move(message), std::move(hint));
   };
@@ -301,7 +301,7 @@ void FileReader::check_name(const Envelope& envelope, Kind kind, const Value& me
 }
 
 Value FileReader::read_spec(const Envelope& envelope, Kind kind) {
-  static const YamlNode kNothing = YamlNode::of(Type::Map, {});
+  static const yaml::Node kNothing = yaml::Node::of(Type::Map, {});
   const bool is_missing = envelope.spec == nullptr;
   Decoder decoder(tree_, reporter_);
   return decoder.decode(spec_of(kind), is_missing ? kNothing : *envelope.spec,
@@ -311,7 +311,7 @@ Value FileReader::read_spec(const Envelope& envelope, Kind kind) {
                          .are_secrets_known = scope_of(kind) == KindScope::Operator});
 }
 
-void FileReader::missing(const YamlNode& place, std::string_view name, std::string hint) {
+void FileReader::missing(const yaml::Node& place, std::string_view name, std::string hint) {
   reporter_.error(place.mark, std::max(place.length, 1U), fmt::format("{} is missing", name),
                   std::move(hint));
 }

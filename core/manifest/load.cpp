@@ -282,7 +282,7 @@ Result<void> Loader::judge_undecided() {
     if (is_content(file.path)) continue;
     TRY_ASSIGN(const std::string text, tree_.read(to_hex(file.id), kLargestFile));
     const std::string_view unmarked = without_byte_order_mark(text);
-    if (check_source_text(unmarked) || !read_yaml(unmarked).is_complete) continue;
+    if (check_source_text(unmarked) || !yaml::read(unmarked).is_complete) continue;
     read_documents(in_repository(file.path), text, rules_, *cache_.pool_, set_.diagnostics);
   }
   return {};

@@ -11,7 +11,7 @@ namespace croft::manifest {
 namespace {
 
 // The node to point at: the value, or its key where the value begins on a later line.
-const YamlNode* node_for(const YamlTree& yaml, std::uint32_t document, std::string_view path) {
+const yaml::Node* node_for(const yaml::Tree& yaml, std::uint32_t document, std::string_view path) {
   if (document >= yaml.documents.size()) return nullptr;
   const Place place = find_place(yaml, yaml.at(yaml.documents[document].root), path);
   const bool is_below = place.key != nullptr && place.node->mark.line != place.key->mark.line;
@@ -23,8 +23,8 @@ const YamlNode* node_for(const YamlTree& yaml, std::uint32_t document, std::stri
 Location locate(std::string_view text, std::uint32_t document, std::string_view path) {
   text = without_byte_order_mark(text);
   if (check_source_text(text)) return {};
-  const YamlTree yaml = read_yaml(text);
-  const YamlNode* node = node_for(yaml, document, path);
+  const yaml::Tree yaml = yaml::read(text);
+  const yaml::Node* node = node_for(yaml, document, path);
   if (node == nullptr) return {};
   return {static_cast<int>(node->mark.line), static_cast<int>(node->mark.column),
           static_cast<int>(std::max(node->length, 1U))};
@@ -34,7 +34,7 @@ Diagnostic Locator::diagnose(const Origin& origin, std::string_view path, std::s
                              std::string hint) {
   if (origin.file != file_) open(origin.file);
   const std::string_view text = without_byte_order_mark(text_);
-  if (const YamlNode* node = node_for(yaml_, origin.document, path)) {
+  if (const yaml::Node* node = node_for(yaml_, origin.document, path)) {
     return manifest::diagnose(origin.file, text, node->mark, std::max(node->length, 1U),
                               std::move(message), std::move(hint));
   }
@@ -58,7 +58,7 @@ void Locator::open(const std::string& file) {
   auto text = tree_.read(entry->id, kLargestFile);
   if (!text || check_source_text(without_byte_order_mark(*text))) return;
   text_ = std::move(*text);
-  yaml_ = read_yaml(without_byte_order_mark(text_));
+  yaml_ = yaml::read(without_byte_order_mark(text_));
 }
 
 }  // namespace croft::manifest

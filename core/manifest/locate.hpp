@@ -7,8 +7,8 @@
 
 #include "core/git/tree.hpp"
 #include "core/manifest/diagnostic.hpp"
-#include "core/manifest/yaml_tree.hpp"
 #include "core/resource/resource.hpp"
+#include "core/yaml/tree.hpp"
 
 namespace croft::manifest {
 
@@ -42,7 +42,7 @@ class Locator {
   std::string directory_;
   std::string file_;
   std::string text_;
-  YamlTree yaml_;
+  yaml::Tree yaml_;
 };
 
 }  // namespace croft::manifest

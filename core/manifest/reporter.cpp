@@ -16,7 +16,7 @@ bool is_continuation(std::string_view text, std::size_t i) {
 
 }  // namespace
 
-Diagnostic diagnose(const std::string& file, std::string_view text, const Mark& mark,
+Diagnostic diagnose(const std::string& file, std::string_view text, const yaml::Mark& mark,
                     std::uint32_t length, std::string message, std::string hint) {
   Diagnostic made;
   made.position = {file, static_cast<int>(mark.line), static_cast<int>(mark.column)};
@@ -37,24 +37,24 @@ Diagnostic diagnose(const std::string& file, std::string_view text, const Mark& 
   return made;
 }
 
-void Reporter::report(Weight weight, const Mark& mark, std::uint32_t length, std::string message,
-                      std::string hint) {
+void Reporter::report(Weight weight, const yaml::Mark& mark, std::uint32_t length,
+                      std::string message, std::string hint) {
   Diagnostic made = diagnose(file_, text_, mark, length, std::move(message), std::move(hint));
   made.weight = weight;
   diagnostics_.add(std::move(made));
 }
 
-void Reporter::error(const Mark& mark, std::uint32_t length, std::string message,
+void Reporter::error(const yaml::Mark& mark, std::uint32_t length, std::string message,
                      std::string hint) {
   report(Weight::Error, mark, length, std::move(message), std::move(hint));
 }
 
-void Reporter::warning(const Mark& mark, std::uint32_t length, std::string message,
+void Reporter::warning(const yaml::Mark& mark, std::uint32_t length, std::string message,
                        std::string hint) {
   report(Weight::Warning, mark, length, std::move(message), std::move(hint));
 }
 
-void Reporter::problem(const YamlProblem& problem) {
+void Reporter::problem(const yaml::Problem& problem) {
   if (problem.length == 0) {
     Diagnostic made;
     made.position = {file_, 0, 0};

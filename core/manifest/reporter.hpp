@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "core/manifest/diagnostic.hpp"
-#include "core/manifest/yaml_tree.hpp"
+#include "core/yaml/tree.hpp"
 
 namespace croft::manifest {
 
@@ -15,14 +15,16 @@ class Reporter {
   Reporter(const std::string& file, std::string_view text, Diagnostics& diagnostics)
       : file_(file), text_(text), diagnostics_(diagnostics) {}
 
-  void error(const Mark& mark, std::uint32_t length, std::string message, std::string hint = {});
-  void warning(const Mark& mark, std::uint32_t length, std::string message, std::string hint = {});
-  void problem(const YamlProblem& problem);
+  void error(const yaml::Mark& mark, std::uint32_t length, std::string message,
+             std::string hint = {});
+  void warning(const yaml::Mark& mark, std::uint32_t length, std::string message,
+               std::string hint = {});
+  void problem(const yaml::Problem& problem);
 
   std::size_t error_count() const { return diagnostics_.errors; }
 
  private:
-  void report(Weight weight, const Mark& mark, std::uint32_t length, std::string message,
+  void report(Weight weight, const yaml::Mark& mark, std::uint32_t length, std::string message,
               std::string hint);
 
   const std::string& file_;
@@ -31,7 +33,7 @@ class Reporter {
 };
 
 /// The Diagnostic for a place in a text.
-Diagnostic diagnose(const std::string& file, std::string_view text, const Mark& mark,
+Diagnostic diagnose(const std::string& file, std::string_view text, const yaml::Mark& mark,
                     std::uint32_t length, std::string message, std::string hint = {});
 
 }  // namespace croft::manifest

@@ -16,8 +16,8 @@ unsigned char byte_at(std::string_view text, std::size_t i) {
   return static_cast<unsigned char>(text[i]);
 }
 
-YamlProblem problem_at(std::string_view text, std::size_t offset, std::string message,
-                       std::string hint) {
+yaml::Problem problem_at(std::string_view text, std::size_t offset, std::string message,
+                         std::string hint) {
   const std::string_view before = text.substr(0, offset);
   const auto line = static_cast<std::uint32_t>(std::ranges::count(before, '\n') + 1);
   const auto column = static_cast<std::uint32_t>(offset - (before.rfind('\n') + 1) + 1);
@@ -32,13 +32,30 @@ bool is_utf16(std::string_view text) {
   return text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
 }
 
-std::optional<YamlProblem> check_character(std::string_view text, std::size_t i) {
-  const unsigned char byte = byte_at(text, i);
-  if (byte >= 0x80) {
-    if (character_length(text, i) > 0) return std::nullopt;
-    return problem_at(text, i, fmt::format("the byte 0x{:02X} is not UTF-8", byte),
+// Of a character that is not ASCII.
+std::optional<yaml::Problem> check_wide_character(std::string_view text, std::size_t i) {
+  const std::string_view character = text.substr(i, character_length(text, i));
+  if (character.empty()) {
+    return problem_at(text, i, fmt::format("the byte 0x{:02X} is not UTF-8", byte_at(text, i)),
                       "save the file as UTF-8");
   }
+  // Line breaks for YAML 1.1 but for no editor: a comment would end where nobody sees it.
+  const bool is_separator = character == "\u2028" || character == "\u2029";
+  const bool is_control = character.size() == 2 && character[0] == '\xC2' && character[1] < '\xA0';
+  const bool is_none = character == "\uFFFE" || character == "\uFFFF";
+  if (!is_separator && !is_control && !is_none) return std::nullopt;
+  const std::uint32_t code =
+      character.size() == 2 ? static_cast<std::uint32_t>(byte_at(character, 1))
+                            : (static_cast<std::uint32_t>(byte_at(character, 0) & 0x0F) << 12) |
+                                  (static_cast<std::uint32_t>(byte_at(character, 1) & 0x3F) << 6) |
+                                  static_cast<std::uint32_t>(byte_at(character, 2) & 0x3F);
+  return problem_at(text, i, fmt::format("the invisible character U+{:04X}", code),
+                    fmt::format("remove it, or write \\u{:04x} in double quotes", code));
+}
+
+std::optional<yaml::Problem> check_character(std::string_view text, std::size_t i) {
+  const unsigned char byte = byte_at(text, i);
+  if (byte >= 0x80) return check_wide_character(text, i);
   if (byte == 0) return problem_at(text, i, "a NUL byte", "manifests are text");
   if (byte == '\r') {
     if (i + 1 < text.size() && text[i + 1] == '\n') return std::nullopt;
@@ -106,16 +123,16 @@ std::string_view without_byte_order_mark(std::string_view text) {
   return text;
 }
 
-std::optional<YamlProblem> check_source_text(std::string_view text) {
+std::optional<yaml::Problem> check_source_text(std::string_view text) {
   if (text.size() > kLargestFile) {
-    return YamlProblem{
+    return yaml::Problem{
         0,
         {},
         0,
         fmt::format("the file has {} bytes; a manifest has at most {}", text.size(), kLargestFile),
         "split it into several files"};
   }
-  if (is_utf16(text)) return YamlProblem{0, {}, 0, "the file is UTF-16", "save it as UTF-8"};
+  if (is_utf16(text)) return yaml::Problem{0, {}, 0, "the file is UTF-16", "save it as UTF-8"};
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (is_simple(text[i])) continue;
     if (auto problem = check_character(text, i)) return problem;

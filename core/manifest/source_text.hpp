@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/manifest/yaml_tree.hpp"
+#include "core/yaml/tree.hpp"
 
 namespace croft::manifest {
 
@@ -17,7 +17,7 @@ std::string_view without_byte_order_mark(std::string_view text);
 
 /// What makes a text unfit to be read as YAML: its size, bytes that are no UTF-8, control
 /// characters. The first such thing, or nothing. The document of the problem is 0.
-std::optional<YamlProblem> check_source_text(std::string_view text);
+std::optional<yaml::Problem> check_source_text(std::string_view text);
 
 /// Bytes of the UTF-8 character at i, or 0 if there is none (RFC 3629: no surrogates, nothing
 /// overlong).

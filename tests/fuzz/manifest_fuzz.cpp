@@ -3,7 +3,7 @@
 #include "core/manifest/load.hpp"
 #include "core/manifest/locate.hpp"
 #include "core/manifest/source_text.hpp"
-#include "core/manifest/yaml_tree.hpp"
+#include "core/yaml/tree.hpp"
 #include "tests/support/counting_tree.hpp"
 
 namespace croft::manifest {
@@ -80,7 +80,7 @@ std::string check_loading(std::string_view bytes) {
       return "a second load that sees other resources";
   }
   // The parser on its own too: the loader skips what does not look like a manifest.
-  if (!check_source_text(bytes)) read_yaml(bytes);
+  if (!check_source_text(bytes)) yaml::read(bytes);
   return "";
 }
 

@@ -143,9 +143,9 @@ TEST(YamlTrapsTest, TabsInTheIndentationAreNamed) {
   EXPECT_THAT(complaints_of(instance("  env:\n   \t A: x\n")),
               HasSubstr("7:4: error: a tab in the indentation"));
   EXPECT_EQ(spec_in(instance("  env:\n    A:\tx # tabs elsewhere are fine\n    B: \"a\tb\"\n    C: "
-                             "|\n      \tx\n"))
+                             "|\n      x\n      \ty\n"))
                 .text_or("env.C", ""),
-            "\tx\n");
+            "x\n\ty\n");
 }
 
 TEST(YamlTrapsTest, AByteOrderMarkAndCarriageReturnsDoNotMatter) {
@@ -189,6 +189,16 @@ TEST(YamlTrapsTest, NulAndControlCharactersAreErrors) {
               HasSubstr("the control character 0x1B"));
   EXPECT_THAT(complaints_of(instance("  env: {A: \"\\0\"}\n")), HasSubstr("env.A holds a NUL"));
   EXPECT_EQ(complaints_of(instance("  env: {A: \x1b[31m}\n")).find('\x1b'), std::string::npos);
+}
+
+// YAML 1.1 would end a line there, and with it a comment, where no editor shows one.
+TEST(YamlTrapsTest, InvisibleLineBreaksAreErrors) {
+  EXPECT_THAT(complaints_of(instance("  # off\u2028  grace: 5s\n")),
+              HasSubstr("6:8: error: the invisible character U+2028"));
+  EXPECT_THAT(complaints_of(instance("  env: {A: x\u0085y}\n")),
+              HasSubstr("the invisible character U+0085"));
+  EXPECT_THAT(complaints_of(instance("  env: {A: \uFFFF}\n")), HasSubstr("U+FFFF"));
+  EXPECT_EQ(spec_in(instance("  env: {A: \"\\u2028\"}\n")).text_or("env.A", ""), "\u2028");
 }
 
 TEST(YamlTrapsTest, AFileOfTenMegabytesIsRefusedWithoutBeingParsed) {

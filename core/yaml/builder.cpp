@@ -1,4 +1,4 @@
-#include "core/manifest/yaml_builder.hpp"
+#include "core/yaml/builder.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,41 +7,11 @@
 
 #include <fmt/format.h>
 
-namespace croft::manifest {
+namespace croft::yaml {
 
 namespace {
 
-using Type = YamlNode::Type;
-
-// What the parser says, in words for people who do not know YAML's grammar.
-struct ParserMessage {
-  std::string_view theirs;
-  std::string_view ours;
-  std::string_view hint;
-};
-constexpr std::array<ParserMessage, 14> kParserMessages{{
-    {"illegal map value", "a ':' cannot stand here",
-     "check the indentation, or put the text in quotes"},
-    {"illegal map key", "a '?' cannot stand here", "put the text in quotes"},
-    {"illegal block entry", "a '-' cannot stand here",
-     "check the indentation, or put the text in quotes"},
-    {"end of map not found", "this does not fit the indentation of the lines above",
-     "align it with the key it belongs to"},
-    {"end of sequence not found", "this does not fit the list above",
-     "align it with the '-' above, or with the list's key"},
-    {"end of map flow not found", "a '{' before this is never closed", "add a '}'"},
-    {"end of sequence flow not found", "a '[' before this is never closed", "add a ']'"},
-    {"illegal flow end", "this bracket was never opened", ""},
-    {"unknown token", "a text cannot begin with this character", "put the text in quotes"},
-    {"the referenced anchor is not defined", "this alias names no anchor given before it", ""},
-    {"illegal EOF in scalar", "the text ends inside a quoted value", "close the quote"},
-    {"illegal document indicator in scalar", "a document ends inside a quoted value",
-     "close the quote"},
-    {"illegal tab when looking for indentation", "a tab in the indentation",
-     "YAML allows only spaces there"},
-    {"aliases can't have any content, *including* tags", "an alias cannot have an anchor or a tag",
-     ""},
-}};
+using Type = Node::Type;
 
 // Tags that say no more than the field itself does.
 bool is_harmless(std::string_view tag, Type type) {
@@ -67,7 +37,7 @@ std::string shown_tag(std::string_view tag) {
 
 }  // namespace
 
-const YamlNode* YamlTree::find(const YamlNode& map, std::string_view key) const {
+const Node* Tree::find(const Node& map, std::string_view key) const {
   if (map.type != Type::Map) return nullptr;
   const auto entries = items(map);
   for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
@@ -77,55 +47,34 @@ const YamlNode* YamlTree::find(const YamlNode& map, std::string_view key) const 
   return nullptr;
 }
 
-void YamlBuilder::begin_document(Mark mark) {
-  if (!tree_.documents.empty()) {
-    // yaml-cpp 0.7 does not consume a token that fits nowhere, and gives empty documents at that
-    // place for ever.
-    if (mark.offset <= document_mark_.offset && mark.offset < text_.size()) {
-      stop(mark, 1, "a value cannot begin with this character", "put the text in quotes");
-    }
-    // The parser takes what follows a finished document for the next one, `---` or not; that hides
-    // mistakes.
-    const std::string_view between =
-        text_.substr(last_offset_, mark.offset - std::min(mark.offset, last_offset_));
-    const bool is_marked = mark.offset >= text_.size() ||
-                           text_.substr(mark.offset).starts_with("---") ||
-                           between.find("\n...") != std::string_view::npos;
-    if (!is_marked) {
-      stop(mark, rest_of_line(mark), "this does not fit the indentation of the lines above",
-           "align it, or put '---' before a new document");
-    }
-  }
+void Builder::begin_document(Mark mark) {
   document_mark_ = mark;
   anchors_.clear();
   root_.reset();
   by_aliases_ = 0;
 }
 
-void YamlBuilder::end_document() {
+void Builder::end_document() {
   if (!root_) {
-    YamlNode nothing = YamlNode::of(Type::Null, document_mark_);
+    Node nothing = Node::of(Type::Null, document_mark_);
     nothing.is_written = false;
     root_ = add(std::move(nothing), 0);
   }
   tree_.documents.push_back({*root_, document_mark_});
 }
 
-void YamlBuilder::null(Mark mark, std::size_t anchor) {
-  const std::string_view here = text_.substr(std::min<std::size_t>(mark.offset, text_.size()));
-  YamlNode node = YamlNode::of(Type::Null, mark);
-  node.is_written = here.starts_with('~') || here.starts_with("null") || here.starts_with("Null") ||
-                    here.starts_with("NULL");
-  node.length = here.starts_with('~') ? 1 : 4;
+void Builder::null(Mark mark, std::uint32_t length, std::size_t anchor) {
+  Node node = Node::of(Type::Null, mark);
+  node.is_written = length > 0;
+  node.length = length;
   attach(add(std::move(node), anchor));
 }
 
-void YamlBuilder::scalar(Mark mark, std::string_view tag, std::size_t anchor,
-                         const std::string& text) {
+void Builder::scalar(Mark mark, std::string_view tag, std::size_t anchor, const std::string& text) {
   mark = skip_properties(mark);
   check_indentation(mark);
   check_tag(mark, tag, Type::Scalar);
-  YamlNode node = YamlNode::of(Type::Scalar, mark);
+  Node node = Node::of(Type::Scalar, mark);
   node.text = text;
   const char first = mark.offset < text_.size() ? text_[mark.offset] : '\0';
   if (first == '"' || first == '\'') {
@@ -140,46 +89,46 @@ void YamlBuilder::scalar(Mark mark, std::string_view tag, std::size_t anchor,
                             text.find('\n') == std::string::npos ? text.size() : text.find('\n'))
                       : rest_of_line(mark);
   }
-  last_offset_ = mark.offset + node.length;
   attach(add(std::move(node), anchor));
 }
 
-void YamlBuilder::alias(Mark mark, std::size_t anchor) {
+void Builder::alias(Mark mark, std::size_t anchor) {
+  if (anchor == 0) stop(mark, rest_of_line(mark), "this alias names no anchor given before it");
   const auto found = anchors_.find(anchor);
   if (found == anchors_.end())
     stop(mark, rest_of_line(mark), "this alias stands inside of what it names");
-  const YamlNode& target = tree_.at(found->second);
+  const Node& target = tree_.at(found->second);
   by_aliases_ += target.weight;
-  if (by_aliases_ > YamlTree::kMostByAliases) {
-    stop(mark, 1, fmt::format("aliases expand to more than {} values", YamlTree::kMostByAliases));
+  if (by_aliases_ > Tree::kMostByAliases) {
+    stop(mark, 1, fmt::format("aliases expand to more than {} values", Tree::kMostByAliases));
   }
-  if (open_.size() + target.height > YamlTree::kDeepest) {
-    stop(mark, 1, fmt::format("aliases nest deeper than {} levels", YamlTree::kDeepest));
+  if (open_.size() + target.height > Tree::kDeepest) {
+    stop(mark, 1, fmt::format("aliases nest deeper than {} levels", Tree::kDeepest));
   }
   attach(found->second);
 }
 
-void YamlBuilder::begin_collection(Type type, Mark mark, std::string_view tag, std::size_t anchor,
-                                   bool is_block) {
+void Builder::begin_collection(Type type, Mark mark, std::string_view tag, std::size_t anchor,
+                               bool is_block) {
   check_tag(mark, tag, type);
-  if (open_.size() >= YamlTree::kDeepest) {
-    stop(mark, 1, fmt::format("nested deeper than {} levels", YamlTree::kDeepest));
+  if (open_.size() >= Tree::kDeepest) {
+    stop(mark, 1, fmt::format("nested deeper than {} levels", Tree::kDeepest));
   }
-  YamlNode node = YamlNode::of(type, skip_properties(mark));
+  Node node = Node::of(type, skip_properties(mark));
   node.length = is_block ? rest_of_line(node.mark) : 1;
   // Its anchor is not known yet, so that an alias inside cannot name it.
   const NodeIndex index = add(std::move(node), 0);
   open_.push_back({index, anchor, pending_.size(), is_block});
 }
 
-void YamlBuilder::end_collection() {
+void Builder::end_collection() {
   const Open closed = open_.back();
   open_.pop_back();
-  YamlNode& node = tree_.nodes[closed.node];
+  Node& node = tree_.nodes[closed.node];
   node.first = static_cast<std::uint32_t>(tree_.links.size());
   node.count = static_cast<std::uint32_t>(pending_.size() - closed.first_pending);
   for (std::size_t i = closed.first_pending; i < pending_.size(); ++i) {
-    const YamlNode& item = tree_.at(pending_[i]);
+    const Node& item = tree_.at(pending_[i]);
     node.weight += item.weight;
     node.height = std::max<std::uint8_t>(node.height, static_cast<std::uint8_t>(item.height + 1));
     tree_.links.push_back(pending_[i]);
@@ -190,43 +139,51 @@ void YamlBuilder::end_collection() {
   attach(closed.node);
 }
 
-void YamlBuilder::fail(Mark mark, std::uint32_t length, std::string message, std::string hint) {
+void Builder::fail(Mark mark, std::uint32_t length, std::string message, std::string hint) {
   tree_.is_complete = false;
   const auto document = static_cast<std::uint32_t>(tree_.documents.size());
   tree_.problems.push_back({document, mark, length, std::move(message), std::move(hint)});
 }
 
-void YamlBuilder::fail_in_parser(std::optional<Mark> mark, const std::string& message) {
-  const Mark place = mark.value_or(document_mark_);
+void Builder::fail_in_parser(Mark place, std::string message, std::string hint) {
   const std::string_view before =
       text_.substr(0, std::min<std::size_t>(place.offset, text_.size()));
   const std::string_view indentation = before.substr(before.rfind('\n') + 1);
+  const char here = place.offset < text_.size() ? text_[place.offset] : '\0';
   const bool is_indentation = indentation.find_first_not_of(" \t") == std::string_view::npos;
-  if (is_indentation && indentation.find('\t') != std::string_view::npos) {
-    const auto at = static_cast<std::uint32_t>(indentation.find('\t'));
+  const std::size_t tab = here == '\t' ? indentation.size() : indentation.find('\t');
+  if (is_indentation && tab != std::string_view::npos) {
+    const auto at = static_cast<std::uint32_t>(tab);
     const auto start = place.offset - static_cast<std::uint32_t>(indentation.size());
     return fail({start + at, place.line, at + 1}, 1, "a tab in the indentation",
                 "YAML allows only spaces there");
   }
-  const auto* known = std::ranges::find(kParserMessages, message, &ParserMessage::theirs);
-  if (known == kParserMessages.end())
-    return fail(place, 1, fmt::format("this is not YAML: {}", message));
-  fail(place, 1, std::string(known->ours), std::string(known->hint));
+  const bool is_end = text_.find_first_not_of(" \t\r\n", place.offset) == std::string_view::npos;
+  if (is_end && !open_.empty() && !open_.back().is_block) {
+    const Node& open = tree_.at(open_.back().node);
+    const bool is_map = open.type == Type::Map;
+    return fail(open.mark, 1,
+                fmt::format("the '{}' of this {} is never closed", is_map ? '{' : '[',
+                            is_map ? "map" : "list"),
+                fmt::format("a '{}' is missing", is_map ? '}' : ']'));
+  }
+  if (here == ']' || here == '}') return fail(place, 1, "this bracket was never opened");
+  fail(place, 1, std::move(message), std::move(hint));
 }
 
-void YamlBuilder::stop(Mark mark, std::uint32_t length, std::string message, std::string hint) {
+void Builder::stop(Mark mark, std::uint32_t length, std::string message, std::string hint) {
   fail(mark, length, std::move(message), std::move(hint));
   throw Stopped{};
 }
 
-void YamlBuilder::complain(Mark mark, std::uint32_t length, std::string message, std::string hint) {
-  if (tree_.problems.size() + 1 >= YamlTree::kMostProblems)
+void Builder::complain(Mark mark, std::uint32_t length, std::string message, std::string hint) {
+  if (tree_.problems.size() + 1 >= Tree::kMostProblems)
     stop(mark, length, std::move(message), std::move(hint));
   const auto document = static_cast<std::uint32_t>(tree_.documents.size());
   tree_.problems.push_back({document, mark, length, std::move(message), std::move(hint)});
 }
 
-NodeIndex YamlBuilder::add(YamlNode node, std::size_t anchor) {
+NodeIndex Builder::add(Node node, std::size_t anchor) {
   const auto index = static_cast<NodeIndex>(tree_.nodes.size());
   // More nodes than bytes (a flow pair of nothing has two): the parser goes round in circles.
   if (index > 2 * text_.size() + 16) stop(node.mark, 1, "this cannot be read as YAML");
@@ -235,7 +192,7 @@ NodeIndex YamlBuilder::add(YamlNode node, std::size_t anchor) {
   return index;
 }
 
-void YamlBuilder::attach(NodeIndex index) {
+void Builder::attach(NodeIndex index) {
   if (open_.empty()) {
     root_ = index;
   } else {
@@ -243,13 +200,13 @@ void YamlBuilder::attach(NodeIndex index) {
   }
 }
 
-void YamlBuilder::check_tag(const Mark& mark, std::string_view tag, Type type) {
+void Builder::check_tag(const Mark& mark, std::string_view tag, Type type) {
   if (is_harmless(tag, type)) return;
   complain(mark, 1, fmt::format("the tag '{}' has no meaning here", shown_tag(tag)),
            "remove it: the field decides what a value is");
 }
 
-void YamlBuilder::check_indentation(const Mark& mark) {
+void Builder::check_indentation(const Mark& mark) {
   if (mark.column < 2 || mark.offset > text_.size()) return;
   const std::string_view before = text_.substr(mark.offset + 1 - mark.column, mark.column - 1);
   const std::size_t tab = before.find('\t');
@@ -261,7 +218,7 @@ void YamlBuilder::check_indentation(const Mark& mark) {
        "a tab in the indentation", "YAML allows only spaces there");
 }
 
-void YamlBuilder::check_key(const YamlNode& key) {
+void Builder::check_key(const Node& key) {
   if (key.type != Type::Scalar) {
     complain(key.mark, std::max(key.length, 1U), "a key must be text");
   } else if (key.is_plain && key.text == "<<") {
@@ -270,7 +227,7 @@ void YamlBuilder::check_key(const YamlNode& key) {
   }
 }
 
-void YamlBuilder::check_keys(const YamlNode& map) {
+void Builder::check_keys(const Node& map) {
   const auto items = tree_.items(map);
   std::vector<NodeIndex> keys;
   keys.reserve(items.size() / 2);
@@ -282,8 +239,8 @@ void YamlBuilder::check_keys(const YamlNode& map) {
     return std::tie(tree_.at(a).text, a) < std::tie(tree_.at(b).text, b);
   });
   for (std::size_t i = 1; i < keys.size(); ++i) {
-    const YamlNode& one = tree_.at(keys[i - 1]);
-    const YamlNode& other = tree_.at(keys[i]);
+    const Node& one = tree_.at(keys[i - 1]);
+    const Node& other = tree_.at(keys[i]);
     if (one.text != other.text) continue;
     complain(other.mark, std::max(other.length, 1U),
              fmt::format("the key '{}' is given twice; first at {}", other.text,
@@ -291,12 +248,12 @@ void YamlBuilder::check_keys(const YamlNode& map) {
   }
 }
 
-std::string YamlBuilder::describe_place(const Mark& mark) const {
+std::string Builder::describe_place(const Mark& mark) const {
   return fmt::format("line {}, column {}", mark.line, mark.column);
 }
 
 // The parser's mark is that of an anchor or tag, if there is one before the value.
-Mark YamlBuilder::skip_properties(Mark mark) const {
+Mark Builder::skip_properties(Mark mark) const {
   while (mark.offset < text_.size() && (text_[mark.offset] == '&' || text_[mark.offset] == '!')) {
     const std::size_t end = text_.find_first_of(" \t\r\n", mark.offset);
     const std::size_t next =
@@ -308,7 +265,7 @@ Mark YamlBuilder::skip_properties(Mark mark) const {
   return mark;
 }
 
-std::uint32_t YamlBuilder::quoted_length(const Mark& mark) {
+std::uint32_t Builder::quoted_length(const Mark& mark) {
   const char quote = text_[mark.offset];
   for (std::size_t i = mark.offset + 1; i < text_.size(); ++i) {
     if (text_[i] == '\\' && quote == '"') {
@@ -322,10 +279,10 @@ std::uint32_t YamlBuilder::quoted_length(const Mark& mark) {
   stop(mark, 1, "this quote is never closed");
 }
 
-std::uint32_t YamlBuilder::rest_of_line(const Mark& mark) const {
+std::uint32_t Builder::rest_of_line(const Mark& mark) const {
   if (mark.offset >= text_.size()) return 1;
   const std::size_t end = std::min(text_.find_first_of("\r\n", mark.offset), text_.size());
   return std::max(static_cast<std::uint32_t>(end) - mark.offset, 1U);
 }
 
-}  // namespace croft::manifest
+}  // namespace croft::yaml

@@ -3,15 +3,15 @@
 #include <optional>
 #include <unordered_map>
 
-#include "core/manifest/yaml_tree.hpp"
+#include "core/yaml/tree.hpp"
 
-namespace croft::manifest {
+namespace croft::yaml {
 
-/// Makes a YamlTree from parser events, refusing what a manifest cannot mean. Knows nothing of the
+/// Makes a Tree from parser events, refusing what a manifest cannot mean. Knows nothing of the
 /// parser.
-class YamlBuilder {
+class Builder {
  public:
-  YamlBuilder(std::string_view text, YamlTree& tree) : text_(text), tree_(tree) {}
+  Builder(std::string_view text, Tree& tree) : text_(text), tree_(tree) {}
 
   /// Thrown when going on makes no sense; the reason is among the tree's problems. Passes through
   /// the parser.
@@ -19,17 +19,19 @@ class YamlBuilder {
 
   void begin_document(Mark mark);
   void end_document();
-  void null(Mark mark, std::size_t anchor);
+  /// `length` bytes of it are written; 0: nothing stands where a value could.
+  void null(Mark mark, std::uint32_t length, std::size_t anchor);
   void scalar(Mark mark, std::string_view tag, std::size_t anchor, const std::string& text);
+  /// 0 is an anchor that is not there.
   void alias(Mark mark, std::size_t anchor);
-  void begin_collection(YamlNode::Type type, Mark mark, std::string_view tag, std::size_t anchor,
+  void begin_collection(Node::Type type, Mark mark, std::string_view tag, std::size_t anchor,
                         bool is_block);
   void end_collection();
 
   /// Records why reading must end.
   void fail(Mark mark, std::uint32_t length, std::string message, std::string hint = {});
-  /// The message for a parser's own, at a place in the text.
-  void fail_in_parser(std::optional<Mark> mark, const std::string& message);
+  /// The same for what the parser says, unless the text there shows a likelier mistake.
+  void fail_in_parser(Mark place, std::string message, std::string hint);
 
  private:
   struct Open {
@@ -42,26 +44,25 @@ class YamlBuilder {
   [[noreturn]] void stop(Mark mark, std::uint32_t length, std::string message,
                          std::string hint = {});
   void complain(Mark mark, std::uint32_t length, std::string message, std::string hint = {});
-  NodeIndex add(YamlNode node, std::size_t anchor);
+  NodeIndex add(Node node, std::size_t anchor);
   void attach(NodeIndex index);
-  void check_tag(const Mark& mark, std::string_view tag, YamlNode::Type type);
+  void check_tag(const Mark& mark, std::string_view tag, Node::Type type);
   void check_indentation(const Mark& mark);
-  void check_keys(const YamlNode& map);
-  void check_key(const YamlNode& key);
+  void check_keys(const Node& map);
+  void check_key(const Node& key);
   std::string describe_place(const Mark& mark) const;
   Mark skip_properties(Mark mark) const;
   std::uint32_t quoted_length(const Mark& mark);
   std::uint32_t rest_of_line(const Mark& mark) const;
 
   std::string_view text_;
-  YamlTree& tree_;
+  Tree& tree_;
   std::vector<Open> open_;
   std::vector<NodeIndex> pending_;  ///< items of the open collections, not yet in links
   std::unordered_map<std::size_t, NodeIndex> anchors_;
   std::optional<NodeIndex> root_;
   std::uint32_t by_aliases_ = 0;
   Mark document_mark_;
-  std::uint32_t last_offset_ = 0;
 };
 
-}  // namespace croft::manifest
+}  // namespace croft::yaml

@@ -1,4 +1,10 @@
 #pragma once
+// Room core/yaml: a YAML text as a tree in which every value knows its place. Stands below all
+// others, so that manifests and the settings file are read by one parser.
+//
+//   tree      what reading gives
+//   builder   refuses what YAML allows and no file of ours means: tags, merge keys, bombs
+//   reader    the parser (libyaml), and its messages in our words
 
 #include <cstdint>
 #include <span>
@@ -6,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace croft::manifest {
+namespace croft::yaml {
 
 /// A place in a text: bytes from its start; line and column from 1, the column in bytes.
 struct Mark {
@@ -18,7 +24,7 @@ struct Mark {
 using NodeIndex = std::uint32_t;
 
 /// One node of a YAML tree. What its text means is for the field to say that reads it.
-struct YamlNode {
+struct Node {
   enum class Type : std::uint8_t { Null, Scalar, List, Map };
   Type type = Type::Null;
   bool is_plain = true;      ///< of a Scalar: without quotes
@@ -26,13 +32,13 @@ struct YamlNode {
   std::uint8_t height = 1;   ///< levels from here down, aliases followed
   std::uint32_t weight = 1;  ///< nodes from here down, aliases expanded
   std::uint32_t length = 0;  ///< bytes in the text to underline, on its first line
-  std::uint32_t first = 0;   ///< of its items in YamlTree::links
+  std::uint32_t first = 0;   ///< of its items in Tree::links
   std::uint32_t count = 0;  ///< items: of a List its elements; of a Map key, value, key, value, ...
   Mark mark;
   std::string text;  ///< of a Scalar
 
-  static YamlNode of(Type type, Mark mark) {
-    YamlNode node;
+  static Node of(Type type, Mark mark) {
+    Node node;
     node.type = type;
     node.mark = mark;
     return node;
@@ -40,7 +46,7 @@ struct YamlNode {
 };
 
 /// Something that is no good in the text, before any field was looked at.
-struct YamlProblem {
+struct Problem {
   std::uint32_t document = 0;
   Mark mark;
   std::uint32_t length = 1;
@@ -50,7 +56,7 @@ struct YamlProblem {
 
 /// All documents of one file. Aliases are links to the node they name, so that a tree is never
 /// larger than its text; how much a walk through it can meet is bounded when it is built.
-class YamlTree {
+class Tree {
  public:
   static constexpr std::uint32_t kDeepest = 64;
   static constexpr std::uint32_t kMostByAliases =
@@ -62,22 +68,22 @@ class YamlTree {
     Mark mark;
   };
 
-  std::vector<YamlNode> nodes;
+  std::vector<Node> nodes;
   std::vector<NodeIndex> links;
-  std::vector<Document> documents;    ///< those that were read to their end, empty ones included
-  std::vector<YamlProblem> problems;  ///< each makes its document unfit
+  std::vector<Document> documents;  ///< those that were read to their end, empty ones included
+  std::vector<Problem> problems;    ///< each makes its document unfit
   bool is_complete =
       true;  ///< false: reading stopped at the last problem, which concerns the whole file
 
-  const YamlNode& at(NodeIndex index) const { return nodes[index]; }
-  std::span<const NodeIndex> items(const YamlNode& node) const {
+  const Node& at(NodeIndex index) const { return nodes[index]; }
+  std::span<const NodeIndex> items(const Node& node) const {
     return std::span(links).subspan(node.first, node.count);
   }
   /// The value of a key of a Map, or null.
-  const YamlNode* find(const YamlNode& map, std::string_view key) const;
+  const Node* find(const Node& map, std::string_view key) const;
 };
 
-/// Reads a text that check_source_text() let through. Never fails: what is wrong is in `problems`.
-YamlTree read_yaml(std::string_view text);
+/// Reads a text, UTF-8. Never fails: what is wrong is in `problems`. Throws std::bad_alloc only.
+Tree read(std::string_view text);
 
-}  // namespace croft::manifest
+}  // namespace croft::yaml
