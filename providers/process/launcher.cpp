@@ -18,6 +18,7 @@
 #include "core/base/log.hpp"
 #include "providers/process/sandbox.hpp"
 #include "providers/process/slots.hpp"
+#include "providers/process/volume_image.hpp"
 
 namespace croft {
 
@@ -151,6 +152,7 @@ Result<void> Launcher::check_enforceable(bool allow_egress) const {
   if (settings_.isolation == Isolation::None) return {};
   for (const Capabilities::Missing& one : missing()) {
     if (one.what == "egress" && !allow_egress) continue;
+    if (one.what == "storage") continue;  // measured instead
     return fail(
         Error(ErrorCode::Unavailable,
               fmt::format("this machine cannot enforce '{}': {}", one.what, one.why))
@@ -176,6 +178,7 @@ Result<AppRecord> Launcher::plan(const Effect& effect, const std::optional<AppRe
   if (effect.tenant.number < 0)
     return fail(ErrorCode::Invalid, "the tenant has no number to make a user from");
   TRY(check_owner(effect.uid, effect.tenant.number));
+  TRY(check_volumes_fit(effect.uid, spec));
   AppRecord record{
       .uid = effect.uid, .ref = effect.ref, .tenant = effect.tenant, .intent = effect.intent};
   record.spec = std::make_shared<const Value>(std::move(spec));
@@ -220,19 +223,64 @@ Result<void> Launcher::check_passable() const {
   return {};
 }
 
+/// Before the app is stopped for it: a volume whose content does not fit its new size keeps its app
+/// as it is.
+Result<void> Launcher::check_volumes_fit(const std::string& uid, const Value& spec) const {
+  const Value* volumes = spec.find("volumes");
+  if (volumes == nullptr) return {};
+  for (const Value& volume : volumes->as_list()) {
+    const std::string name = volume.text_or("name", "");
+    const Bytes size{volume.integer_or("size", 0)};
+    const std::int64_t used = volume_image::used_bytes(layout_.volume(uid, name));
+    if (used <= size.count) continue;
+    return fail(Error(ErrorCode::Invalid, fmt::format("the volume '{}' holds {} MiB, more than {}",
+                                                      name, used >> 20, format_bytes(size)))
+                    .with_hint("remove files from it first, or leave its size as it is"));
+  }
+  return {};
+}
+
 Result<void> Launcher::make_volumes(const AppRecord& record) const {
   const Value* volumes = record.spec->find("volumes");
   if (volumes == nullptr) return {};
   TRY(make_directory(layout_.volumes(record.uid),
                      settings_.isolation == Isolation::Full ? 0700 : 0711));
   for (const Value& volume : volumes->as_list()) {
-    const fs::path path = layout_.volume(record.uid, volume.text_or("name", ""));
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-      return fail(system_error(errno, "making " + path.string()));
-    if (!machine_.is_root) continue;
-    const auto uid = static_cast<uid_t>(host_uid(settings_, record.tenant.number));
-    if (::lchown(path.c_str(), uid, uid) != 0)
-      return fail(system_error(errno, "giving away " + path.string()));
+    TRY(while_doing(make_volume(record, volume),
+                    fmt::format("preparing the volume '{}'", volume.text_or("name", ""))));
+  }
+  return {};
+}
+
+/// No process of the app lives, so that the volume may be taken away and resized. One that was made
+/// as a plain directory stays one.
+Result<void> Launcher::make_volume(const AppRecord& record, const Value& volume) const {
+  const std::string name = volume.text_or("name", "");
+  const fs::path path = layout_.volume(record.uid, name);
+  const fs::path image = layout_.image(record.uid, name);
+  const auto owner = static_cast<uid_t>(host_uid(settings_, record.tenant.number));
+  const Bytes size{volume.integer_or("size", 0)};
+  const auto is_there = [](const fs::path& what) { return ::access(what.c_str(), F_OK) == 0; };
+  if (machine_.can_mount_volumes && !is_there(path) && !is_there(image)) {
+    TRY(make_directory(layout_.images(record.uid), 0700));
+    TRY(volume_image::make(image, size, owner));
+  }
+  if (is_there(image)) {
+    TRY(volume_image::unmount(path));
+    TRY(volume_image::fit(image, size));
+    TRY(volume_image::mount(image, path));
+  } else if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail(system_error(errno, "making " + path.string()));
+  }
+  if (machine_.is_root && ::lchown(path.c_str(), owner, owner) != 0)
+    return fail(system_error(errno, "giving away " + path.string()));
+  return {};
+}
+
+Result<void> Launcher::unmount_volumes(const std::string& uid) const {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(layout_.images(uid), error)) {
+    TRY(volume_image::unmount(layout_.volume(uid, entry.path().filename().string())));
   }
   return {};
 }
@@ -262,7 +310,7 @@ Result<void> Launcher::clear_runtime(const std::string& uid) const {
   ::unlink(layout_.dial(uid).c_str());
   ::unlink(layout_.control(uid).c_str());
   TRY(cgroups_.remove(uid));
-  return {};
+  return unmount_volumes(uid);
 }
 
 Result<void> Launcher::forget(const std::string& uid, DataPolicy data) const {
@@ -271,7 +319,7 @@ Result<void> Launcher::forget(const std::string& uid, DataPolicy data) const {
   if (data == DataPolicy::Erase) {
     // The record goes last: until then the app is still seen, and the erasing is repeated.
     std::error_code error;
-    for (const char* name : {"volumes", "logs"}) {
+    for (const char* name : {"volumes", "images", "logs"}) {
       TRY(remove_tree(layout_.app(uid) / name));
     }
     ::unlink(layout_.record(uid).c_str());

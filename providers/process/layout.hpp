@@ -15,7 +15,10 @@ namespace croft {
 ///   apps/UID/lock           held by a Croft while it changes something
 ///   apps/UID/control.sock   the shim's protocol
 ///   apps/UID/logs/          current, 1, 2, ...
-///   apps/UID/volumes/NAME/  outlive the record
+///   apps/UID/images/NAME     a volume as a file system in a file, where the machine can mount one
+///   apps/UID/volumes/NAME/  the volume: where its image is mounted, else a plain directory;
+///   outlives
+///                           the record
 ///   apps/UID/owner          the tenant's number: whose the volumes are
 ///   dial/UID.sock           hands out connections into the app's network, for the gateway
 ///   files/TREE/             files of a repository, shared by all apps that run them
@@ -34,6 +37,10 @@ struct ProcessLayout {
   std::filesystem::path logs(std::string_view uid) const { return app(uid) / "logs"; }
   std::filesystem::path owner(std::string_view uid) const { return app(uid) / "owner"; }
   std::filesystem::path volumes(std::string_view uid) const { return app(uid) / "volumes"; }
+  std::filesystem::path images(std::string_view uid) const { return app(uid) / "images"; }
+  std::filesystem::path image(std::string_view uid, std::string_view name) const {
+    return images(uid) / name;
+  }
   std::filesystem::path volume(std::string_view uid, std::string_view name) const {
     return volumes(uid) / name;
   }

@@ -10,6 +10,7 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
+#include "providers/process/volume_image.hpp"
 
 namespace croft {
 
@@ -115,6 +116,19 @@ void inspect_privileges(Machine& machine) {
   }
 }
 
+void inspect_storage(Machine& machine, const ProcessSettings& settings) {
+  std::string why;
+  if (settings.volumes == ProcessSettings::Volumes::Directory) {
+    why = "the operator said volumes: directory";
+  } else if (!machine.is_root) {
+    why = "only root can mount volumes of a fixed size";
+  } else if (const Result<void> tried = volume_image::try_out(); !tried) {
+    why = "no image can be mounted: " + tried.error().describe();
+  }
+  machine.can_mount_volumes = why.empty();
+  if (!why.empty()) machine.missing.push_back({"storage", why});
+}
+
 }  // namespace
 
 std::vector<std::string> read_resolvers(std::string_view resolv_conf) {
@@ -158,6 +172,7 @@ Machine inspect_machine(const ProcessSettings& settings) {
   }
   inspect_privileges(machine);
   inspect_sandbox(machine, settings);
+  inspect_storage(machine, settings);
   return machine;
 }
 

@@ -14,6 +14,7 @@ namespace croft {
 struct Machine {
   std::filesystem::path bubblewrap;
   bool is_root = false;
+  bool can_mount_volumes = false;            ///< else they are plain directories, and only measured
   bool can_disable_user_namespaces = false;  ///< bubblewrap knows --disable-userns
   /// Of /bin, /sbin, /lib, ...: those that are links, with where they lead, and those that are
   /// directories (empty).
@@ -21,11 +22,12 @@ struct Machine {
   std::vector<std::string>
       etc_files;  ///< files and directories of /etc that hold no secret and that programs want
   std::vector<std::string> resolvers;  ///< name servers that an app can reach through the network
-  /// "namespaces", "user", "network", "egress": what does not work, and why.
+  /// "namespaces", "user", "network", "egress", "storage": what does not work, and why.
   std::vector<Capabilities::Missing> missing;
 };
 
-/// Tries things out: runs bubblewrap once as an unprivileged user. Blocks for some 20 ms.
+/// Tries things out: runs bubblewrap once as an unprivileged user, mounts a small image. Blocks for
+/// some 50 ms.
 Machine inspect_machine(const ProcessSettings& settings);
 
 /// Pure: the name servers in the text of a resolv.conf, without those on loopback addresses.

@@ -55,6 +55,12 @@ Result<ProcessSettings::Isolation> parse_isolation(const std::string& text) {
   return fail(ErrorCode::Invalid, fmt::format("'{}' is neither 'full' nor 'none'", text));
 }
 
+Result<ProcessSettings::Volumes> parse_volumes(const std::string& text) {
+  if (text == "image") return ProcessSettings::Volumes::Image;
+  if (text == "directory") return ProcessSettings::Volumes::Directory;
+  return fail(ErrorCode::Invalid, fmt::format("'{}' is neither 'image' nor 'directory'", text));
+}
+
 Result<unsigned> parse_id(const std::string& text) {
   TRY_ASSIGN(const std::int64_t number, parse_number(text, 0, 4'294'967'294));
   return static_cast<unsigned>(number);
@@ -74,6 +80,7 @@ const std::map<std::string_view, Setter>& setters() {
   using S = ProcessSettings;
   static const std::map<std::string_view, Setter> all{
       {"isolation", set_parsed(&S::isolation, parse_isolation)},
+      {"volumes", set_parsed(&S::volumes, parse_volumes)},
       {"bubblewrap", set_parsed(&S::bubblewrap, take_text)},
       {"firstUid", set_parsed(&S::first_uid, parse_first_uid)},
       {"cgroupParent", set_parsed(&S::cgroup_parent, take_text)},

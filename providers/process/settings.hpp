@@ -21,10 +21,16 @@ struct ProcessSettings {
     None,  ///< commands run without a sandbox; limits where the machine can
   };
 
+  enum class Volumes {
+    Image,      ///< each a file system of its size in a file, where the machine can
+    Directory,  ///< plain directories, which are measured
+  };
+
   std::filesystem::path data;  ///< a directory of its own: DATA/process
   std::filesystem::path shim;  ///< the croft-shim executable; empty: beside the running program, or
                                ///< in ../libexec/croft
   Isolation isolation = Isolation::Full;  ///< isolation: full | none
+  Volumes volumes = Volumes::Image;       ///< volumes: image | directory
   std::string bubblewrap;                 ///< bubblewrap: path; empty: looked for in PATH
   std::int64_t first_uid = 200'000;       ///< firstUid: host uids are this plus the tenant's number
   std::string cgroup_parent;  ///< cgroupParent: a cgroup v2 directory; empty: /sys/fs/cgroup/croft

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/units.hpp"
+#include "providers/process/volume_image.hpp"
 
 namespace croft {
 
@@ -38,6 +39,10 @@ std::string describe_excess(const ProcessLayout& layout, const std::string& uid,
     const std::string name = volume.text_or("name", "");
     const std::int64_t size = volume.integer_or("size", 0);
     if (size <= 0) continue;
+    if (volume_image::is_mounted(layout.volume(uid, name))) {
+      if (!volume_image::is_full(layout.volume(uid, name))) continue;
+      return fmt::format("volume '{}' is full: {}", name, format_bytes(Bytes{size}));
+    }
     const std::uint64_t used = measure_directory(layout.volume(uid, name));
     if (used <= static_cast<std::uint64_t>(size)) continue;
     return fmt::format("volume '{}' holds {} MiB of {}", name, used >> 20U,

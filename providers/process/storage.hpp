@@ -14,7 +14,8 @@ namespace croft {
 /// Blocks.
 std::uint64_t measure_directory(const std::filesystem::path& directory);
 
-/// What is over its declared size among an app's volumes, for people; empty if nothing is.
+/// What is over its declared size, or full, among an app's volumes, for people; empty if nothing
+/// is.
 std::string describe_excess(const ProcessLayout& layout, const std::string& uid, const Value& spec);
 
 }  // namespace croft

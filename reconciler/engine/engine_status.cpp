@@ -40,10 +40,10 @@ void set_or_clear(std::vector<Condition>& conditions, std::string type, std::str
 
 /// What the provider runs something without, or nothing. Egress that cannot be kept within bounds
 /// is never given, so that its absence takes nothing away.
-std::optional<std::string> unenforced(const Capabilities& capabilities) {
+std::optional<std::string> unenforced(const Capabilities& capabilities, bool has_volumes) {
   std::string text;
   for (const Capabilities::Missing& one : capabilities.missing) {
-    if (one.what == "egress") continue;
+    if (one.what == "egress" || (one.what == "storage" && !has_volumes)) continue;
     text += (text.empty() ? "" : "; ") + one.what + ": " + one.why;
   }
   return text.empty() ? std::nullopt : std::optional(text);
@@ -228,7 +228,10 @@ void EngineImpl::note_circumstances(ResourceRow& row, const Observed* observed,
   const auto provider = providers_.find(row.provider);
   const bool runs_apps = row.ref.kind == Kind::Instance && provider != providers_.end() &&
                          provider->second.lane.provider;
-  if (runs_apps) lacking = unenforced(provider->second.lane.provider->capabilities());
+  if (runs_apps) {
+    const bool has_volumes = row.applied && row.applied->find("volumes") != nullptr;
+    lacking = unenforced(provider->second.lane.provider->capabilities(), has_volumes);
+  }
   set_or_clear(row.conditions, "Unenforced", "Unenforced", lacking, now);
 }
 

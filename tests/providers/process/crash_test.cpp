@@ -14,8 +14,6 @@ namespace {
 
 class CrashTest : public ProcessTest {
  protected:
-  void adjust(ProcessSettings& settings) override { settings.measure_every = Duration(300); }
-
   /// A Croft of its own that applies the effect and is killed after that many milliseconds.
   void apply_and_die(const Effect& wanted, int milliseconds) {
     const pid_t croft = ::fork();
@@ -64,20 +62,6 @@ TEST_F(CrashTest, CreateKilledAtAnyTimeIsRepairedByTheNextAndNeverDoubled) {
   }
   std::printf("killed in the middle %d times of 20\n", unfinished);
   EXPECT_GT(unfinished, 3);
-}
-
-TEST_F(CrashTest, VolumeOverItsSizeIsTold) {
-  if (!needs_sandbox()) return;
-  Value spec =
-      shell("dd if=/dev/zero of=/data/big bs=1M count=3 2>/dev/null; echo full; sleep 1000");
-  spec.set(
-      "volumes",
-      Value(Value::List{Value::map({{"name", "data"}, {"path", "/data"}, {"size", 1 << 20}})}));
-  ASSERT_TRUE(create("app", spec));
-  EXPECT_TRUE(eventually([&] { return seen("app")->reason == "StorageExceeded"; }));
-  EXPECT_EQ(seen("app")->phase, Phase::Running);
-  ASSERT_EQ(exec("app", {"rm", "/data/big"}), 0);
-  EXPECT_TRUE(eventually([&] { return seen("app")->reason.empty(); }));
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ class ProcessTest : public testing::Test {
 
   /// Skips, saying why, unless sandboxes work here; with egress, unless that works, too.
   bool needs_sandbox();
+  /// The same, and unless volumes of a fixed size can be mounted.
+  bool needs_images();
 
   virtual void adjust(ProcessSettings& settings) { (void)settings; }
   /// Drops the provider, as a crash of Croft would, and makes another one on the same directory.
