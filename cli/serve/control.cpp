@@ -1,7 +1,9 @@
 #include "cli/serve/control.hpp"
 
+#include <charconv>
 #include <csignal>
 #include <optional>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -43,6 +45,24 @@ EngineSettings engine_settings(const Settings& settings) {
   return engine;
 }
 
+/// A name is looked up, so that a mistyped one is no silent lack of a power.
+Result<std::vector<std::uint32_t>> operator_uids(const Settings& settings) {
+  std::vector<std::uint32_t> uids;
+  for (const std::string& user : settings.api_operators) {
+    std::uint32_t uid = 0;
+    const char* end = user.data() + user.size();
+    const auto parsed = std::from_chars(user.data(), end, uid);
+    if (parsed.ec == std::errc() && parsed.ptr == end) {
+      uids.push_back(uid);
+    } else if (const passwd* entry = ::getpwnam(user.c_str())) {
+      uids.push_back(entry->pw_uid);
+    } else {
+      return fail(ErrorCode::Invalid, fmt::format("api.operators: there is no user '{}'", user));
+    }
+  }
+  return uids;
+}
+
 Result<void> listen(HttpServer& server, const Settings& settings) {
   // Anybody may connect; who the peer is decides what it may do.
   TRY(server.listen_unix(settings.api_socket, 0666));
@@ -56,14 +76,16 @@ Result<void> listen(HttpServer& server, const Settings& settings) {
 /// Everything of the control role; its members end in the reverse order.
 class Control {
  public:
-  Control(const Settings& settings, std::unique_ptr<Store> store)
+  Control(const Settings& settings, std::vector<std::uint32_t> operators,
+          std::unique_ptr<Store> store)
       : settings_(settings),
         store_(std::move(store)),
         pool_(kPoolThreads),
         engine_(make_engine(engine_settings(settings), io_.get_executor(), *store_,
                             make_adapters({settings.data, io_.get_executor(), pool_, clock_}),
                             clock_, random_)),
-        api_(make_api({*engine_, *store_, clock_, random_, pool_}, api_settings(settings))),
+        api_(make_api({*engine_, *store_, clock_, random_, pool_},
+                      api_settings(settings, std::move(operators)))),
         server_(
             io_.get_executor(),
             [this](HttpRequest request) { return api_->handle(std::move(request)); },
@@ -80,8 +102,9 @@ class Control {
   }
 
  private:
-  static ApiSettings api_settings(const Settings& settings) {
+  static ApiSettings api_settings(const Settings& settings, std::vector<std::uint32_t> operators) {
     ApiSettings api;
+    api.operator_uids = std::move(operators);
     api.is_solo = !settings.solo.empty();
     api.version = CROFT_VERSION;
     api.audit_log = settings.data / "audit.log";
@@ -124,6 +147,11 @@ class Control {
 }  // namespace
 
 int run_control(const Settings& settings) {
+  Result<std::vector<std::uint32_t>> operators = operator_uids(settings);
+  if (!operators) {
+    log_error("control", "cannot start", {{"error", operators.error().describe()}});
+    return kConfigurationError;
+  }
   const Result<void> made = make_directory(settings.data / "run", 0755);
   Result<std::unique_ptr<Store>> store =
       made ? open_sqlite_store(settings.data)
@@ -132,7 +160,7 @@ int run_control(const Settings& settings) {
     log_error("control", "cannot open the store", {{"error", store.error().describe()}});
     return store.error().is_retryable() ? 1 : kConfigurationError;
   }
-  return Control(settings, std::move(*store)).run();
+  return Control(settings, std::move(*operators), std::move(*store)).run();
 }
 
 int run_edge_role(const Settings& settings) {

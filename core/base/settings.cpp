@@ -118,6 +118,11 @@ constexpr std::array kRows{
     Row{{"api.socket", SettingType::Path, "",
          "Unix socket of the API. Default: api.sock in the data directory.", kAnything},
         set<&Settings::api_socket>},
+    Row{{"api.operators", SettingType::List, "",
+         "Users (names or uids) who are the operator on the unix socket, besides root and the user "
+         "Croft runs as.",
+         kAnything},
+        set<&Settings::api_operators>},
     Row{{"api.listen", SettingType::Text, "",
          "HOST:PORT where the API listens too, with tokens; loopback only. Default: nowhere.",
          kAnything},

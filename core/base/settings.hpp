@@ -28,6 +28,7 @@ struct Settings {
   std::string edge_listen;                        ///< "HOST:PORT"
   std::vector<std::string> edge_trusted_proxies;  ///< addresses or networks: "10.0.0.0/8"
   std::filesystem::path api_socket;               ///< never empty once loaded
+  std::vector<std::string> api_operators;         ///< user names or uids
   std::string api_listen;                         ///< "HOST:PORT", or empty: no TCP
   std::filesystem::path secrets_dir;              ///< never empty once loaded
   Duration resync{};

@@ -15,6 +15,7 @@ constexpr std::size_t kReadingThreads = 4;
 /// A remote that does not answer holds one until its deadline; that many may, before others wait.
 constexpr int kConcurrentFetches = 16;
 constexpr int kConcurrentPasses = 32;
+constexpr int kReconciledAtOnce = 8;  ///< tenants, when everybody is reconciled by hand
 constexpr Duration kHeartbeat{60'000};
 
 }  // namespace
@@ -165,25 +166,60 @@ Task<Result<std::vector<Changeset>>> EngineImpl::reconcile(ReconcileRequest requ
   if (tenants.empty() && !request.tenant.empty()) {
     co_return fail(ErrorCode::NotFound, "there is no tenant '" + request.tenant + "'");
   }
+  if (!request.tenant.empty()) {
+    CO_TRY_ASSIGN(Changeset changeset, co_await reconcile_one(request.tenant, request.expect));
+    std::vector<Changeset> one;
+    one.push_back(std::move(changeset));
+    co_return one;
+  }
+  std::vector<Changeset> all = co_await reconcile_all(std::move(tenants));
+  co_return all;
+}
+
+/// What the workers of one reconcile of everybody share.
+struct EngineImpl::Round {
+  std::vector<std::string> tenants;
+  std::size_t next = 0;
+  int working = 0;
+  std::map<std::string, Changeset> done;
+  Signal ended;
+};
+
+Task<std::vector<Changeset>> EngineImpl::reconcile_all(std::vector<std::string> tenants) {
+  auto round =
+      std::make_shared<Round>(Round{.tenants = std::move(tenants), .ended = Signal(executor_)});
+  for (int i = 0; i < kReconciledAtOnce; ++i) {
+    ++round->working;
+    spawn(executor_, reconcile_some(round), "reconciling everybody");
+  }
+  while (round->working > 0) co_await round->ended.wait(Duration(60'000));
   std::vector<Changeset> changesets;
-  for (const std::string& tenant : tenants) {
-    Result<Changeset> changeset = co_await reconcile_one(tenant, request.expect);
+  for (auto& [tenant, changeset] : round->done) changesets.push_back(std::move(changeset));
+  co_return changesets;
+}
+
+/// One tenant's trouble is in its own status and holds up nobody else.
+Task<> EngineImpl::reconcile_some(std::shared_ptr<Round> round) {
+  while (round->next < round->tenants.size()) {
+    const std::string tenant = round->tenants[round->next++];
+    Result<Changeset> changeset = co_await reconcile_one(tenant, std::nullopt);
     if (changeset) {
-      changesets.push_back(std::move(*changeset));
-    } else if (!request.tenant.empty()) {
-      co_return std::unexpected(std::move(changeset.error()));
+      round->done.emplace(tenant, std::move(*changeset));
     } else {
-      // Asked for everybody: one tenant's trouble is in its own status and holds up nobody else.
       log_warning("reconciler", "a tenant could not be reconciled",
                   {{"tenant", tenant}, {"error", changeset.error().describe()}});
     }
   }
-  co_return changesets;
+  --round->working;
+  round->ended.notify();
 }
 
 Task<Result<Changeset>> EngineImpl::reconcile_one(std::string tenant,
                                                   std::optional<std::string> expect) {
-  const std::vector<std::string> keys = catalog_.tenants.at(tenant).sources;
+  const auto declaration = catalog_.tenants.find(tenant);
+  if (declaration == catalog_.tenants.end())
+    co_return fail(ErrorCode::NotFound, "the tenant was removed meanwhile");
+  const std::vector<std::string> keys = declaration->second.sources;
   for (const std::string& key : keys) {
     if (key == root_source()) continue;
     CO_TRY(co_await fetch_and_load(key));

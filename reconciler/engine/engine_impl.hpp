@@ -92,6 +92,9 @@ class EngineImpl final : public Engine {
 
  private:
   // engine.cpp: start, stop, the queue, listeners, the facade
+  struct Round;
+  Task<std::vector<Changeset>> reconcile_all(std::vector<std::string> tenants);
+  Task<> reconcile_some(std::shared_ptr<Round> round);
   Task<Result<Changeset>> reconcile_one(std::string tenant, std::optional<std::string> expect);
   void notify() const;
   Task<> heartbeat();

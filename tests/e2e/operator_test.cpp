@@ -96,6 +96,17 @@ TEST_F(OperatorTest, ATenantsTokenSeesOnlyThatTenant) {
   EXPECT_EQ(daemon().log().find(bob_token), std::string::npos) << "the token is in the log";
 }
 
+TEST(OperatorSettingsTest, AnOperatorWhoDoesNotExistIsRefused) {
+  Platform platform({"alice"});
+  platform.daemon.flags.insert(platform.daemon.flags.end(), {"--api-operators", "root,mallroy"});
+  platform.daemon.launch();
+  const std::optional<int> status = platform.daemon.ended(std::chrono::seconds(20));
+  ASSERT_TRUE(status) << platform.daemon.log();
+  EXPECT_NE(*status, 0);
+  EXPECT_TRUE(has(platform.daemon.log(), "api.operators: there is no user 'mallroy'"))
+      << platform.daemon.log();
+}
+
 TEST_F(OperatorTest, StopHoldsStartEndsItAndRestartMakesANewProcess) {
   const std::string boot = platform_.get(kApp).body;
   croft({"stop", "alice/Instance/api", "--why", "maintenance"});

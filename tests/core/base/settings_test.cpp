@@ -67,6 +67,8 @@ TEST_F(SettingsTest, TakesTextsAsWritten) {
 TEST_F(SettingsTest, ReadsListsFromFileAndFlags) {
   EXPECT_EQ(load("edge: {trustedProxies: [10.0.0.0/8, \"::1\"]}").value().edge_trusted_proxies,
             (std::vector<std::string>{"10.0.0.0/8", "::1"}));
+  EXPECT_EQ(load("api: {operators: [alice, 1000]}").value().api_operators,
+            (std::vector<std::string>{"alice", "1000"}));
   EXPECT_EQ(load("", {}, {{"edge.trustedProxies", "a,b"}}).value().edge_trusted_proxies,
             (std::vector<std::string>{"a", "b"}));
 }

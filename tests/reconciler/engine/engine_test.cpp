@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/reconciler/engine/daemon.hpp"
@@ -31,6 +32,28 @@ TEST(EngineTest, APushConvergesAndASecondRoundChangesNothing) {
   ASSERT_TRUE(again) << again.error().describe();
   EXPECT_FALSE(has_changes(again->front()));
   EXPECT_EQ(bed.world->effects(), effects);
+}
+
+TEST(EngineTest, EverybodyIsReconciledAtOnceAndOneTenantsTroubleIsTheirs) {
+  TestBed bed;
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  std::string yaml = platform_yaml(true);
+  for (const char* name : {"bob", "carol", "dave"}) {
+    yaml += fmt::format(
+        "---\napiVersion: croft/v1\nkind: Tenant\nmetadata: {{name: {}}}\nspec: {{plan: hobby, "
+        "source: {{url: \"{}\"}}}}\n",
+        name,
+        std::string_view(name) == "carol" ? "/nowhere/at/all" : bed.alice_remote.path().string());
+  }
+  bed.push_platform(yaml);
+  Daemon daemon(bed);
+  daemon.run_until([&] { return daemon.engine().tenants().size() == 4; });
+  const auto all = daemon.run(daemon.engine().reconcile({"", std::nullopt}));
+  ASSERT_TRUE(all) << all.error().describe();
+  std::vector<std::string> tenants;
+  for (const Changeset& one : *all) tenants.push_back(one.tenant);
+  EXPECT_EQ(tenants, (std::vector<std::string>{"alice", "bob", "dave"}));
+  EXPECT_EQ(bed.world->things().size(), 3U);
 }
 
 TEST(EngineTest, ALocalPushIsNoticedByItself) {
