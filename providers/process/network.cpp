@@ -152,10 +152,13 @@ Result<void> Networks::connect(pid_t pid, int slot) const {
   if (is_connected(slot)) {
     TRY(disconnect(slot));
   }
+  // A router asks from its link-local address who has the address that a packet is for; without
+  // one, it does not ask, and answers get lost once it has forgotten.
   const std::string outside = fmt::format(
       "link add {0} type veth peer name eth0 netns {1}\n"
       "link set {0} addrgenmode none up\n"
-      "addr add {2}/{3} dev {0}\naddr add {4}/{5} dev {0} nodad\n",
+      "addr add {2}/{3} dev {0}\naddr add {4}/{5} dev {0} nodad\n"
+      "addr add fe80::1/64 dev {0} nodad\n",
       name, pid, four.host, four.prefix, six.host, six.prefix);
   TRY(while_doing(run({"ip", "-batch", "-"}, outside), "making the interface " + name));
   set_kernel("ipv6/conf/" + name + "/accept_ra", "0");

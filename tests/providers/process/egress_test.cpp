@@ -196,6 +196,15 @@ TEST_F(EgressTest, NothingOfTheNetworkIsLeftWithTheLastApp) {
   EXPECT_EQ(shell_says("nft list tables").find("croft_" + mark()), std::string::npos);
 }
 
+TEST_F(EgressTest, HostThatForgotItsNeighboursFindsTheAppAgain) {
+  if (!needs_egress()) return;
+  ASSERT_TRUE(create_connected("one", 1));
+  ASSERT_TRUE(reaches("one", outside_->public6, 80));
+  shell_says(fmt::format("ip -4 neigh flush dev cr{0}-0; ip -6 neigh flush dev cr{0}-0", mark()));
+  EXPECT_TRUE(reaches("one", outside_->public6, 80)) << shell_says("ip -6 neigh");
+  EXPECT_TRUE(reaches("one", outside_->public4, 80)) << shell_says("ip -4 neigh");
+}
+
 TEST_F(EgressTest, TakingEgressAwayDisconnects) {
   if (!needs_egress()) return;
   ASSERT_TRUE(create_connected("one", 1));
