@@ -352,7 +352,8 @@ void Launcher::sweep() {
 
 Result<void> Launcher::repair_filter() const {
   const std::scoped_lock lock(filter_mutex_);
-  may_have_filter_ = true;
+  // The app that wanted this may have gone since, and the filter with it.
+  if (!may_have_filter_) return {};
   return networks_.ensure_filter();
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "providers/process/firewall.hpp"
+#include "providers/process/launcher.hpp"
 #include "providers/process/layout.hpp"
 #include "tests/providers/process/fixture.hpp"
 #include "tests/providers/process/outside.hpp"
@@ -203,6 +204,21 @@ TEST_F(EgressTest, HostThatForgotItsNeighboursFindsTheAppAgain) {
   shell_says(fmt::format("ip -4 neigh flush dev cr{0}-0; ip -6 neigh flush dev cr{0}-0", mark()));
   EXPECT_TRUE(reaches("one", outside_->public6, 80)) << shell_says("ip -6 neigh");
   EXPECT_TRUE(reaches("one", outside_->public4, 80)) << shell_says("ip -4 neigh");
+}
+
+TEST_F(EgressTest, FilterThatNoAppNeedsAnyMoreIsNotMended) {
+  if (!needs_egress()) return;
+  // Upkeep looks at the apps, the last one with egress goes, and then it is upkeep's turn to mend.
+  const auto rules = [&] {
+    return shell_says("nft list tables; iptables-save; ip6tables-save; true");
+  };
+  Launcher launcher(settings_, ProcessLayout{data()}, inspect_machine(settings_), settings_.shim);
+  ASSERT_TRUE(launcher.repair_filter());
+  ASSERT_NE(rules().find("croft_" + mark()), std::string::npos);
+  launcher.sweep();
+  ASSERT_TRUE(launcher.repair_filter());
+  EXPECT_EQ(rules().find("croft_" + mark()), std::string::npos);
+  EXPECT_EQ(rules().find("cr" + mark() + "-"), std::string::npos);
 }
 
 TEST_F(EgressTest, TakingEgressAwayDisconnects) {
