@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import signal
 import socket
@@ -69,9 +68,7 @@ class Daemon:
             self.process.kill()
             self.process.wait()
         # Apps outlive the daemon on purpose; the benchmark's own go with it.
-        for note in self.data.glob("process/**/shim.pid"):
-            with contextlib.suppress(OSError, ValueError):
-                os.kill(int(note.read_text()), signal.SIGTERM)
+        self.command("down", "--data", self.data)
         self.log.close()
 
 
