@@ -246,10 +246,28 @@ std::string fish_values(const Parameter& parameter) {
 }
 
 std::string fish_script(const Command& root) {
-  std::string out =
+  std::vector<std::string> with_value;  // a tenant named get is no command
+  for (const Parameter& option : global_options()) {
+    if (option.value.empty()) continue;
+    with_value.push_back("--" + option.name);
+    if (option.letter != 0) with_value.push_back(fmt::format("-{}", option.letter));
+  }
+  std::string out = fmt::format(
       "# fish completion for croft; made by 'croft completion fish'\n"
+      "function __croft_words\n"
+      "  set -l is_value 0\n"
+      "  for word in (commandline -opc)\n"
+      "    if test $is_value = 1\n"
+      "      set is_value 0\n"
+      "    else if contains -- $word {}\n"
+      "      set is_value 1\n"
+      "    else if not string match -q -- '-*' $word\n"
+      "      echo $word\n"
+      "    end\n"
+      "  end\n"
+      "end\n"
       "function __croft_at\n"
-      "  set -l words (commandline -opc | string match -v -- '-*')\n"
+      "  set -l words (__croft_words)\n"
       "  test (count $words) -ge (count $argv); or return 1\n"
       "  for i in (seq (count $argv))\n"
       "    test $words[$i] = $argv[$i]; or return 1\n"
@@ -257,10 +275,11 @@ std::string fish_script(const Command& root) {
       "  return 0\n"
       "end\n"
       "function __croft_just_at\n"
-      "  set -l words (commandline -opc | string match -v -- '-*')\n"
+      "  set -l words (__croft_words)\n"
       "  test \"$words\" = \"$argv\"\n"
       "end\n"
-      "complete -c croft -f\n";
+      "complete -c croft -f\n",
+      fmt::join(with_value, " "));
   for_each_command(root, [&](const Command& command, const std::string& path) {
     for (const Command& child : command.commands) {
       out += fmt::format("complete -c croft -n '__croft_just_at {}' -a {} -d {}\n", path,

@@ -9,6 +9,8 @@
 namespace croft::cli {
 namespace {
 
+using Words = std::vector<std::string>;
+
 /// Completes in a real bash, as if TAB were pressed at the end of the words.
 class BashCompletionTest : public testing::Test {
  protected:
@@ -33,8 +35,6 @@ class BashCompletionTest : public testing::Test {
   }
   TemporaryDirectory directory_ = TemporaryDirectory::make("croft-completion-").value();
 };
-
-using Words = std::vector<std::string>;
 
 TEST_F(BashCompletionTest, CompletesCommands) {
   EXPECT_EQ(complete({"rec"}), Words{"reconcile"});
@@ -76,17 +76,83 @@ TEST_F(BashCompletionTest, CompletesRefsByAskingCroft) {
             "Instance/api\n");
 }
 
-TEST(CompletionTest, IsGoodSyntaxInShellsThatAreHere) {
-  int tried = 0;
-  for (const std::string shell : {"bash", "zsh", "fish"}) {
-    const std::string script = run({"completion", shell}).out;
-    EXPECT_NE(script.find("reconcile"), std::string::npos) << shell;
-    const Result<ChildOutput> checked = run_child({.arguments = {shell, "-n"}, .input = script});
-    if (!checked) continue;  // that shell is not installed
-    ++tried;
-    EXPECT_EQ(checked->status, 0) << shell << ": " << checked->error;
+/// The same in a real fish and a real zsh: what is offered when TAB is pressed at the end of a
+/// line.
+class OtherShellsTest : public BashCompletionTest {
+ protected:
+  static bool is_installed(const std::string& shell) {
+    return run_child({.arguments = {shell, "--version"}}).has_value();
   }
-  EXPECT_GT(tried, 0);
+  std::filesystem::path script_of(const std::string& shell) {
+    const std::filesystem::path file = directory_.path() / ("completion." + shell);
+    EXPECT_TRUE(write_file_atomic(file, run({"completion", shell}).out, 0644));
+    return file;
+  }
+  std::string output_of(std::vector<std::string> arguments) {
+    const Result<ChildOutput> done =
+        run_child({.arguments = std::move(arguments),
+                   .environment = {"HOME=" + directory_.path().string(), "TERM=dumb"},
+                   .directory = directory_.path().string()});
+    EXPECT_TRUE(done) << done.error().describe();
+    return done ? done->output : "";
+  }
+  // fish prints a word and, after a tab, what it is for.
+  Words fish(const std::string& line) {
+    std::istringstream text(
+        output_of({"fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]",
+                   script_of("fish").string(), line}));
+    Words words;
+    for (std::string offer; std::getline(text, offer);)
+      words.push_back(offer.substr(0, offer.find('\t')));
+    return words;
+  }
+  // zsh completes only in a terminal; it is told to write each word that it offers in <>.
+  Words zsh(const std::string& line) {
+    constexpr const char* kTerminal = R"zsh(
+      zmodload zsh/zpty
+      zpty shell zsh -f -i
+      zpty -w shell "PROMPT=; autoload -Uz compinit; compinit -u -D; source ${(q)1}
+        offer() {
+          [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]] && { builtin compadd \"\$@\"; return }
+          local -a words; builtin compadd -A words \"\$@\"; print -r -- \"<\${(j:> <:)words}>\"
+        }
+        functions[compadd]=\$functions[offer]
+        leave() { print the-end; exit }; comppostfuncs=(leave)
+        bindkey '^I' complete-word; print ready"
+      while zpty -r shell line; do [[ $line == *ready* && $line != *print* ]] && break; done
+      zpty -w -n shell "$2"$'\t'
+      while zpty -r shell line; do [[ $line == *the-end* ]] && break; print -r -- "$line"; done
+      zpty -d shell)zsh";
+    const std::string output =
+        output_of({"zsh", "-f", "-c", kTerminal, "zsh", script_of("zsh").string(), line});
+    Words words;
+    for (std::size_t at = 0; (at = output.find('<', at)) != std::string::npos; ++at) {
+      const std::string word = output.substr(at + 1, output.find('>', at) - at - 1);
+      if (!word.empty()) words.push_back(word);
+    }
+    return words;
+  }
+};
+
+TEST_F(OtherShellsTest, FishCompletesCommandsOptionsAndValues) {
+  if (!is_installed("fish")) GTEST_SKIP() << "fish is not installed";
+  EXPECT_EQ(fish("croft rec"), Words{"reconcile"});
+  EXPECT_EQ(fish("croft prune "), (Words{"ack", "show"}));
+  EXPECT_EQ(fish("croft -t get desc"), Words{"describe"}) << "a value is no command";
+  EXPECT_EQ(fish("croft reconcile --wa"), Words{"--wait"});
+  EXPECT_EQ(fish("croft -t alice serve --platform-u"), Words{"--platform-url"});
+  EXPECT_EQ(fish("croft diff --output mark"), Words{"markdown"});
+  EXPECT_EQ(fish("croft completion z"), Words{"zsh"});
+}
+
+TEST_F(OtherShellsTest, ZshCompletesCommandsOptionsAndValues) {
+  if (!is_installed("zsh")) GTEST_SKIP() << "zsh is not installed";
+  EXPECT_EQ(zsh("croft rec"), Words{"reconcile"});
+  EXPECT_EQ(zsh("croft prune "), (Words{"show", "ack"}));
+  EXPECT_EQ(zsh("croft -t get desc"), Words{"describe"}) << "a value is no command";
+  EXPECT_EQ(zsh("croft reconcile --wa"), Words{"--wait"});
+  EXPECT_EQ(zsh("croft diff --output mark"), Words{"markdown"});
+  EXPECT_EQ(zsh("croft completion z"), Words{"zsh"});
 }
 
 TEST(ManualPageTest, IsTakenByGroffWithoutAWarning) {
