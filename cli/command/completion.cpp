@@ -44,7 +44,7 @@ std::string child_names(const Command& command) {
   return fmt::format("{}", fmt::join(names, " "));
 }
 
-// ---- bash
+// bash
 
 std::string bash_values(const Parameter& parameter) {
   const std::vector<std::string>& choices = parameter.choices;
@@ -120,7 +120,7 @@ std::string bash_script(const Command& root) {
          "complete -F _croft croft\n";
 }
 
-// ---- zsh
+// zsh
 
 std::string single_quoted(std::string_view text) {
   std::string out = "'";
@@ -216,7 +216,7 @@ std::string zsh_script(const Command& root) {
          "_croft_main croft; fi\n";
 }
 
-// ---- fish
+// fish
 
 std::string fish_quoted(std::string_view text) {
   std::string out = "'";

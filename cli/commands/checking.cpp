@@ -25,7 +25,7 @@ std::string directory_of(const Invocation& invocation) {
   return invocation.arguments.text("DIR", ".");
 }
 
-// ---- validate
+// validate
 
 Value to_form(const manifest::Diagnostic& diagnostic) {
   return Value::map(
@@ -86,7 +86,7 @@ Result<int> validate(const Invocation& invocation) {
   return 0;
 }
 
-// ---- diff
+// diff
 
 /// What `croft diff` found: a changeset, or what is wrong in the manifests.
 using Found = OfflineDiff;

@@ -16,7 +16,7 @@ namespace {
 constexpr Duration kFirstPause{250};
 constexpr Duration kLongestPause{10'000};
 
-// ---- events
+// events
 
 Result<int> number_of(const Invocation& invocation, std::string_view name, int fallback) {
   const std::string text = invocation.arguments.text(name);
@@ -106,7 +106,7 @@ Result<int> events(const Invocation& invocation) {
   return watch(client, invocation, target, last);
 }
 
-// ---- logs
+// logs
 
 Result<int> logs(const Invocation& invocation) {
   TRY_ASSIGN(const Client client, Client::from(invocation));

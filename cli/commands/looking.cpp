@@ -17,7 +17,7 @@ namespace {
 
 std::string dash_if_empty(const std::string& text) { return text.empty() ? "-" : printable(text); }
 
-// ---- get
+// get
 
 /// Which resources are asked for: whole kinds ("Site") and single ones.
 struct Selection {
@@ -197,7 +197,7 @@ Result<int> get(const Invocation& invocation) {
   return 0;
 }
 
-// ---- describe
+// describe
 
 class Description {
  public:

@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 3> kControllers = {"memory", "cpu", "pids"};
+constexpr const char* kDefaultParent = "/sys/fs/cgroup/croft";
 constexpr long kCgroup2Magic = 0x63677270;
 constexpr std::int64_t kPeriod = 100'000;  // microseconds
 
@@ -61,6 +62,19 @@ Result<void> empty_cgroup(const fs::path& directory) {
   return fail(ErrorCode::Timeout, "processes in " + directory.string() + " do not end");
 }
 
+Result<void> remove_cgroup(const fs::path& directory) {
+  if (::access(directory.c_str(), F_OK) != 0) return {};
+  TRY(empty_cgroup(directory));
+  // The kernel lets go of a cgroup a moment after its last process.
+  for (int round = 0; ::rmdir(directory.c_str()) != 0 && errno != ENOENT; ++round) {
+    if (errno != EBUSY || round == 250) {
+      return fail(system_error(errno, "removing the cgroup " + directory.string()));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(4));
+  }
+  return {};
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (!text.empty()) {
@@ -93,7 +107,14 @@ Result<void> limit_v1(const std::string& controller, const fs::path& directory,
   return {};
 }
 
-Result<void> limit_v2(const fs::path& directory, const ResourceLimits& limits) {
+Result<void> limit_v2(const std::string& controller, const fs::path& directory,
+                      const ResourceLimits& limits) {
+  if (controller == "pids")
+    return write_control(directory / "pids.max", std::to_string(limits.pids));
+  if (controller == "cpu") {
+    return write_control(directory / "cpu.max",
+                         fmt::format("{} {}", limits.cpu_millis * kPeriod / 1000, kPeriod));
+  }
   TRY(write_control(directory / "memory.max", std::to_string(limits.memory_bytes)));
   if (::access((directory / "memory.swap.max").c_str(), W_OK) == 0) {
     TRY(write_control(directory / "memory.swap.max", "0"));
@@ -103,9 +124,23 @@ Result<void> limit_v2(const fs::path& directory, const ResourceLimits& limits) {
   if (::access((directory / "memory.oom.group").c_str(), W_OK) == 0) {
     TRY(write_control(directory / "memory.oom.group", "1"));
   }
-  TRY(write_control(directory / "cpu.max",
-                    fmt::format("{} {}", limits.cpu_millis * kPeriod / 1000, kPeriod)));
-  return write_control(directory / "pids.max", std::to_string(limits.pids));
+  return {};
+}
+
+/// Lets the children of a v2 cgroup be limited by those of our controllers that it has.
+Result<void> enable_controllers(const fs::path& directory) {
+  TRY_ASSIGN(const std::string available, read_file(directory / "cgroup.controllers", 4096));
+  const std::vector<std::string> words =
+      split(std::string_view(available).substr(0, available.find('\n')), ' ');
+  std::string wanted;
+  for (const std::string& word : words) {
+    if (std::find(kControllers.begin(), kControllers.end(), word) != kControllers.end())
+      wanted += fmt::format("{}+{}", wanted.empty() ? "" : " ", word);
+  }
+  if (wanted.empty()) return {};
+  // In one write, which works as a whole or not at all: cpu and pids alone are enabled even beside
+  // processes, and every cgroup below is then one that no process can enter.
+  return write_control(directory / "cgroup.subtree_control", wanted);
 }
 
 const char* limit_file(std::string_view controller, bool is_v2) {
@@ -149,26 +184,34 @@ Cgroups Cgroups::detect(const std::string& name, const std::string& parent_v2) {
   struct statfs status{};
   cgroups.is_v2_ = ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == kCgroup2Magic;
   if (cgroups.is_v2_) {
-    cgroups.detect_v2(name, parent_v2.empty() ? "/sys/fs/cgroup/croft" : parent_v2);
+    cgroups.detect_v2(name, parent_v2);
   } else {
     cgroups.detect_v1(name);
   }
   return cgroups;
 }
 
-void Cgroups::detect_v2(const std::string& name, const std::string& parent) {
-  const fs::path common = parent;
-  const fs::path own = common / name;
-  const auto enable = [](const fs::path& directory) {
-    for (const std::string_view controller : kControllers) {
-      (void)write_control(directory / "cgroup.subtree_control", fmt::format("+{}", controller));
-    }
+/// The first thing that goes wrong is why the rest does; what is enabled in the end decides.
+Result<void> Cgroups::make_common_v2() const {
+  Result<void> made;
+  const auto attempt = [&made](Result<void> step) {
+    if (made) made = std::move(step);
   };
-  enable(common.parent_path());
-  Result<void> made = make_cgroup(common);
-  enable(common);
-  if (made) made = make_cgroup(own);
-  enable(own);
+  const fs::path& own = common_.front();
+  const fs::path common = own.parent_path();
+  attempt(enable_controllers(common.parent_path()));
+  attempt(make_cgroup(common));
+  attempt(enable_controllers(common));
+  attempt(make_cgroup(own));
+  attempt(enable_controllers(own));
+  return made;
+}
+
+void Cgroups::detect_v2(const std::string& name, const std::string& parent) {
+  const fs::path own = fs::path(parent.empty() ? kDefaultParent : parent) / name;
+  common_.push_back(own);
+  if (parent.empty()) common_.emplace_back(kDefaultParent);  // one that was named is the operator's
+  const Result<void> made = make_common_v2();
   const Result<std::string> usable = read_file(own / "cgroup.subtree_control", 4096);
   const std::vector<std::string> enabled =
       usable ? split(std::string_view(*usable).substr(0, usable->find('\n')), ' ')
@@ -179,9 +222,8 @@ void Cgroups::detect_v2(const std::string& name, const std::string& parent) {
       continue;
     }
     const std::string why =
-        made ? fmt::format("the cgroup v2 controller '{}' cannot be enabled in {}", controller,
-                           own.string())
-             : made.error().describe();
+        fmt::format("the cgroup v2 controller '{}' cannot be enabled in {}{}{}", controller,
+                    own.string(), made ? "" : ": ", made ? "" : made.error().describe());
     missing_.push_back({std::string(controller), why});
   }
 }
@@ -204,6 +246,7 @@ void Cgroups::detect_v1(const std::string& name) {
     if (::access(base.c_str(), F_OK) != 0) base = mount->second;
     const fs::path parent = base / fmt::format("croft-{}", name);
     const Result<void> made = make_cgroup(parent);
+    common_.push_back(parent);
     if (made && ::access((parent / limit_file(controller, false)).c_str(), W_OK) == 0) {
       parents_[key] = parent;
     } else {
@@ -223,17 +266,15 @@ Result<AppCgroup> Cgroups::prepare(const std::string& uid, const ResourceLimits&
   AppCgroup cgroup;
   cgroup.directories = directories_of(uid);
   for (const fs::path& directory : cgroup.directories) {
-    TRY(make_cgroup(directory.parent_path()));  // somebody may have tidied up
+    // Another Croft of the same data, on its way out, may have tidied up since detect(): then it is
+    // made again, and a new v2 cgroup limits nothing below it until it is told to.
+    if (is_v2_) (void)make_common_v2();
+    TRY(make_cgroup(directory.parent_path()));
     TRY(make_cgroup(directory));
     TRY(empty_cgroup(directory));
   }
-  if (is_v2_ && missing_.empty()) {
-    TRY(limit_v2(cgroup.directories.front(), limits));
-  }
-  if (!is_v2_) {
-    for (const auto& [controller, parent] : parents_) {
-      TRY(limit_v1(controller, parent / uid, limits));
-    }
+  for (const auto& [controller, parent] : parents_) {
+    TRY((is_v2_ ? limit_v2 : limit_v1)(controller, parent / uid, limits));
   }
   const auto memory = parents_.find("memory");
   if (memory != parents_.end()) {
@@ -243,20 +284,20 @@ Result<AppCgroup> Cgroups::prepare(const std::string& uid, const ResourceLimits&
 }
 
 void Cgroups::tidy() const {
-  for (const auto& [controller, parent] : parents_) ::rmdir(parent.c_str());
+  for (const fs::path& directory : common_) ::rmdir(directory.c_str());
 }
 
-Result<void> Cgroups::remove(const std::string& uid) const {
-  for (const fs::path& directory : directories_of(uid)) {
-    if (::access(directory.c_str(), F_OK) != 0) continue;
-    TRY(empty_cgroup(directory));
-    // The kernel lets go of a cgroup a moment after its last process.
-    for (int round = 0; ::rmdir(directory.c_str()) != 0 && errno != ENOENT; ++round) {
-      if (errno != EBUSY || round == 250) {
-        return fail(system_error(errno, "removing the cgroup " + directory.string()));
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(4));
-    }
+Result<void> Cgroups::remove(const std::string& uid,
+                             const std::vector<std::string>& elsewhere) const {
+  const std::vector<fs::path> own = directories_of(uid);
+  for (const fs::path& directory : own) {
+    TRY(remove_cgroup(directory));
+  }
+  for (const std::string& name : elsewhere) {
+    const fs::path directory = name;
+    if (std::find(own.begin(), own.end(), directory) != own.end()) continue;
+    TRY(remove_cgroup(directory));
+    ::rmdir(directory.parent_path().c_str());  // after the last app
   }
   return {};
 }

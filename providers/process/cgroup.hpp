@@ -39,19 +39,22 @@ class Cgroups {
 
   /// Makes or changes the app's cgroup, empty of processes of earlier runs.
   Result<AppCgroup> prepare(const std::string& uid, const ResourceLimits& limits) const;
-  /// Ends what is left in it and removes it; absent is success.
-  Result<void> remove(const std::string& uid) const;
-  /// Removes the common parent directory if no app has a cgroup in it; prepare() makes it again.
+  /// Ends what is left in it and removes it; absent is success. So it does with the directories
+  /// `elsewhere` that the app was put into: under another cgroupParent than ours.
+  Result<void> remove(const std::string& uid, const std::vector<std::string>& elsewhere = {}) const;
+  /// Removes what detect() made if no app has a cgroup in it; prepare() makes it again.
   void tidy() const;
 
  private:
   std::vector<std::filesystem::path> directories_of(const std::string& uid) const;
+  Result<void> make_common_v2() const;
   void detect_v2(const std::string& name, const std::string& parent);
   void detect_v1(const std::string& name);
 
   bool is_v2_ = false;
   std::map<std::string, std::filesystem::path>
       parents_;  ///< by controller: the directory that holds one for each app
+  std::vector<std::filesystem::path> common_;  ///< all that detect() made, the innermost first
   std::vector<Capabilities::Missing> missing_;
 };
 

@@ -309,7 +309,10 @@ Result<void> Launcher::connect(const AppRecord& record, pid_t shim) const {
 Result<void> Launcher::clear_runtime(const std::string& uid) const {
   ::unlink(layout_.dial(uid).c_str());
   ::unlink(layout_.control(uid).c_str());
-  TRY(cgroups_.remove(uid));
+  // `croft down` does not know the provider's settings, and they may have changed since.
+  const std::optional<shim::Launch> launch =
+      shim::parse_launch(read_file(layout_.launch(uid), 1 << 20).value_or(""));
+  TRY(cgroups_.remove(uid, launch ? launch->cgroups : std::vector<std::string>()));
   return unmount_volumes(uid);
 }
 

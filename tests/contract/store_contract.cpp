@@ -67,7 +67,7 @@ std::vector<std::string> texts(std::initializer_list<std::string> list) { return
     EXPECT_EQ(failed.error().code(), ErrorCode::expected) << failed.error().describe(); \
   } while (false)
 
-// ---- every field comes back, also after a restart
+// every field comes back, also after a restart
 
 TEST_P(StoreContract, IsEmptyAtFirst) {
   EXPECT_TRUE(rows(store().tenants()).empty());
@@ -179,7 +179,7 @@ TEST_P(StoreContract, KeepsStrangersBytesAsReadableText) {
   EXPECT_EQ(rows(store().events({})).at(0).message, "a\uFFFDb \uFFFD\uFFFD\uFFFD");
 }
 
-// ---- put, erase, refuse
+// put, erase, refuse
 
 TEST_P(StoreContract, ReplacesTheRowWithTheSameKey) {
   EXPECT_GOOD(commit(
@@ -278,7 +278,7 @@ TEST_P(StoreContract, LetsOneUidOwnARefAtATime) {
   EXPECT_EQ(rows(store().resources("alice")).size(), 2U);
 }
 
-// ---- tenants' numbers and names
+// tenants' numbers and names
 
 TEST_P(StoreContract, GivesTenantsRisingNumbersAndNeverOneTwice) {
   EXPECT_GOOD(commit(PutTenant{tenant("t1", "alice")}, PutTenant{tenant("t2", "bob")}));
@@ -337,7 +337,7 @@ TEST_P(StoreContract, ReservesATenantsNameUntilItsRowIsErased) {
   EXPECT_GOOD(commit(EraseTenant{"t1"}, PutTenant{tenant("t2", "alice")}));
 }
 
-// ---- transactions
+// transactions
 
 TEST_P(StoreContract, LeavesNothingOfAFailedTransaction) {
   EXPECT_GOOD(commit(PutTenant{tenant("t1", "alice")}));
@@ -406,7 +406,7 @@ TEST_P(StoreContract, ShowsACompletedCommitToTheNextRead) {
   }
 }
 
-// ---- what reads give
+// what reads give
 
 TEST_P(StoreContract, ReadsResourcesOfATenantAlone) {
   ResourceRow plan = resource("u3", Ref{"", Kind::Plan, "hobby"});
@@ -472,7 +472,7 @@ TEST_P(StoreContract, FindsUsageThatOverlapsAndUsageThatIsOpen) {
   EXPECT_EQ(all_of(rows(store().open_usage()), &UsageRow::id), texts({"open-later"}));
 }
 
-// ---- events
+// events
 
 TEST_P(StoreContract, NumbersEventsWithoutReuseOverRestarts) {
   EXPECT_GOOD(commit(AppendEvent{event("alice", "s")}, AppendEvent{event("alice", "s")}));

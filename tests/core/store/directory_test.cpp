@@ -134,7 +134,7 @@ TEST_F(DirectoryTest, FinishesWhatWasSubmittedBeforeItCloses) {
   EXPECT_EQ(numbers(*store).size(), 50U);
 }
 
-// ---- no space
+// no space
 
 TEST_F(DirectoryTest, SaysThatTheDiskIsFullAndGoesOnOnceThereIsSpace) {
   const PrivateMount mount(path_, "6m");
@@ -226,7 +226,7 @@ TEST_F(DirectoryTest, SaysThatAnotherProgramHoldsTheFileAndGoesOnAfterIt) {
   EXPECT_TRUE(commit(*store, 1).has_value());
 }
 
-// ---- not writable
+// not writable
 
 TEST_F(DirectoryTest, SaysThatTheFileSystemIsReadOnly) {
   PrivateMount mount(path_, "6m");
@@ -260,7 +260,7 @@ TEST_F(DirectoryTest, CannotBeAFile) {
   EXPECT_FALSE(refusal().describe().empty());
 }
 
-// ---- damaged
+// damaged
 
 TEST_F(DirectoryTest, RefusesAFileThatIsNoDatabaseAndLeavesItAlone) {
   overwrite("croft.db", 0, std::string(10'000, '?'));

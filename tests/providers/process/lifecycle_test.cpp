@@ -261,6 +261,22 @@ TEST_F(LifecycleTest, MemoryLimitEndsTheAppWithItsReason) {
       << seen("greedy")->message;
 }
 
+TEST_F(LifecycleTest, AppIsLimitedAfterAnotherCroftOfTheSameDataLeft) {
+  if (!needs_sandbox()) return;
+  {
+    // As in an upgrade in place: the old one ends when the new one has looked at the machine.
+    asio::io_context io;
+    const auto other = make_process_provider(settings_, io.get_executor(), pool_, clock_);
+    ASSERT_TRUE(other) << other.error().describe();
+  }
+  Value spec = python("import time\nx = bytearray(200 << 20)\ntime.sleep(1000)");
+  spec.set("resources", Value::map({{"memory", 32 << 20}}));
+  const Result<void> created = create("greedy", spec);
+  ASSERT_TRUE(created) << created.error().describe();
+  EXPECT_TRUE(eventually([&] { return seen("greedy")->reason == "OutOfMemory"; }))
+      << seen("greedy")->message;
+}
+
 TEST_F(LifecycleTest, PidsLimitHoldsForkBombs) {
   if (!needs_sandbox()) return;
   Value spec = python(

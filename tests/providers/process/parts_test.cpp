@@ -1,7 +1,9 @@
 // The pure parts: settings, cgroup files, resolvers, firewall, slots, checkouts, endpoints, the
 // protocol's lines.
 #include <filesystem>
+#include <unistd.h>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/base/child.hpp"
@@ -36,6 +38,26 @@ TEST(ProcessSettingsTest, ReadsTextsAndRefusesUnknownNames) {
     EXPECT_FALSE(parse_process_settings(Value::map({{name, text}}), "/data")) << name;
   }
   EXPECT_EQ(host_uid(*settings, 5), 200'005);
+}
+
+// What `croft down` meets: it does not know under which cgroupParent an app was put.
+TEST(CgroupTest, RemovesWhereTheAppWasPutWhereverThatIs) {
+  const auto name = [](const char* what) { return fmt::format("test-{}-{}", what, ::getpid()); };
+  const Cgroups there = Cgroups::detect(name("there"), "");
+  const Cgroups here = Cgroups::detect(name("here"), "");
+  if (!there.missing().empty()) GTEST_SKIP() << "no cgroups: " << there.missing().front().why;
+  const Result<AppCgroup> made = there.prepare("app", {});
+  ASSERT_TRUE(made) << made.error().describe();
+  ASSERT_FALSE(made->directories.empty());
+  std::vector<std::string> elsewhere;
+  for (const auto& directory : made->directories) elsewhere.push_back(directory.string());
+  ASSERT_TRUE(here.remove("app", elsewhere));
+  for (const auto& directory : made->directories) {
+    EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
+    EXPECT_FALSE(std::filesystem::exists(directory.parent_path())) << "empty now";
+  }
+  there.tidy();
+  here.tidy();
 }
 
 TEST(CgroupTest, FindsControllersOfVersionOne) {
