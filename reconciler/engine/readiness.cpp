@@ -8,6 +8,11 @@ Condition ready(ConditionStatus status, std::string reason, std::string message,
   return Condition{"Ready", status, std::move(reason), std::move(message), now};
 }
 
+/// What is waited for, and what the last try of it said, if there was one.
+std::string with_last(std::string waiting, const std::string& said) {
+  return said.empty() ? waiting : waiting + ": " + said;
+}
+
 Condition running(const ReadinessInput& input, Timestamp now) {
   const Health health = input.has_health_check ? input.health.health : input.observed->health;
   switch (health) {
@@ -21,10 +26,10 @@ Condition running(const ReadinessInput& input, Timestamp now) {
   if (!input.has_health_check) return ready(ConditionStatus::True, "Running", "", now);
   if (input.health.is_overdue) {
     return ready(ConditionStatus::False, "Unhealthy",
-                 "not healthy within startWithin: " + input.health.message, now);
+                 with_last("not healthy within startWithin", input.health.message), now);
   }
   return ready(ConditionStatus::False, "Starting",
-               "waiting for its health check: " + input.health.message, now);
+               with_last("waiting for its health check", input.health.message), now);
 }
 
 }  // namespace
