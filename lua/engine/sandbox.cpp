@@ -1,0 +1,234 @@
+#include "lua/engine/sandbox.hpp"
+
+#include <fmt/format.h>
+
+#include "lua/engine/vm.hpp"
+
+namespace croft::lua {
+
+namespace {
+
+constexpr std::size_t kLongestScript = 1 << 20;
+constexpr Limits kCompiler{.memory_bytes = 64 << 20, .instructions = 1'000'000};
+constexpr int kFramesShown = 8;
+/// What a call may leave behind as garbage before it is collected at once.
+constexpr std::size_t kGarbageAllowed = 256 << 10;
+
+int append(lua_State* /*state*/, const void* part, std::size_t size, void* bytecode) {
+  static_cast<std::string*>(bytecode)->append(static_cast<const char*>(part), size);
+  return 0;
+}
+
+std::string text_of_error(lua_State* state) {
+  // Never by __tostring: that is the script's.
+  const int type = lua_type(state, -1);
+  if (type != LUA_TSTRING)
+    return fmt::format("the script raised an error that is no text, but a {}",
+                       lua_typename(state, type));
+  std::size_t size = 0;
+  const char* text = lua_tolstring(state, -1, &size);
+  return {text, size};
+}
+
+/// What is to be compiled, and what became of it.
+struct Compilation {
+  const std::string& name;
+  std::string_view source;
+  std::string bytecode;
+  std::string problem;
+};
+
+int compile_protected(lua_State* state) {
+  auto& compilation = *static_cast<Compilation*>(lua_touserdata(state, 1));
+  const std::string chunk = "@" + compilation.name;
+  const int status =
+      luaL_loadbuffer(state, compilation.source.data(), compilation.source.size(), chunk.c_str());
+  if (status != 0) {
+    compilation.problem = text_of_error(state);
+  } else {
+    lua_dump(state, append, &compilation.bytecode);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<Script> Script::compile(std::string name, std::string_view source) {
+  const auto refuse = [&](std::string why) {
+    return fail(Error(ErrorCode::Invalid, std::move(why)).while_doing("compiling " + name));
+  };
+  if (source.size() > kLongestScript)
+    return refuse(fmt::format("a script has at most {} bytes", kLongestScript));
+  if (source.starts_with(LUA_SIGNATURE[0])) return refuse("this is bytecode, not Lua");
+  Vm vm(kCompiler);
+  if (!vm.is_open()) return fail(ErrorCode::Unavailable, "there is no memory for a Lua compiler");
+  Compilation compilation{.name = name, .source = source};
+  vm.begin_call();
+  if (lua_cpcall(vm.state(), compile_protected, &compilation) != 0)
+    return refuse(text_of_error(vm.state()));
+  if (!compilation.problem.empty()) return refuse(std::move(compilation.problem));
+  return Script(std::move(name), std::move(compilation.bytecode));
+}
+
+/// The VM and, in its registry, the library at index 1.
+struct Sandbox::Machine {
+  explicit Machine(Limits limits) : vm(limits) {}
+
+  /// False if there is no memory for it.
+  bool prepare() {
+    if (!vm.is_open()) return false;
+    vm.begin_call();
+    const auto protect = [](lua_State* state) {
+      push_library(state);
+      lua_rawseti(state, LUA_REGISTRYINDEX, 1);
+      return 0;
+    };
+    if (lua_cpcall(vm.state(), protect, nullptr) != 0) return false;
+    lua_gc(vm.state(), LUA_GCCOLLECT, 0);
+    at_rest = vm.memory_used();
+    return true;
+  }
+
+  Vm vm;
+  std::size_t at_rest = 0;  ///< bytes that the library takes
+};
+
+Sandbox::Sandbox(std::unique_ptr<Machine> machine) : machine_(std::move(machine)) {}
+Sandbox::~Sandbox() = default;
+
+Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits) {
+  auto machine = std::make_unique<Machine>(limits);
+  if (!machine->prepare())
+    return fail(ErrorCode::Unavailable,
+                fmt::format("{} bytes are too few for a Lua sandbox", limits.memory_bytes));
+  return std::unique_ptr<Sandbox>(new Sandbox(std::move(machine)));
+}
+
+std::size_t Sandbox::memory_used() const { return machine_->vm.memory_used(); }
+
+namespace {
+
+/// One call, and what became of it.
+struct Call {
+  const std::string& name;
+  const std::string& bytecode;
+  std::string_view function;
+  const std::vector<Value>& arguments;
+  Result<Value> result;
+  bool is_missing = false;  ///< there is no such function
+  std::string problem;      ///< what the script raised
+};
+
+/// Adds where the error came from: "NAME:3, NAME:12".
+int add_traceback(lua_State* state) {
+  if (lua_type(state, 1) != LUA_TSTRING) return 1;
+  int shown = 0;
+  lua_settop(state, 1);
+  lua_pushstring(state, "");
+  lua_Debug frame;
+  for (int level = 1; shown < kFramesShown && lua_getstack(state, level, &frame) != 0; ++level) {
+    lua_getinfo(state, "Sl", &frame);
+    if (frame.currentline <= 0) continue;
+    lua_pushfstring(state, "%s%s:%d", shown == 0 ? "\n  called at " : ", ", frame.short_src,
+                    frame.currentline);
+    ++shown;
+  }
+  lua_concat(state, lua_gettop(state));
+  return 1;
+}
+
+/// The script's chunk, in an environment of its own that sees the library.
+void push_chunk(lua_State* state, const Call& call) {
+  const std::string chunk = "@" + call.name;
+  if (luaL_loadbuffer(state, call.bytecode.data(), call.bytecode.size(), chunk.c_str()) != 0)
+    lua_error(state);
+  lua_newtable(state);
+  lua_newtable(state);
+  lua_rawgeti(state, LUA_REGISTRYINDEX, 1);
+  lua_setfield(state, -2, "__index");
+  lua_pushboolean(state, 0);
+  lua_setfield(state, -2, "__metatable");
+  lua_setmetatable(state, -2);
+  lua_setfenv(state, -2);
+}
+
+int call_protected(lua_State* state) {
+  auto& call = *static_cast<Call*>(lua_touserdata(state, 1));
+  lua_settop(state, 0);
+  lua_pushcfunction(state, add_traceback);
+  push_chunk(state, call);
+  int status = lua_pcall(state, 0, 1, 1);
+  if (status == 0 && lua_istable(state, -1)) {
+    lua_pushlstring(state, call.function.data(), call.function.size());
+    lua_rawget(state, -2);
+  }
+  if (status == 0 && !lua_isfunction(state, -1)) {
+    call.is_missing = true;
+    return 0;
+  }
+  if (status == 0) {
+    for (const Value& argument : call.arguments) push_value(state, argument);
+    status = lua_pcall(state, static_cast<int>(call.arguments.size()), 1, 1);
+  }
+  if (status == 0) {
+    call.result = read_value(state, -1);
+  } else {
+    call.problem = text_of_error(state);
+  }
+  return 0;
+}
+
+std::unexpected<Error> describe_failure(const Vm& vm, const Call& call) {
+  const auto says = [&](ErrorCode code, std::string what) {
+    return fail(Error(code, std::move(what))
+                    .while_doing(fmt::format("calling {} of {}", call.function, call.name)));
+  };
+  if (vm.is_out_of_memory())
+    return says(ErrorCode::Invalid, fmt::format("the script needs more than {} MiB of memory",
+                                                vm.limits().memory_bytes >> 20));
+  if (vm.is_out_of_instructions())
+    return says(ErrorCode::Invalid,
+                fmt::format("the script takes more than {} steps", vm.limits().instructions));
+  if (call.is_missing)
+    return says(ErrorCode::NotFound,
+                fmt::format("the script returns no table with a function '{}'", call.function));
+  return says(ErrorCode::Invalid, call.problem);
+}
+
+}  // namespace
+
+Result<Value> Sandbox::call(const Script& script, std::string_view function,
+                            const std::vector<Value>& arguments) {
+  Vm& vm = machine_->vm;
+  Call call{.name = script.name(),
+            .bytecode = script.bytecode_,
+            .function = function,
+            .arguments = arguments,
+            .result = Value()};
+  vm.begin_call();
+  const int status = lua_cpcall(vm.state(), call_protected, &call);
+  if (status != 0) call.problem = text_of_error(vm.state());
+  // A script that caught what stopped it, and came to its end all the same, was stopped.
+  const bool was_stopped = vm.is_out_of_memory() || vm.is_out_of_instructions();
+  Result<Value> result = Value();
+  if (status != 0 || was_stopped || call.is_missing || !call.problem.empty()) {
+    result = describe_failure(vm, call);
+  } else {
+    result = std::move(call.result);
+  }
+  if (vm.is_out_of_memory()) {
+    // What was refused in the middle of anything is not worth looking for.
+    auto fresh = std::make_unique<Machine>(vm.limits());
+    if (fresh->prepare()) {
+      machine_ = std::move(fresh);
+      return result;
+    }
+  }
+  lua_settop(vm.state(), 0);
+  lua_sethook(vm.state(), nullptr, 0, 0);
+  if (was_stopped || vm.memory_used() > machine_->at_rest + kGarbageAllowed)
+    lua_gc(vm.state(), LUA_GCCOLLECT, 0);
+  return result;
+}
+
+}  // namespace croft::lua

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <lua.hpp>
+
+#include "lua/engine/sandbox.hpp"
+
+namespace croft::lua {
+
+/// A LuaJIT state with its memory and its budget. A limit that is exceeded stays exceeded until
+/// begin_call(): from then on every instruction fails, so that no pcall, xpcall or coroutine of the
+/// script can go on.
+class Vm {
+ public:
+  /// is_open() is false if there was no memory for it.
+  explicit Vm(Limits limits);
+  ~Vm();
+  Vm(const Vm&) = delete;
+  Vm& operator=(const Vm&) = delete;
+
+  /// The VM that a state belongs to; of any coroutine.
+  static Vm& of(lua_State* state);
+
+  bool is_open() const { return state_ != nullptr; }
+  lua_State* state() { return state_; }
+  std::size_t memory_used() const { return memory_used_; }
+  const Limits& limits() const { return limits_; }
+
+  /// The whole budget is there again.
+  void begin_call();
+  /// Takes from the budget; raises a Lua error once it is used up.
+  void charge(lua_State* state, std::uint64_t instructions);
+  bool is_out_of_instructions() const { return is_out_of_instructions_; }
+  bool is_out_of_memory() const { return is_out_of_memory_; }
+
+ private:
+  static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
+  static void on_count(lua_State* state, lua_Debug* where);
+
+  Limits limits_;
+  std::size_t memory_used_ = 0;  // before the state, which allocates as soon as it is made
+  std::uint64_t instructions_used_ = 0;
+  bool is_out_of_instructions_ = false;
+  bool is_out_of_memory_ = false;
+  lua_State* state_ = nullptr;
+};
+
+/// Pushes the table of what scripts may use, made anew; the standard libraries themselves stay out
+/// of reach. Call it protected, once a state.
+void push_library(lua_State* state);
+
+/// Pushes a value. Raises a Lua error if it cannot be one of Lua's. Call it protected.
+void push_value(lua_State* state, const Value& value);
+/// The value at an index; Invalid if it is none of ours. Raises nothing.
+Result<Value> read_value(lua_State* state, int index);
+
+}  // namespace croft::lua
