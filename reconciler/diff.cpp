@@ -465,7 +465,8 @@ class Differ {
     order_changes(changeset.changes);
     changeset.notes = notes_on(changeset.changes);
     changeset.guard = guard_of(world_, changeset.changes);
-    changeset.digest = digest_of(world_);
+    if (world_.wants_digest || changeset.guard || has_changes(changeset))
+      changeset.digest = digest_of(world_);
     return changeset;
   }
 

@@ -57,6 +57,9 @@ class Expander {
                       resource->origin.line);
     });
     for (const Resource* resource : resources) expand_one(*resource);
+    expansion_.is_as_before = input_.before != nullptr && expansion_.problems.empty() &&
+                              taken_over_ == expansion_.desired.size() &&
+                              taken_over_ == input_.before->size();
     return std::move(expansion_);
   }
 
@@ -106,7 +109,7 @@ class Expander {
   }
 
   /// True if the expansion before made the same of it; then that is taken.
-  bool take_over(const Resource& resource, Desired& desired) const {
+  bool take_over(const Resource& resource, Desired& desired) {
     if (input_.before == nullptr) return false;
     const auto found = input_.before->find(resource.ref);
     if (found == input_.before->end()) return false;
@@ -120,6 +123,7 @@ class Expander {
     }
     desired.spec = known.spec;
     desired.spec_digest = known.spec_digest;
+    ++taken_over_;
     return true;
   }
 
@@ -250,6 +254,7 @@ class Expander {
   std::vector<const ProviderOffer*> offers_;  // those that this tenant may know of, by name
   std::map<Ref, const Origin*> first_;
   Expansion expansion_;
+  std::size_t taken_over_ = 0;
 };
 
 }  // namespace

@@ -49,6 +49,8 @@ struct ExpandInput {
 
 struct Expansion {
   std::map<Ref, Desired> desired;
+  /// The same resources with the same specs as ExpandInput::before.
+  bool is_as_before = false;
   /// Any: nothing of this tenant is applied. By ref. Messages name only what the tenant may know
   /// of: providers that it may use.
   std::vector<Problem> problems;

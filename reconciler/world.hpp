@@ -56,6 +56,9 @@ struct World {
       30LL *
       86'400'000};  ///< how long data is kept where deletion.after says nothing; for words only
   Timestamp now;
+  /// False: a changeset that changes nothing needs no digest, as nobody is to agree to it. A third
+  /// of what a pass over what has not changed costs.
+  bool wants_digest = true;
 };
 
 /// The one diff: used by `croft diff`, by the check before a push is accepted, and by the daemon.

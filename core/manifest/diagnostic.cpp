@@ -61,7 +61,9 @@ std::string header(const Diagnostic& diagnostic, RenderOptions options) {
   std::string place = printable(at.file);
   if (at.line > 0) place += fmt::format(":{}:{}", at.line, at.column);
   const bool is_error = diagnostic.weight == Weight::Error;
-  return fmt::format("{} {} {}\n", paint(place + ":", kBold, options),
+  // What is wrong with a set as a whole stands in no file.
+  if (!place.empty()) place = paint(place + ":", kBold, options) + " ";
+  return fmt::format("{}{} {}\n", place,
                      paint(is_error ? "error:" : "warning:", is_error ? kRed : kYellow, options),
                      printable(diagnostic.message));
 }
@@ -146,7 +148,7 @@ Error to_error(const Diagnostics& diagnostics) {
     return Error(ErrorCode::Invalid, "the manifests cannot be used");
   const SourcePosition& at = first->position;
   std::string message = fmt::format("{}:{}:{}: {}", at.file, at.line, at.column, first->message);
-  if (at.line == 0) message = fmt::format("{}: {}", at.file, first->message);
+  if (at.line == 0) message = at.file.empty() ? first->message : at.file + ": " + first->message;
   if (diagnostics.errors > 1) message += fmt::format(" (and {} more)", diagnostics.errors - 1);
   Error error = Error(ErrorCode::Invalid, std::move(message)).at(at);
   return first->hint.empty() ? error : std::move(error).with_hint(first->hint);

@@ -225,7 +225,7 @@ Task<Result<Changeset>> EngineImpl::reconcile_one(std::string tenant,
     CO_TRY(co_await fetch_and_load(key));
   }
   applier_.forget_failures(tenant);
-  Result<Changeset> changeset = co_await pass(tenant, std::move(expect));
+  Result<Changeset> changeset = co_await pass(tenant, std::move(expect), Asked::ByHand);
   notify();
   co_return changeset;
 }

@@ -47,7 +47,8 @@ struct TenantState {
   std::unique_ptr<Semaphore> turn;      ///< one pass at a time
   std::map<Ref, Desired> desired;       ///< of the last pass that could be expanded
   std::uint64_t providers_version = 0;  ///< with which it was
-  std::vector<HostClaim> claims;
+  std::shared_ptr<const std::vector<HostClaim>> claims;  ///< those of `desired`
+  std::vector<std::string> hosts;  ///< the domains that they were checked against
   std::optional<Changeset> guarded;
   bool was_passed = false;  ///< a pass ended since start
 };
@@ -55,7 +56,8 @@ struct TenantState {
 /// Everything a pass has worked out before anything is done.
 struct Prepared {
   World world;
-  std::vector<HostClaim> claims;
+  std::shared_ptr<const std::vector<HostClaim>> claims;
+  std::vector<std::string> hosts;  ///< the domains that they were checked against
   std::vector<Problem> problems;
   std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
@@ -118,7 +120,8 @@ class EngineImpl final : public Engine {
 
   // engine_pass.cpp: one tenant's pass
   Task<Outcome> tenant_pass(std::string tenant);
-  Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect);
+  enum class Asked { ByItself, ByHand };
+  Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
   Task<Result<Prepared>> prepare(std::string tenant, std::optional<SourceOverride> instead,
                                  bool use_candidates);
   /// What the tenant's sources declare, and which of them could not be read or are empty.

@@ -10,7 +10,7 @@
 namespace croft {
 
 Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
-  Result<Changeset> done = co_await pass(tenant, std::nullopt);
+  Result<Changeset> done = co_await pass(tenant, std::nullopt, Asked::ByItself);
   notify();
   if (!done) {
     log_warning("reconciler", "a pass failed",
@@ -44,7 +44,8 @@ Task<Result<TenantIdentity>> EngineImpl::identify(std::string tenant) {
   co_return TenantIdentity{known->uid, known->name, known->number};
 }
 
-Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::string> expect) {
+Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::string> expect,
+                                         Asked asked) {
   TenantState& state = tenant_states_.try_emplace(tenant, executor_).first->second;
   const Semaphore::Permit turn = co_await state.turn->acquire();
   const SteadyTime begun = std::chrono::steady_clock::now();
@@ -64,6 +65,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     prepared.world.inventory.push_back(*row);
   prepared.world.directives = journal_.directives_of(tenant, clock_.now());
 
+  prepared.world.wants_digest = asked == Asked::ByHand;
   Changeset changeset = croft::diff(prepared.world);
   name_revisions(changeset, prepared);
   if (expect && !(expect->size() >= 4 && changeset.digest.starts_with(*expect))) {
@@ -81,8 +83,10 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   }
   state.desired = prepared.world.desired;
   state.providers_version = prepared.providers_version;
-  claims_.replace(tenant, prepared.claims);
+  if (prepared.claims != state.claims)
+    claims_.replace(tenant, prepared.claims ? *prepared.claims : std::vector<HostClaim>());
   state.claims = prepared.claims;
+  state.hosts = prepared.hosts;
   Changeset to_apply = changeset;
   if (!may_go_on)
     std::erase_if(to_apply.changes,
@@ -145,9 +149,17 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
   Expansion expansion = expand(input);
   for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));
   world.desired = std::move(expansion.desired);
-  prepared.claims = claims_of(world.desired, settings_.domain);
-  for (Problem& problem : check_claims(claims_.of_others(tenant, prepared.claims), prepared.claims,
-                                       declaration.hosts, settings_.domain)) {
+  prepared.hosts = declaration.hosts;
+  const bool is_known_to_be_good = expansion.is_as_before && known != tenant_states_.end() &&
+                                   known->second.claims && known->second.hosts == prepared.hosts;
+  if (is_known_to_be_good) {
+    prepared.claims = known->second.claims;
+    co_return prepared;
+  }
+  prepared.claims =
+      std::make_shared<const std::vector<HostClaim>>(claims_of(world.desired, settings_.domain));
+  const std::vector<HostClaim> taken = claims_.of_others(tenant, *prepared.claims);
+  for (Problem& problem : check_claims(taken, *prepared.claims, prepared.hosts, settings_.domain)) {
     prepared.problems.push_back(std::move(problem));
   }
   co_return prepared;

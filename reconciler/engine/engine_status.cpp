@@ -259,11 +259,12 @@ void EngineImpl::add_ready_event(Transaction& transaction, const ResourceRow& be
 
 std::string EngineImpl::url_of(const ResourceRow& row) const {
   const auto tenant = tenant_states_.find(row.ref.tenant);
-  if (tenant == tenant_states_.end()) return "";
+  if (tenant == tenant_states_.end() || !tenant->second.claims) return "";
   std::string custom;
   std::string own;
-  for (const HostClaim& claim : tenant->second.claims) {
-    if (claim.ref != row.ref) continue;
+  // Sorted by ref, as claims_of() gives them.
+  for (const HostClaim& claim :
+       std::ranges::equal_range(*tenant->second.claims, row.ref, {}, &HostClaim::ref)) {
     const bool is_own = claim.host == host_label(row.ref) + "." + settings_.domain;
     (is_own ? own : custom) = claim.host;
   }

@@ -24,6 +24,17 @@ TEST(DiffTest, KeepsWhatIsAsDeclared) {
   EXPECT_EQ(changeset.digest.size(), 64u);
 }
 
+TEST(DiffTest, OnlyWhatChangesNothingGoesWithoutADigest) {
+  World world = empty_world();
+  settle(world, instance("api"), app());
+  const std::string digest = diff(world).digest;
+  world.wants_digest = false;
+  EXPECT_EQ(diff(world).digest, "");
+  declare(world, instance("worker"), app());
+  EXPECT_EQ(diff(world).digest.size(), 64u);
+  EXPECT_NE(diff(world).digest, digest);
+}
+
 TEST(DiffTest, CreatesWhatIsNew) {
   World world = empty_world();
   declare(world, instance("api"), app());

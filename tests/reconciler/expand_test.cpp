@@ -95,12 +95,15 @@ TEST_F(ExpandTest, WhatWasExpandedBeforeIsTakenOverUnlessSomethingMoved) {
     EXPECT_EQ(desired.spec_digest, before.desired.at(ref).spec_digest);
     EXPECT_EQ(desired.revision, "cafe");
   }
+  EXPECT_TRUE(again.is_as_before);
+  EXPECT_FALSE(before.is_as_before);
 
   input_.trees[{"alice/main", "public"}] = "other";
   const Expansion of_new_files = expand(input_);
   EXPECT_EQ(of_new_files.desired.at(site("blog")).spec->text_or("files.tree", ""), "other");
   EXPECT_NE(of_new_files.desired.at(site("blog")).spec_digest,
             before.desired.at(site("blog")).spec_digest);
+  EXPECT_FALSE(of_new_files.is_as_before);
   EXPECT_EQ(spec_of_ref(of_new_files, instance("api")), spec_of_ref(before, instance("api")));
 
   input_.placed[instance("api")] = "cloud";

@@ -56,6 +56,33 @@ TEST(EngineTest, EverybodyIsReconciledAtOnceAndOneTenantsTroubleIsTheirs) {
   EXPECT_EQ(bed.world->things().size(), 3U);
 }
 
+// What a tenant declares has not changed; what it may declare has.
+TEST(EngineTest, ADomainThatIsTakenAwayIsNoticedThoughNoManifestChanged) {
+  TestBed bed;
+  const auto platform = [](const std::string& hosts) {
+    std::string yaml = platform_yaml(true);
+    yaml.replace(yaml.find("plan: hobby, "), 0, "hosts: [" + hosts + "], ");
+    return yaml;
+  };
+  bed.push_platform(platform("example.com"));
+  bed.push_alice({{"a.yaml", instance_yaml("web", "  http: {hosts: [www.example.com]}\n")}});
+  Daemon daemon(bed);
+  const auto pass = [&] { return daemon.run(daemon.engine().reconcile({"alice", std::nullopt})); };
+  const auto first = pass();
+  ASSERT_TRUE(first) << first.error().describe();
+  ASSERT_EQ(bed.world->things().size(), 1U);
+  bed.push_platform(platform("example.org"));
+  const auto refused = pass();
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().describe().starts_with(
+      "error: alice/Instance/web spec.http.hosts[0]: the operator does not allow the host "
+      "'www.example.com'"))
+      << refused.error().describe();
+  bed.push_platform(platform("example.org, example.com"));
+  const auto allowed = pass();
+  EXPECT_TRUE(allowed) << allowed.error().describe();
+}
+
 TEST(EngineTest, ALocalPushIsNoticedByItself) {
   TestBed bed;
   bed.push_alice({{"a.yaml", instance_yaml("web")}});
