@@ -1,5 +1,7 @@
 #include "gateway/routes_publisher.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "core/base/files.hpp"
@@ -14,8 +16,10 @@ constexpr std::size_t kLargestSnapshot = 256U << 20U;
 constexpr unsigned kMode = 0644;
 constexpr Duration kRetry{1'000};
 constexpr Duration kNoTimeout{86'400'000};
-/// Changes come in bursts; one snapshot is enough for those within this time.
+/// Changes come in bursts; one snapshot is enough for those within this time, and within so many
+/// times what the last one took: a fleet that comes up does not spend itself on snapshots.
 constexpr Duration kGather{10};
+constexpr int kGatherShare = 4;
 
 std::map<std::string, Route> hosts_of(const Engine& engine) {
   std::map<std::string, Route> hosts;
@@ -50,11 +54,14 @@ struct RoutesPublisher::State {
 
   static Task<> run(std::shared_ptr<State> state) {
     while (!state->is_stopped) {
+      const auto begun = std::chrono::steady_clock::now();
       const Result<void> done = state->publish();
+      const auto took = std::chrono::steady_clock::now() - begun;
+      const Duration pause = std::chrono::ceil<Duration>(took * kGatherShare);
       if (!done)
         log_error("routes", "cannot write the route snapshot", {{"what", done.error().describe()}});
       co_await state->changed.wait(done ? kNoTimeout : kRetry);
-      if (!state->is_stopped) co_await sleep_for(kGather);
+      if (!state->is_stopped) co_await sleep_for(std::max(kGather, pause));
     }
   }
 

@@ -25,6 +25,9 @@ namespace croft {
 namespace {
 
 constexpr std::chrono::milliseconds kLockPatience{500};
+/// How long other firewalls of the host are taken to be as we left them when an app is started;
+/// upkeep looks at them whatever that says.
+constexpr std::chrono::seconds kNeighboursTrusted{10};
 
 namespace fs = std::filesystem;
 using Isolation = ProcessSettings::Isolation;
@@ -303,6 +306,7 @@ Result<void> Launcher::connect(const AppRecord& record, pid_t shim) const {
   const std::scoped_lock lock(filter_mutex_);
   may_have_filter_ = true;
   TRY(networks_.ensure_filter());
+  if (std::chrono::steady_clock::now() - neighbours_passed_ > kNeighboursTrusted) pass_neighbours();
   return networks_.connect(shim, record.network_slot);
 }
 
@@ -351,13 +355,21 @@ void Launcher::sweep() {
     return;
   networks_.remove_filter();
   may_have_filter_ = false;
+  neighbours_passed_ = {};
 }
 
 Result<void> Launcher::repair_filter() const {
   const std::scoped_lock lock(filter_mutex_);
   // The app that wanted this may have gone since, and the filter with it.
   if (!may_have_filter_) return {};
-  return networks_.ensure_filter();
+  TRY(networks_.ensure_filter());
+  pass_neighbours();
+  return {};
+}
+
+void Launcher::pass_neighbours() const {
+  networks_.pass_neighbours();
+  neighbours_passed_ = std::chrono::steady_clock::now();
 }
 
 Result<void> Launcher::repair_connection(const AppRecord& record, pid_t shim) const {

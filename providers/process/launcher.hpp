@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -79,6 +80,8 @@ class Launcher {
   Checkouts& checkouts() { return checkouts_; }
 
  private:
+  /// Holding the mutex.
+  void pass_neighbours() const;
   Result<void> check_owner(const std::string& uid, std::int64_t number) const;
   Result<void> check_passable() const;
   Result<void> check_volumes_fit(const std::string& uid, const Value& spec) const;
@@ -97,6 +100,8 @@ class Launcher {
   /// made, so that who removes the filter of the last one, holding this, sees the next one.
   mutable std::mutex filter_mutex_;
   mutable bool may_have_filter_ = true;
+  /// When other firewalls were last looked at.
+  mutable std::chrono::steady_clock::time_point neighbours_passed_;
 };
 
 }  // namespace croft

@@ -130,10 +130,11 @@ Result<void> Networks::ensure_filter() const {
   // The filter comes first: at no time does the host forward without it.
   TRY(while_doing(run({"nft", "-f", "-"}, firewall_script(input_)),
                   "setting up the packet filter"));
-  pass_all_other_firewalls(input_.interface_prefix, true);
   let_host_forward();
   return {};
 }
+
+void Networks::pass_neighbours() const { pass_all_other_firewalls(input_.interface_prefix, true); }
 
 void Networks::remove_filter() const {
   (void)run({"nft", "delete", "table", "inet", input_.table});

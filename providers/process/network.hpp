@@ -22,6 +22,8 @@ class Networks {
   /// Makes the packet filter say what it should, also if somebody flushed it, and lets the host
   /// forward.
   Result<void> ensure_filter() const;
+  /// Makes other firewalls of the host let our packets pass. Takes a dozen children.
+  void pass_neighbours() const;
   /// Connects the network namespace of a process, unless it is connected.
   Result<void> connect(pid_t pid, int slot) const;
   bool is_connected(int slot) const;
