@@ -16,9 +16,8 @@ namespace fs = std::filesystem;
 
 Result<std::int64_t> parse_number(std::string_view text, std::int64_t low, std::int64_t high) {
   std::int64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, problem] = std::from_chars(text.data(), end, number);
-  if (problem != std::errc() || stopped != end || number < low || number > high) {
+  const auto [stopped, problem] = std::from_chars(text.begin(), text.end(), number);
+  if (problem != std::errc() || stopped != text.end() || number < low || number > high) {
     return fail(ErrorCode::Invalid,
                 fmt::format("'{}' is no number from {} to {}", text, low, high));
   }
