@@ -176,7 +176,8 @@ Field describe_provider() {
                         "What the adapter wants to know; each adapter documents its own. "
                         "`process`: `isolation`, `full` (the "
                         "default) or `none`, which runs apps even where the machine cannot keep "
-                        "them apart.",
+                        "them apart; `volumes`, `image` (the default: they hold their size and no "
+                        "more) or `directory`, which is only measured.",
                         text_field("", "").or_secret())
                   .between(0, 100)
                   .like("{isolation: full}"),
