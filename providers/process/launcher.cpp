@@ -55,6 +55,16 @@ bool is_port_free(int port) {
          0;  // NOLINT
 }
 
+/// Of the volume of that name; 0 if there is none.
+std::int64_t declared_size(const Value& spec, std::string_view name) {
+  const Value* volumes = spec.find("volumes");
+  if (volumes == nullptr || !volumes->is_list()) return 0;
+  for (const Value& volume : volumes->as_list()) {
+    if (volume.text_or("name", "") == name) return volume.integer_or("size", 0);
+  }
+  return 0;
+}
+
 Result<void> check_data_directory(const fs::path& root) {
   if (!root.is_absolute())
     return fail(ErrorCode::Invalid, "the data directory must be an absolute path");
@@ -181,7 +191,9 @@ Result<AppRecord> Launcher::plan(const Effect& effect, const std::optional<AppRe
   if (effect.tenant.number < 0)
     return fail(ErrorCode::Invalid, "the tenant has no number to make a user from");
   TRY(check_owner(effect.uid, effect.tenant.number));
-  TRY(check_volumes_fit(effect.uid, spec));
+  if (before) {
+    TRY(check_volumes_fit(*before, spec));
+  }
   AppRecord record{
       .uid = effect.uid, .ref = effect.ref, .tenant = effect.tenant, .intent = effect.intent};
   record.spec = std::make_shared<const Value>(std::move(spec));
@@ -226,16 +238,16 @@ Result<void> Launcher::check_passable() const {
   return {};
 }
 
-/// Before the app is stopped for it: a volume whose content does not fit its new size keeps its app
-/// as it is.
-Result<void> Launcher::check_volumes_fit(const std::string& uid, const Value& spec) const {
+/// Before the app is stopped for it: a volume whose content does not fit its new, smaller size
+/// keeps its app as it is. One that is full, and not made smaller, is in nobody's way.
+Result<void> Launcher::check_volumes_fit(const AppRecord& before, const Value& spec) const {
   const Value* volumes = spec.find("volumes");
   if (volumes == nullptr) return {};
   for (const Value& volume : volumes->as_list()) {
     const std::string name = volume.text_or("name", "");
     const Bytes size{volume.integer_or("size", 0)};
-    const std::int64_t used = volume_image::used_bytes(layout_.volume(uid, name));
-    if (used <= size.count) continue;
+    const std::int64_t used = volume_image::used_bytes(layout_.volume(before.uid, name));
+    if (used <= size.count || size.count >= declared_size(*before.spec, name)) continue;
     return fail(Error(ErrorCode::Invalid, fmt::format("the volume '{}' holds {} MiB, more than {}",
                                                       name, used >> 20, format_bytes(size)))
                     .with_hint("remove files from it first, or leave its size as it is"));

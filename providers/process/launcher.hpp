@@ -84,7 +84,7 @@ class Launcher {
   void pass_neighbours() const;
   Result<void> check_owner(const std::string& uid, std::int64_t number) const;
   Result<void> check_passable() const;
-  Result<void> check_volumes_fit(const std::string& uid, const Value& spec) const;
+  Result<void> check_volumes_fit(const AppRecord& before, const Value& spec) const;
   Result<void> make_volumes(const AppRecord& record) const;
   Result<void> make_volume(const AppRecord& record, const Value& volume) const;
   Result<void> unmount_volumes(const std::string& uid) const;

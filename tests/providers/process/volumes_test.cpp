@@ -72,6 +72,19 @@ TEST_F(VolumesTest, AVolumeHoldsItsSizeAndNoMore) {
   EXPECT_TRUE(eventually([&] { return seen("app")->reason.empty(); }));
 }
 
+// What is full and stays as large as it is stands in the way of nothing else.
+TEST_F(VolumesTest, AnAppWithAFullVolumeCanStillBeChanged) {
+  if (!needs_images()) return;
+  Value spec = with_volume(shell("sleep 1000"), 8 * kMebibyte);
+  ASSERT_TRUE(create("app", spec));
+  fill("app", 64);
+  ASSERT_GT(volume_image::used_bytes(volume("app")), 8 * kMebibyte) << "it is not over its size";
+  spec.set("env", Value::map({{"GREETING", "hello"}}));
+  const Result<void> changed = await(provider_->update(effect("app", spec)));
+  ASSERT_TRUE(changed) << changed.error().describe();
+  EXPECT_EQ(exec("app", {"test", "-s", "/data/big"}), 0);
+}
+
 // Neither a file of the host's nor a device may come to life in it.
 TEST_F(VolumesTest, AVolumeTakesNoSetUidFilesAndNoDevices) {
   if (!needs_images()) return;
