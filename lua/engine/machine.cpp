@@ -273,17 +273,18 @@ Error Machine::failure(lua_State* state, const CallState* call) {
     code = ErrorCode::Unavailable;
     text = why_dead().message();
   } else if (vm_.is_out_of_instructions()) {
-    text = fmt::format("the script takes more than {} steps without waiting", limits_.instructions);
+    text = fmt::format("{}{}the script takes more than {} steps without waiting", vm_.stopped_at(),
+                       vm_.stopped_at().empty() ? "" : ": ", limits_.instructions);
   } else {
     text = text_of(state, -1);
   }
   std::string lines;
   if (state != vm_.state()) {
     const std::vector<std::string> frames = frames_of(state);
+    const bool is_placed = text.starts_with(script_.name() + ":");
     for (std::size_t i = 0; i < frames.size(); ++i) {
-      // The first is in the text already, if it is an error of the script's own.
       if (i == 0 && text.starts_with(frames[0] + ":")) continue;
-      lines += fmt::format("\n    {} {}", i == 0 ? "at" : "called at", frames[i]);
+      lines += fmt::format("\n    {} {}", i == 0 && !is_placed ? "at" : "called at", frames[i]);
     }
   }
   if (call != nullptr) {
