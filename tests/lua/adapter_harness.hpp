@@ -62,7 +62,9 @@ class AdapterTest : public testing::Test {
   }
 
   /// What an expression gives within a verb, as JSON; the error's text if it fails.
-  std::string eval(const std::string& expression) { return eval_body("return " + expression); }
+  std::string eval(const std::string& expression) {
+    return eval_body("return (" + expression + ")");
+  }
   std::string eval_body(const std::string& body) {
     load("f = function()\n" + body + "\nend");
     const Result<Value> value = call("f");

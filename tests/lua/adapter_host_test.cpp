@@ -120,6 +120,13 @@ TEST_F(AdapterHostTest, TellsTheWayToAnError) {
             "    in f");
 }
 
+TEST_F(AdapterHostTest, ATailCallIsPlacedAtItsFunction) {
+  load("f = function()\n  return http.get(5)\nend");
+  EXPECT_EQ(call("f").error().message(),
+            "adapter.lua:2: http.get: the path must be a text, got a number\n"
+            "    in f, which begins at that line");
+}
+
 TEST_F(AdapterHostTest, NamesAMissingFunction) {
   load("f = function() end");
   EXPECT_EQ(call("g").error().code(), ErrorCode::NotFound);
@@ -310,7 +317,7 @@ TEST_F(AdapterHostTest, TheLoopMayGoWithCallsInFlight) {
 TEST_F(AdapterHostTest, GivesUpAtTheDeadline) {
   load(R"(
     polls = function() return poll(function() end) end,
-    stubborn = function() while true do poll(function() end, {timeout_ms = 100}) http.get("/") end end,
+    stubborn = function() while true do poll(function() end, {timeout_ms = 1000}) http.get("/") end end,
   )");
   for (const char* function : {"polls", "stubborn"}) {
     AdapterCall order;
@@ -326,6 +333,12 @@ TEST_F(AdapterHostTest, GivesUpAtTheDeadline) {
   late.function = "polls";
   late.deadline = clock.steady();
   EXPECT_EQ(call(std::move(late)).error().code(), ErrorCode::Timeout);
+}
+
+TEST_F(AdapterHostTest, ALoopOfWaitsEndsToo) {
+  load("f = function() while true do http.get('/') end end", HostLimits{.waits = 1000});
+  EXPECT_THAT(call("f").error().message(), HasSubstr("waited more than 1000 times"));
+  EXPECT_EQ(http->sent, 1000);
 }
 
 TEST_F(AdapterHostTest, NothingLeaksFromCallToCall) {

@@ -14,7 +14,7 @@ TEST_F(BindingsTest, JsonKeepsWhatIsWhat) {
   EXPECT_EQ(
       eval(
           R"lua(json.encode(json.decode('{"a":[],"b":{},"c":[1,null,2.5],"d":null,"e":"\\u00e9"}')))lua"),
-      R"("{\"a\":[],\"b\":{},\"c\":[1,null,2.5],\"e\":\"é\"}")");
+      R"("{\"a\":[],\"b\":{},\"c\":[1,null,2.5E0],\"e\":\"é\"}")");
   EXPECT_EQ(eval("json.encode({json.array{}, json.object{}, {1, 2}, {a = true}})"),
             R"("[[],{},[1,2],{\"a\":true}]")");
   EXPECT_EQ(eval("json.encode(json.null)"), R"("null")");
@@ -44,7 +44,7 @@ TEST_F(BindingsTest, JsonSaysWhatIsNone) {
             R"([{"code":"Invalid","message":"not JSON: incomplete JSON","retryable":false}])");
   EXPECT_THAT(eval("json.decode({})"),
               HasSubstr("json.decode: the text must be a text, got a table"));
-  EXPECT_THAT(eval("{json.decode(('['):rep(100) .. (']'):rep(100))}"), HasSubstr("[]"));
+  EXPECT_EQ(eval("select(2, json.decode(('['):rep(100) .. (']'):rep(100))).code"), R"("Invalid")");
   EXPECT_THAT(eval("json.array(http)"), HasSubstr("has a metatable already"));
 }
 
