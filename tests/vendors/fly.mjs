@@ -348,7 +348,7 @@ class Fly {
   bury(machine) {
     this.move(machine, 'destroyed', 'destroy');
     machine.destroyedAt = this.clock.now;
-    if (machine.volume) machine.volume.attached_machine_id = null;
+    if (machine.volume) delete machine.volume.attached_machine_id;
   }
 
   wait(request, appName, id) {
@@ -456,8 +456,8 @@ class Fly {
     check(Number.isInteger(size) && size >= 1 && size <= 500, 422, 'invalid_argument: size_gb must be between 1 and 500');
     const volume = {
       ...{ id: this.id(16, '0123456789abcdefghijklmnopqrstuvwxyz', 'vol_'), name: body.name, state: 'created', size_gb: size },
-      ...{ region: body.region, zone: this.hex(4), encrypted: body.encrypted ?? true, attached_machine_id: null },
-      ...{ attached_alloc_id: null, created_at: this.clock.iso(), blocks: 0, block_size: 0, blocks_free: 0, blocks_avail: 0 },
+      ...{ region: body.region, zone: this.hex(4), encrypted: body.encrypted ?? true },
+      ...{ created_at: this.clock.iso(), blocks: 0, block_size: 0, blocks_free: 0, blocks_avail: 0 },
       ...{ fstype: 'ext4', snapshot_retention: body.snapshot_retention ?? 5, host_status: 'ok', type: 'local', data: {} },
       ...{ auto_backup_enabled: body.auto_backup_enabled ?? true },
     };
