@@ -1,8 +1,12 @@
 #pragma once
 // Room lua: scripts that cannot hurt the daemon.
 //
-//   engine/sandbox   runs rules: pure functions under a budget, with nothing of the machine in
-//   reach engine/pattern   Lua's patterns, matched under the same budget
+//   engine/sandbox        runs rules: pure functions under a budget, with nothing of the machine
+//                         in reach
+//   engine/adapter_host   runs adapters: coroutines that wait for what they ask the host for
+//   engine/machine        the VM that they run in
+//   engine/pattern        Lua's patterns, matched under the same budget
+//   bindings/             what adapters may ask for: http, json, log, time, ...
 //
 // LuaJIT with the JIT off: its count hooks, which the budget stands on, never fire in compiled
 // code.
@@ -35,6 +39,7 @@ class Script {
 
  private:
   friend class Sandbox;
+  friend class Machine;
   Script(std::string name, std::string bytecode)
       : name_(std::move(name)), bytecode_(std::move(bytecode)) {}
   std::string name_;

@@ -50,6 +50,10 @@ class Vm {
 /// of reach. Call it protected, once a state.
 void push_library(lua_State* state);
 
+/// Replaces the table on top by an empty one through which it is read, and which cannot be changed.
+/// Call it protected.
+void protect_table(lua_State* state);
+
 /// Pushes a value. Raises a Lua error if it cannot be one of Lua's. Call it protected.
 void push_value(lua_State* state, const Value& value);
 /// The value at an index; Invalid if it is none of ours. Raises nothing.
