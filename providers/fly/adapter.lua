@@ -35,28 +35,17 @@ local function refuse(field, message) return fail("Invalid", message, {field = "
 
 -- Fly says what is wrong in {"error": "..."}; `doing` says what we were about.
 local function explain(doing, err)
-  local words = err.message
-  local ok, body = pcall(json.decode, err.body or "")
-  if ok and type(body) == "table" and type(body.error) == "string" then words = body.error end
+  local body = err.body and json.decode(err.body)
+  if type(body) ~= "table" then body = {} end
+  local words = type(body.error) == "string" and body.error or err.message
   local retryable = err.retryable
-  if ok and type(body) == "table" and body.status == "insufficient_capacity" then
+  if body.status == "insufficient_capacity" then
     return fail("Unavailable", "while " .. doing .. ": Fly.io has no capacity there: " .. words, {retryable = true})
   end
   -- 409 and 412 tell of a lease or of a state between two others: both pass.
   if err.status == 409 or err.status == 412 then retryable = true end
   return fail(err.code, "while " .. doing .. ": " .. words, {retryable = retryable, status = err.status})
 end
-
--- The API says null for what is not there; nil does.
-local function without_nulls(value)
-  if type(value) ~= "table" then return value end
-  for key, inner in pairs(value) do
-    if inner == json.null then value[key] = nil else without_nulls(inner) end
-  end
-  return value
-end
-
-local function body_of(response) return without_nulls(response.json()) end
 
 local function app_name(context, uid) return context.settings.prefix .. "-" .. uid:lower() end
 
@@ -223,9 +212,7 @@ local function to_files(context, effect)
     if total > context.settings.filesLimit then
       return refuse("files", string.format("its files hold more than %d bytes, the operator's limit for Fly.io (settings.filesLimit)", context.settings.filesLimit))
     end
-    local bytes, err = file.read()
-    if not bytes then return nil, err end
-    files[#files + 1] = {guest_path = context.settings.directory .. "/" .. file.path, raw_value = base64.encode(bytes),
+    files[#files + 1] = {guest_path = context.settings.directory .. "/" .. file.path, raw_value = base64.encode(file.content),
       mode = file.executable and 493 or 420} -- 0755, 0644
   end
   return files
@@ -321,11 +308,10 @@ local function from_check(check)
     startWithin = from_duration(check.grace_period)}
 end
 
-local function from_mounts(mounts, sizes)
+local function from_mounts(mounts)
   local volumes = json.array{}
   for i, mount in ipairs(mounts or {}) do
-    local gigabytes = sizes[mount.volume] or mount.size_gb or 0
-    volumes[i] = {name = from_volume_name(mount.name or ""), path = mount.path, size = gigabytes * GIB}
+    volumes[i] = {name = from_volume_name(mount.name or ""), path = mount.path, size = (mount.size_gb or 0) * GIB}
   end
   return volumes
 end
@@ -339,18 +325,18 @@ local function from_files(config, kept)
 end
 
 local function kept_of(config)
-  local ok, kept = pcall(json.decode, (config.metadata or {})["croft.kept"] or "")
-  return ok and type(kept) == "table" and kept or {}
+  local kept = json.decode((config.metadata or {})["croft.kept"] or "{}")
+  return type(kept) == "table" and kept or {}
 end
 
 -- What a machine really runs with, shaped as the normalised spec.
-local function to_fields(config, sizes)
+local function to_fields(config)
   local kept, guest, service = kept_of(config), config.guest or {}, (config.services or {})[1]
   return {
     command = from_exec((config.init or {}).exec), env = from_env(config, kept), image = config.image,
     resources = {cpu = (guest.cpus or 0) * 1000, memory = (guest.memory_mb or 0) * MIB, pids = kept.pids},
     http = service and {port = service.internal_port} or nil,
-    health = from_check((config.checks or {}).health), volumes = from_mounts(config.mounts, sizes),
+    health = from_check((config.checks or {}).health), volumes = from_mounts(config.mounts),
     grace = from_duration((config.stop_config or {}).timeout), files = from_files(config, kept),
   }
 end
@@ -375,7 +361,7 @@ local function find_app(context, uid)
   local response, err = http.get(app_path(app), {accept = {404}})
   if not response then return explain("looking for the app " .. app, err) end
   if response.status == 404 then return false end
-  local found = body_of(response)
+  local found = response.json()
   if found.network ~= app then return fail("Conflict", "the Fly app " .. app .. " was not made by Croft; it is left alone", {foreign = true}) end
   return found
 end
@@ -385,7 +371,7 @@ local function list_machines(app)
   local response, err = http.get(app_path(app, "/machines"), {accept = {404}})
   if not response then return explain("looking for the machine in " .. app, err) end
   if response.status == 404 then return {} end
-  return body_of(response)
+  return response.json()
 end
 
 -- The machine of a resource, or false.
@@ -421,7 +407,7 @@ local function seconds_left(effect) return math.max(1, math.min(60, (effect.dead
 
 -- Fly documents the lease in an envelope and specifies it without one.
 local function lease_in(response)
-  local body = body_of(response)
+  local body = response.json()
   return body.data or body
 end
 
@@ -469,7 +455,7 @@ local function settle(app, machine, effect, version)
   if not ok then return fail("Timeout", "the machine stays " .. machine.state, {retryable = true}) end
   local response, problem = http.get(machine_path(app, machine))
   if not response then return explain("reading the machine", problem) end
-  return body_of(response).state
+  return response.json().state
 end
 
 -- Making ----------------------------------------------------------------------------------------------------------
@@ -494,7 +480,7 @@ local function ensure_addresses(app)
   local response, err = http.get(app_path(app, "/ip_assignments"))
   if not response then return explain("reading the addresses of " .. app, err) end
   local missing = {shared_v4 = true, v6 = true}
-  for _, assigned in ipairs(body_of(response).ips or {}) do
+  for _, assigned in ipairs(response.json().ips or {}) do
     if assigned.shared then missing.shared_v4 = nil end
     if assigned.ip:find(":", 1, true) and not assigned.ip:find("^fdaa:") then missing.v6 = nil end
   end
@@ -510,7 +496,7 @@ end
 local function list_volumes(app)
   local response, err = http.get(app_path(app, "/volumes"), {accept = {404}})
   if not response then return explain("looking for the volumes of " .. app, err) end
-  return response.status == 404 and {} or body_of(response)
+  return response.status == 404 and {} or response.json()
 end
 
 local NOT_A_VOLUME = {destroyed = true, pending_destroy = true, scheduling_destroy = true, waiting_for_detach = true}
@@ -536,7 +522,7 @@ local function fit_volume(context, app, volume, gigabytes)
   if volume.size_gb == gigabytes then return volume end
   local response, err = http.put(app_path(app, "/volumes/", url.encode(volume.id), "/extend"), {json = {size_gb = gigabytes}})
   if not response then return explain("growing the volume " .. volume.name, err) end
-  return body_of(response).volume
+  return response.json().volume
 end
 
 -- The volume that the spec wants, or false if it wants none.
@@ -551,7 +537,7 @@ local function ensure_volume(context, effect, app)
   local response, problem = http.post(app_path(app, "/volumes"), {json = {name = name, region = context.settings.region,
     size_gb = gigabytes, encrypted = true, require_unique_zone = false, compute = to_guest(context, effect.spec)}})
   if not response then return explain("making the volume " .. name, problem) end
-  return body_of(response)
+  return response.json()
 end
 
 local function make_machine(context, effect, app, volume)
@@ -636,7 +622,7 @@ local function post_config(context, effect, app, machine, volume, nonce)
   local response, problem = http.post(machine_path(app, machine), {headers = held(nonce),
     json = {config = config, current_version = machine.instance_id}})
   if not response then return explain("updating the machine of " .. app, problem) end
-  return body_of(response)
+  return response.json()
 end
 
 local function start_machine(app, machine, nonce)
@@ -763,14 +749,15 @@ local PHASES = {created = "Starting", creating = "Starting", starting = "Startin
   restarting = "Starting", updating = "Starting", replacing = "Starting", stopping = "Stopping", stopped = "Stopped",
   suspending = "Stopping", suspended = "Asleep", failed = "Failed", launch_failed = "Failed", destroying = "Stopping"}
 
--- Details of machines by id, as they were read last. Losing it costs requests, nothing else.
+-- What was made of machines' details, by id, as they were read last; kept between observations. Losing it costs
+-- requests, nothing else.
 local remembered = {}
 
 local function read_pages(path, name)
   return http.pages(path, {
-    items = function(response) return body_of(response)[name] or {} end,
+    items = function(response) return response.json()[name] or {} end,
     next = function(response)
-      local cursor = body_of(response).next_cursor
+      local cursor = response.json().next_cursor
       if not cursor or cursor == "" then return nil end
       return path .. "?" .. url.query{cursor = cursor}
     end,
@@ -809,27 +796,6 @@ local function choose_for_reading(machines)
   table.sort(others, function(a, b) return remembered[a.id].read_at < remembered[b.id].read_at end)
   for i = 1, math.min(REFRESHED_AT_ONCE, #others) do chosen[#chosen + 1] = others[i] end
   return chosen
-end
-
-local function read_details(machines)
-  local calls = {}
-  for i, machine in ipairs(machines) do
-    calls[i] = function()
-      local response, err = http.get(machine_path(machine.app_name, machine), {accept = {404}})
-      if not response then return nil, err end
-      return response.status == 200 and body_of(response) or {state = "destroyed"}
-    end
-  end
-  for i, result in ipairs(await.all(calls)) do
-    local machine = machines[i]
-    if result.ok then
-      remembered[machine.id] = {version = machine.version, updated_at = machine.updated_at, read_at = time.now(), details = result.value}
-    else
-      -- One machine that cannot be read hides no other; it is told of without its fields.
-      log.warn("a machine cannot be read", {app = machine.app_name, why = result.err.message})
-      remembered[machine.id] = nil
-    end
-  end
 end
 
 local function forget_all_but(machines)
@@ -889,17 +855,13 @@ local function add_reason(observed, details)
 end
 
 -- Details are read after the list, and again whenever the list shows a change: they are never the older of the two.
-local function to_observed(machine, details, sizes)
-  local source = details and details.config and details or machine
+local function to_observed(machine, details)
+  local source = details.config and details or machine
   local observed = {
     uid = label_of(machine, "croft.uid"), ref = label_of(source, "croft.ref"), intent = label_of(source, "croft.intent"),
-    spec_digest = label_of(source, "croft.spec"), phase = PHASES[(details or machine).state] or "Created", health = "Unknown"}
-  if not details then
-    observed.reason, observed.message = "DetailsMissing", "Fly.io lists the machine, but does not show it"
-    return observed
-  end
+    spec_digest = label_of(source, "croft.spec"), phase = PHASES[details.state] or "Created", health = "Unknown"}
   if details.config then
-    observed.fields = to_fields(details.config, sizes)
+    observed.fields = to_fields(details.config)
     if observed.fields.http then observed.endpoint = "https://" .. machine.app_name .. ".fly.dev" end
   end
   if observed.phase == "Running" then
@@ -910,6 +872,43 @@ local function to_observed(machine, details, sizes)
   return observed
 end
 
+local function read_details(machines)
+  local calls = {}
+  for i, machine in ipairs(machines) do
+    calls[i] = function()
+      local response, err = http.get(machine_path(machine.app_name, machine), {accept = {404}})
+      if not response then return nil, err end
+      return response.status == 200 and response.json() or {state = "destroyed"}
+    end
+  end
+  for i, result in ipairs(await.all(calls)) do
+    local machine = machines[i]
+    if result.ok then
+      local seen = result.value.state ~= "destroyed" and to_observed(machine, result.value) or nil
+      remembered[machine.id] = {version = machine.version, updated_at = machine.updated_at, read_at = time.now(),
+        seen = seen, volume = result.value.config and mounted_volume(result.value)}
+    else
+      -- One machine that cannot be read hides no other; it is told of without its fields.
+      log.warn("a machine cannot be read", {app = machine.app_name, why = result.err.message})
+      remembered[machine.id] = nil
+    end
+  end
+end
+
+-- A machine that cannot be read is told of as the list shows it.
+local function to_listed(machine)
+  return {uid = label_of(machine, "croft.uid"), ref = label_of(machine, "croft.ref"), intent = label_of(machine, "croft.intent"),
+    spec_digest = label_of(machine, "croft.spec"), phase = PHASES[machine.state] or "Created", health = "Unknown",
+    reason = "DetailsMissing", message = "Fly.io lists the machine, but does not show it"}
+end
+
+-- A volume may have grown since its machine was read.
+local function with_size(known, sizes)
+  local gigabytes = known.volume and sizes[known.volume]
+  if gigabytes and known.seen.fields then known.seen.fields.volumes[1].size = gigabytes * GIB end
+  return known.seen
+end
+
 local function observe(context)
   local listed, volumes = read_lists(context)
   if not listed then return nil, volumes end
@@ -918,21 +917,21 @@ local function observe(context)
     if is_listed_as_ours(context, machine) then machines[#machines + 1] = machine end
   end
   for _, volume in ipairs(volumes) do sizes[volume.id] = volume.size_gb end
+  remembered = memory and memory.get("machines") or {}
   forget_all_but(machines)
   read_details(choose_for_reading(machines))
   local all = json.array{}
   for _, machine in ipairs(machines) do
     local known = remembered[machine.id]
-    local is_gone = known and known.details.state == "destroyed"
-    if not is_gone then all[#all + 1] = to_observed(machine, known and known.details, sizes) end
+    local seen = known and known.seen and with_size(known, sizes)
+    if seen or not known then all[#all + 1] = seen or to_listed(machine) end
   end
+  if memory then memory.set("machines", remembered) end
   return all
 end
 
 local function capabilities()
-  return {workloads = true, volumes = true, logs = false, missing = json.array{
-    {what = "pids", why = "a Fly machine is a machine of its own; Fly.io limits no processes in it"},
-    {what = "egress", why = "Fly.io's Machines API cannot keep a machine from the Internet"}}}
+  return {workloads = true, volumes = true, logs = false}
 end
 
 return {

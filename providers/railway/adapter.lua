@@ -29,27 +29,9 @@ local settings = {
 
 local function refuse(field, message) return fail("Invalid", message, {field = "spec." .. field}) end
 
--- Railway answers 200 with errors in the body when it refuses; what it says of a thing that is gone is only words.
+-- Railway answers 200 with errors in the body when it refuses.
 local function explain(doing, err)
-  local code, retryable = err.code, err.retryable
-  local first = err.errors and err.errors[1]
-  if first then
-    local kind = (first.extensions or {}).code
-    if first.message:find("not found") then code = "NotFound"
-    elseif first.message:find("Not Authorized") then code = "Denied"
-    elseif kind == "INTERNAL_SERVER_ERROR" then code, retryable = "Unavailable", true end
-  end
-  return fail(code, "while " .. doing .. ": " .. err.message, {retryable = retryable, status = err.status})
-end
-
-local function is_given(value) return value ~= nil and value ~= json.null end
-
-local function without_nulls(value)
-  if type(value) ~= "table" then return value end
-  for key, inner in pairs(value) do
-    if inner == json.null then value[key] = nil else without_nulls(inner) end
-  end
-  return value
+  return fail(err.code, "while " .. doing .. ": " .. err.message, {retryable = err.retryable, status = err.status, errors = err.errors})
 end
 
 local function nodes_of(connection)
@@ -59,8 +41,8 @@ local function nodes_of(connection)
 end
 
 local function decode_object(text)
-  local ok, value = pcall(json.decode, text or "")
-  return ok and type(value) == "table" and without_nulls(value) or nil
+  local value = text and json.decode(text)
+  return type(value) == "table" and value or nil
 end
 
 local function round_up(number, step) return math.ceil(number / step) * step end
@@ -175,23 +157,17 @@ local function add_file(lines, file, directory)
   local path = quote(directory .. "/" .. file.path)
   if file.link then
     lines[#lines + 1] = "ln -sfn " .. quote(file.link) .. " " .. path
-    return true
+    return
   end
-  local bytes, err = file.read()
-  if not bytes then return nil, err end
-  lines[#lines + 1] = "base64 -d > " .. path .. " <<'CROFT_END'\n" .. base64.encode(bytes) .. "\nCROFT_END"
+  lines[#lines + 1] = "base64 -d > " .. path .. " <<'CROFT_END'\n" .. base64.encode(file.content) .. "\nCROFT_END"
   if file.executable then lines[#lines + 1] = "chmod 755 " .. path end
-  return true
 end
 
 local function to_script(context, effect)
   local lines, directory = {"set -e"}, context.settings.directory
   if effect.spec.files then
     lines[#lines + 1] = "mkdir -p " .. quote(directory) .. "\ncd " .. quote(directory)
-    for _, file in ipairs(effect.files or {}) do
-      local added, err = add_file(lines, file, directory)
-      if not added then return nil, err end
-    end
+    for _, file in ipairs(effect.files or {}) do add_file(lines, file, directory) end
   end
   local words = {}
   for i, word in ipairs(effect.spec.command) do words[i] = quote(word) end
@@ -275,16 +251,15 @@ end
 local function list_places(context)
   local places, after = {}, nil
   repeat
-    local data, err = graphql(OBSERVE, {workspace = context.settings.workspace, after = after}, {idempotent = true})
+    local data, err = graphql(OBSERVE, {workspace = context.settings.workspace, after = after})
     if not data then return explain("listing the projects of the workspace", err) end
     for _, project in ipairs(nodes_of(data.projects)) do
-      without_nulls(project)
       local labels = labels_in(project)
       if labels then places[#places + 1] = to_place(project, labels) end
     end
     local page = data.projects.pageInfo
     after = page.hasNextPage and page.endCursor or nil
-  until not is_given(after)
+  until not after
   table.sort(places, function(a, b) return a.created_at < b.created_at or (a.created_at == b.created_at and a.id < b.id) end)
   return places
 end
@@ -647,8 +622,8 @@ local REASONS = {
   QUEUED = {"Queued", "Railway queues deployments just now"},
 }
 
--- Variables and limits by uid, as they were read last: they count from a deployment on, so that they are read again
--- when there is another one. Losing it costs a request, nothing else.
+-- Variables and limits by project, as they were read last; kept between observations. They count from a deployment on,
+-- so that they are read again when there is another one. Losing it costs a request, nothing else.
 local remembered = {}
 
 local function stamp_of(place) return ((latest(place) or {}).id or "") .. " " .. (place.service.updatedAt or "") end
@@ -672,8 +647,8 @@ end
 
 local function remember(places, data)
   for i, place in ipairs(places) do
-    if is_given(data["v" .. i]) then
-      remembered[place.id] = {stamp = stamp_of(place), variables = data["v" .. i], limits = is_given(data["l" .. i]) and data["l" .. i] or nil}
+    if data["v" .. i] then
+      remembered[place.id] = {stamp = stamp_of(place), variables = data["v" .. i], limits = data["l" .. i]}
     end
   end
 end
@@ -696,7 +671,7 @@ local function read_details(places)
   for tries = 1, 2 do
     if #places == 0 then return end
     local query, values = details_query(places)
-    local data, err = graphql(query, values, {idempotent = true})
+    local data, err = graphql(query, values)
     if data then return remember(places, data) end
     log.warn("variables cannot be read", {why = err.message})
     if tries == 2 or not err.errors then return end
@@ -804,6 +779,7 @@ end
 local function observe(context)
   local places, err = list_places(context)
   if not places then return nil, err end
+  remembered = memory and memory.get("services") or {}
   forget_all_but(places)
   local shown, seen = {}, {}
   for _, place in ipairs(places) do
@@ -818,6 +794,7 @@ local function observe(context)
   read_changed(shown)
   local all = json.array{}
   for i, place in ipairs(shown) do all[i] = to_observed(place) end
+  if memory then memory.set("services", remembered) end
   return all
 end
 
@@ -829,7 +806,7 @@ query Logs($deployment: String!, $limit: Int!, $since: DateTime) {
 }]]
 
 local function read_logs(deployment, limit, since)
-  local data, err = graphql(LOGS, {deployment = deployment, limit = limit, since = since}, {idempotent = true})
+  local data, err = graphql(LOGS, {deployment = deployment, limit = limit, since = since})
   if not data then return explain("reading the logs", err) end
   return data.deploymentLogs
 end
@@ -846,7 +823,7 @@ local function emit_new(lines, state, emit)
     end
   end
   if #texts == 0 then return true end
-  return emit(texts) ~= false
+  return emit(table.concat(texts, "\n") .. "\n") ~= false
 end
 
 local function logs(context, request, emit)
@@ -869,10 +846,7 @@ local function logs(context, request, emit)
 end
 
 local function capabilities()
-  return {workloads = true, volumes = true, logs = true, missing = json.array{
-    {what = "pids", why = "Railway limits no processes"},
-    {what = "storage", why = "a volume is as large as the plan makes it"},
-    {what = "egress", why = "Railway's API cannot keep a service from the Internet"}}}
+  return {workloads = true, volumes = true, logs = true}
 end
 
 return {

@@ -40,6 +40,7 @@ class Fly {
     this.serial = 0;
     this.lag = 0; // how much later the organization's lists show a change
     this.brokenImages = new Set();
+    this.pageSize = 1000;
   }
 
   // Identifiers look like the vendor's and are counted, so that a failed test fails the same way again.
@@ -482,7 +483,7 @@ class Fly {
   // The organization's lists
 
   page(request, items) {
-    const limit = Math.min(Number(request.query.get('limit') ?? 1000), 1000);
+    const limit = Math.min(Number(request.query.get('limit') ?? 1000), this.pageSize);
     const begin = Number(request.query.get('cursor') ?? 0);
     const some = items.slice(begin, begin + limit);
     const isMore = begin + limit < items.length;
@@ -606,6 +607,7 @@ const kRoutes = [
 ];
 
 const kActs = {
+  pageSize: (fly, what) => void (fly.pageSize = what.size),
   lag: (fly, what) => void (fly.lag = what.ms),
   addApp: (fly, what) => void fly.addApp(what.app, what.organization ?? kOrganization, what.network ?? 'default'),
   addMachine: (fly, what) => {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/files.hpp"
+#include "core/base/units.hpp"
 #include "core/base/value.hpp"
 
 namespace croft {
