@@ -424,8 +424,8 @@ end
 local function take_lease(app, machine, effect)
   local description = "croft " .. effect.intent
   local ttl = math.ceil(seconds_left(effect))
-  -- Specified in the body, and sent in the query by Fly's own client.
-  local response, err = http.post(machine_path(app, machine, "/lease"), {
+  -- Specified in the body, and sent in the query by Fly's own client. If the reply is lost, we find our own lease.
+  local response, err = http.post(machine_path(app, machine, "/lease"), {idempotent = true,
     query = {ttl = ttl}, json = {ttl = ttl, description = description}})
   if response then return lease_in(response).nonce end
   if err.status == 409 then return take_over_lease(app, machine, description, err) end
@@ -465,7 +465,9 @@ local function ensure_app(context, effect)
   local app = app_name(context, effect.uid)
   local found, err = find_app(context, effect.uid)
   if err or found then return found and app or nil, err end
-  local response, problem = http.post("/apps", {json = {name = app, org_slug = context.settings.organization, network = app}})
+  -- Names are unique, so that it may be asked twice.
+  local response, problem = http.post("/apps", {idempotent = true,
+    json = {name = app, org_slug = context.settings.organization, network = app}})
   if response then return app end
   if problem.status == 409 or problem.status == 422 then
     found, err = find_app(context, effect.uid)
@@ -544,8 +546,8 @@ local function make_machine(context, effect, app, volume)
   local config, err = to_config(context, effect, volume or nil)
   if not config then return nil, err end
   local response, problem = http.post(app_path(app, "/machines"), {json = {name = MACHINE, region = context.settings.region, config = config}})
-  if not response then return explain("making the machine in " .. app, problem) end
-  return true
+  if response then return true end
+  return explain("making the machine in " .. app, problem)
 end
 
 -- Ending ----------------------------------------------------------------------------------------------------------
@@ -937,8 +939,9 @@ end
 return {
   api = 1, title = "Fly.io Machines", settings = settings,
   server = {url = "https://api.machines.dev/v1", auth = "bearer"},
-  -- Fly allows 1 request a second for each action and each machine (5 for reading one), bursts of 3; an account has many.
-  rate = {perSecond = 8, concurrency = 8},
+  -- Fly allows 1 request a second for each action and each machine (5 for reading one), bursts of 3. An account has many
+  -- machines, but making an app is one action of them all, and takes five to seven requests with what belongs to it.
+  rate = {perSecond = 5, concurrency = 8},
   capabilities = capabilities, normalize = normalize, observe = observe,
   create = create, update = update, start = start, stop = stop, destroy = destroy,
 }

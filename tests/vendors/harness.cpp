@@ -1,8 +1,10 @@
 #include "tests/vendors/harness.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
 #include "core/resource/resource.hpp"
@@ -49,10 +51,12 @@ void VendorHarness::restart() {
   ScriptParts parts{
       .executor = context_.get_executor(), .clock = clock, .secrets_dir = secrets_.path()};
   if (manual_clock_ != nullptr) {
+    // Others may wait at the same time: whoever comes first moves the clock, the next only the
+    // rest.
     parts.sleep = [this](Duration time) -> Task<> {
-      manual_clock_->advance(time);
-      vendor().advance(time);
-      co_return;
+      const Duration until = manual_clock_->steady() + time;
+      co_await asio::post(context_, asio::use_awaitable);
+      pass(std::max(until - manual_clock_->steady(), Duration(0)));
     };
   }
   Value settings = setup_.settings;
@@ -74,6 +78,11 @@ void VendorHarness::live_on(ManualClock& clock, const Value& rate_limit) {
   manual_clock_ = &clock;
   rate_limit_ = rate_limit;
   restart();
+}
+
+void VendorHarness::pass(Duration time) {
+  if (manual_clock_ != nullptr) manual_clock_->advance(time);
+  vendor().advance(time);
 }
 
 bool VendorHarness::lose_next_reply() {

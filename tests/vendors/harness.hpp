@@ -43,6 +43,8 @@ class VendorHarness final : public ProviderHarness {
   void change_setting(const std::string& name, const std::string& value);
   /// From now on limits are kept and waited for on this clock; the vendor's goes with it.
   void live_on(ManualClock& clock, const Value& rate_limit);
+  /// Lets time pass, here and at the vendor.
+  void pass(Duration time);
 
   /// Runs a coroutine to its end.
   template <typename T>

@@ -161,6 +161,9 @@ export class World {
       case 'fault':
         this.faults.add(body);
         return {};
+      case 'clearFaults':
+        this.faults = new Faults();
+        return {};
       case 'requests':
         return { count: this.requests.length, requests: this.requests };
       case 'forget':

@@ -147,7 +147,7 @@ TEST_F(FlyTest, CompletesACreateOfWhichAnyReplyWasLost) {
   for (int step = 0; step < steps; ++step) {
     harness_ = make_fly_harness();
     vendor().lose("^(POST|PUT|DELETE) ", step);
-    EXPECT_FALSE(create("intent-1", spec())) << step;
+    (void)create("intent-1", spec());
     const auto again = create("intent-1", spec());
     ASSERT_TRUE(again) << step << ": " << again.error().describe();
     vendor().advance(Duration(10'000));
@@ -161,8 +161,10 @@ TEST_F(FlyTest, CompletesACreateOfWhichAnyReplyWasLost) {
 TEST_F(FlyTest, CleansUpWhateverACreateLeftHalfMade) {
   for (int step = 0; step < 5; ++step) {
     harness_ = make_fly_harness();
-    vendor().refuse("^(POST|PUT|DELETE) ", 500, 1, step);
+    vendor().refuse("^(POST|PUT|DELETE) ", 500, 5, step);
     EXPECT_FALSE(create("intent-1", spec())) << step;
+    harness_->restart();  // whatever was known of the vendor's troubles
+    vendor().control("clearFaults");
     ASSERT_TRUE(destroy("intent-2")) << step;
     EXPECT_TRUE(app().is_null()) << step;
   }
@@ -197,7 +199,7 @@ TEST_F(FlyTest, CompletesADestroyOfWhichAnyReplyWasLost) {
 }
 
 TEST_F(FlyTest, SaysThatItIsRateLimitedAndMayBeTriedAgain) {
-  vendor().refuse("POST /apps$", 429);
+  vendor().refuse("POST /apps$", 429, 3);
   const auto done = create("intent-1", spec());
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code(), ErrorCode::Unavailable);
@@ -425,6 +427,36 @@ TEST_F(FlyTest, AClonedMachineIsNotOurs) {
   ASSERT_TRUE(destroy("intent-2"));
   ASSERT_EQ(machines().size(), 1u) << "the clone and its app stay";
   EXPECT_EQ(machines()[0].text_or("name", ""), "clone");
+}
+
+// Limits of the real service: 1 request a second for each action and machine, 5 to read a machine;
+// no average.
+
+TEST_F(FlyTest, KeepsToFlysLimitsWithFiftyMachinesForAnHour) {
+  ManualClock clock;
+  vendor().control("clock", Value::map({{"perRequest", 0}}));
+  harness_->live_on(clock, Value::map());  // the adapter's own limits
+  const Value plain = without_volume();
+  for (int i = 0; i < 50; ++i) {
+    Effect one = effect("intent-1", &plain, fmt::format("fleet0uid0aaaaaaaaaaaaaa{:02}", i));
+    const auto done = harness_->run(provider().create(std::move(one)));
+    ASSERT_TRUE(done) << done.error().describe();
+  }
+  vendor().forget();
+  const Timestamp end = clock.now() + std::chrono::hours(1);
+  int observations = 0;
+  for (; clock.now() < end; ++observations) {
+    const auto seen = observe();
+    ASSERT_EQ(seen.size(), 50u);
+    harness_->pass(Duration(30'000));
+  }
+  EXPECT_GE(observations, 90);
+  const Value answer = vendor().control("requests");
+  for (const Value& request : answer.find("requests")->as_list())
+    ASSERT_EQ(request.integer_or("status", 0), 200) << to_json(request);
+  RecordProperty("requests", static_cast<int>(vendor().request_count()));
+  std::printf("%d observations of 50 machines took %lld requests\n", observations,
+              static_cast<long long>(vendor().request_count()));
 }
 
 // Lists
