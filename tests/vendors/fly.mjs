@@ -583,7 +583,7 @@ const kRoutes = [
     path(`${kApp}/machines`),
     'list machines',
     (fly, request, app) => ({
-      body: [...fly.app(app).machines.values()].filter((machine) => machine.state !== 'destroyed').map((machine) => fly.showMachine(machine)),
+      body: [...fly.app(app).machines.values()].filter((machine) => machine.state !== 'destroyed').map((machine) => fly.showMachine(machine)).reverse(), // the newest first: no adapter may count on an order
     }),
   ],
   ['POST', path(`${kApp}/machines`), 'create machine', (fly, request, app) => fly.createMachine(app, request.body)],
