@@ -31,8 +31,10 @@ void push_text(lua_State* state, std::string_view text) {
 }
 
 void push_whole(lua_State* state, std::int64_t number) {
-  const auto real = static_cast<double>(number);
-  if (std::abs(real) <= kExact) return lua_pushnumber(state, real);
+  // Compared as the whole number that it is: as a double, 2^53 + 1 is 2^53.
+  constexpr auto kMost = static_cast<std::int64_t>(kExact);
+  if (number <= kMost && number >= -kMost)
+    return lua_pushnumber(state, static_cast<double>(number));
   push_text(state, std::to_string(number));
 }
 

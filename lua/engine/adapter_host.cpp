@@ -22,6 +22,8 @@ struct AdapterHost::Core : std::enable_shared_from_this<AdapterHost::Core> {
   Result<std::shared_ptr<Fiber>> begin(const AdapterCall& order, bool may_wait);
   /// Why the fiber may not go on, or nothing.
   std::optional<Error> refusal(const Fiber& fiber) const;
+  /// Why the fiber may not wait for what it asks for, or nothing.
+  std::optional<Error> wait_refusal(const Fiber& fiber) const;
   bool is_late(const CallState& call) const;
 
   static Task<Result<void>> drive(std::shared_ptr<Core> core, std::shared_ptr<Fiber> fiber);
@@ -92,6 +94,16 @@ std::optional<Error> AdapterHost::Core::refusal(const Fiber& fiber) const {
   return std::nullopt;
 }
 
+std::optional<Error> AdapterHost::Core::wait_refusal(const Fiber& fiber) const {
+  CallState& call = *fiber.call;
+  // It has had its chance to end by itself, when its last wait ran into the deadline.
+  if (is_late(call)) return late_error(call);
+  // A loop around what fails at once is no loop that the budget sees.
+  if (++call.waits <= limits.waits) return std::nullopt;
+  return Error(ErrorCode::Internal, fmt::format("the adapter's {} waited more than {} times",
+                                                call.function, limits.waits));
+}
+
 Task<Result<void>> AdapterHost::Core::drive(std::shared_ptr<Core> core,
                                             std::shared_ptr<Fiber> fiber) {
   if (!core) co_return fail(ErrorCode::Cancelled, "the adapter is gone");
@@ -100,8 +112,7 @@ Task<Result<void>> AdapterHost::Core::drive(std::shared_ptr<Core> core,
     Step step = fiber->machine->resume(*fiber, arguments);
     if (step.kind == Step::Kind::Failed) co_return std::unexpected(std::move(step.error));
     if (step.kind == Step::Kind::Returned) co_return Result<void>();
-    // It has had its chance to end by itself, when its last wait ran into the deadline.
-    if (core->is_late(*fiber->call)) co_return fail(late_error(*fiber->call));
+    if (auto refused = core->wait_refusal(*fiber)) co_return std::unexpected(std::move(*refused));
     const Operation operation = std::move(fiber->pending);
     fiber->pending = nullptr;
     const Reply reply = co_await operation();

@@ -22,6 +22,7 @@ struct HostLimits {
   std::size_t memory_bytes = 64U << 20U;   ///< of the VM, with all calls in flight
   std::uint64_t instructions = 5'000'000;  ///< of one coroutine, from one wait to the next
   int coroutines = 10'000;                 ///< in flight: calls, and what they run side by side
+  int waits = 100'000;                     ///< of one call
 };
 
 /// What a host gives to its scripts.

@@ -199,6 +199,10 @@ int Machine::begin_protected(lua_State* state) {
     return 0;
   }
   Fiber& fiber = *start.fiber;
+  lua_Debug function;
+  lua_pushvalue(state, -1);
+  lua_getinfo(state, ">S", &function);
+  fiber.call->line = function.linedefined;
   fiber.thread = lua_newthread(state);
   fiber.anchor = luaL_ref(state, LUA_REGISTRYINDEX);
   const auto count = static_cast<int>(start.order.arguments.size());
@@ -273,22 +277,29 @@ Error Machine::failure(lua_State* state, const CallState* call) {
     code = ErrorCode::Unavailable;
     text = why_dead().message();
   } else if (vm_.is_out_of_instructions()) {
-    text = fmt::format("the script takes more than {} steps without waiting", limits_.instructions);
+    text = fmt::format("{}{}the script takes more than {} steps without waiting", vm_.stopped_at(),
+                       vm_.stopped_at().empty() ? "" : ": ", limits_.instructions);
   } else {
     text = text_of(state, -1);
   }
+  bool is_placed = text.starts_with(script_.name() + ":");
   std::string lines;
-  if (state != vm_.state()) {
-    const std::vector<std::string> frames = frames_of(state);
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-      // The first is in the text already, if it is an error of the script's own.
-      if (i == 0 && text.starts_with(frames[0] + ":")) continue;
-      lines += fmt::format("\n    {} {}", i == 0 ? "at" : "called at", frames[i]);
-    }
+  const std::vector<std::string> frames =
+      state != vm_.state() ? frames_of(state) : std::vector<std::string>{};
+  for (const std::string& frame : frames) {
+    // The first is in the text already, if it is an error of the script's own.
+    if (&frame == &frames[0] && text.starts_with(frame + ":")) continue;
+    lines += fmt::format("\n    {} {}", is_placed ? "called at" : "at", frame);
+    is_placed = true;
   }
   if (call != nullptr) {
     lines += fmt::format("\n    in {}{}", call->function,
                          call->subject.empty() ? "" : ", for " + call->subject);
+  }
+  // `return http.get(...)` leaves no line of its own: Lua forgets the function before it calls.
+  if (call != nullptr && !is_placed && call->line > 0) {
+    text = fmt::format("{}:{}: {}", script_.name(), call->line, text);
+    lines += ", which begins at that line";
   }
   return Error(code, redact(text + lines));
 }

@@ -21,12 +21,14 @@ inline constexpr int kMostReplies = 3;
 struct CallState {
   std::string function;
   std::string subject;
+  int line = 0;  ///< at which the function begins
   std::optional<Duration> deadline;
   std::function<bool(std::string_view)> emit;
   bool may_wait = true;
   std::uint64_t generation = 0;
   std::shared_ptr<const std::uint64_t> present;  ///< the host's generation now
   int lines_logged = 0;
+  int waits = 0;
 
   bool is_called_off() const { return *present != generation; }
 };

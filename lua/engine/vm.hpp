@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <lua.hpp>
+#include <string>
 
 #include "lua/engine/sandbox.hpp"
 
@@ -33,6 +34,8 @@ class Vm {
   void charge(lua_State* state, std::uint64_t instructions);
   bool is_out_of_instructions() const { return is_out_of_instructions_; }
   bool is_out_of_memory() const { return is_out_of_memory_; }
+  /// "FILE:LINE" where the budget ran out; may be empty.
+  const std::string& stopped_at() const { return stopped_at_; }
 
  private:
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
@@ -43,6 +46,7 @@ class Vm {
   std::uint64_t instructions_used_ = 0;
   bool is_out_of_instructions_ = false;
   bool is_out_of_memory_ = false;
+  std::string stopped_at_;
   lua_State* state_ = nullptr;
 };
 
