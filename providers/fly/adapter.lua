@@ -919,7 +919,7 @@ local function observe(context)
     if is_listed_as_ours(context, machine) then machines[#machines + 1] = machine end
   end
   for _, volume in ipairs(volumes) do sizes[volume.id] = volume.size_gb end
-  remembered = memory and memory.get("machines") or {}
+  remembered = memory.get("machines") or json.object{}
   forget_all_but(machines)
   read_details(choose_for_reading(machines))
   local all = json.array{}
@@ -928,12 +928,14 @@ local function observe(context)
     local seen = known and known.seen and with_size(known, sizes)
     if seen or not known then all[#all + 1] = seen or to_listed(machine) end
   end
-  if memory then memory.set("machines", remembered) end
+  memory.set("machines", remembered)
   return all
 end
 
 local function capabilities()
-  return {workloads = true, volumes = true, logs = false}
+  return {workloads = true, volumes = true, logs = false, files = true, missing = json.array{
+    {what = "pids", why = "a Fly machine is a machine of its own; Fly.io limits no processes in it"},
+    {what = "no egress", why = "Fly.io's Machines API cannot keep a machine from the Internet"}}}
 end
 
 return {

@@ -21,6 +21,8 @@ local settings = {
   restart = {type = "text", default = "onFailure", choices = {"onFailure", "always"},
     help = "What Railway does when an app ends; 'always' is not part of the Free plan."},
   directory = {type = "text", default = "/srv/app", help = "Where an app finds its files."},
+  observeEvery = {type = "duration", default = "60s",
+    help = "How old an observation may be while nothing changes by Croft; requests are scarce (Free 100 an hour)."},
   volumeLimit = {type = "bytes", default = 500 * 1000 * 1000,
     help = "How large the plan makes a volume (Free 500 MB, Hobby 5 GB, Pro 50 GB); the API cannot choose a size."},
 }
@@ -776,10 +778,31 @@ local function to_observed(place)
   return observed
 end
 
-local function observe(context)
+-- What is on its way is looked at more often.
+local SOON = 10000
+local MOVING = {Created = true, Starting = true, Stopping = true}
+
+local function is_moving(observed)
+  for _, one in ipairs(observed) do
+    if MOVING[one.phase] then return true end
+  end
+  return false
+end
+
+-- The last observation, if it is young enough and Croft changed nothing since. Each tenant's pass asks for one, and
+-- together they would use up the hour's requests.
+local function recent(context)
+  local last = memory.get("last")
+  if not last then return nil end
+  local limit = context.settings.observeEvery
+  if is_moving(last.observed) then limit = math.min(limit, SOON) end
+  return time.now() - last.at < limit and last.observed or nil
+end
+
+local function look(context)
   local places, err = list_places(context)
   if not places then return nil, err end
-  remembered = memory and memory.get("services") or {}
+  remembered = memory.get("services") or json.object{}
   forget_all_but(places)
   local shown, seen = {}, {}
   for _, place in ipairs(places) do
@@ -794,8 +817,29 @@ local function observe(context)
   read_changed(shown)
   local all = json.array{}
   for i, place in ipairs(shown) do all[i] = to_observed(place) end
-  if memory then memory.set("services", remembered) end
+  memory.set("services", remembered)
   return all
+end
+
+local function observe(context)
+  local known = recent(context)
+  if known then return known end
+  local at, changes = time.now(), memory.get("changes")
+  local all, err = look(context)
+  if not all then return nil, err end
+  -- What an effect changed while we looked may be in it or not.
+  if memory.get("changes") == changes then memory.set("last", {at = at, observed = all}) end
+  return all
+end
+
+-- An effect makes what was observed before it old, also if it fails half way.
+local function changing(verb)
+  return function(context, effect)
+    local done, err = verb(context, effect)
+    memory.set("last", nil)
+    memory.set("changes", (memory.get("changes") or 0) + 1)
+    return done, err
+  end
 end
 
 -- Logs ------------------------------------------------------------------------------------------------------------
@@ -846,7 +890,10 @@ local function logs(context, request, emit)
 end
 
 local function capabilities()
-  return {workloads = true, volumes = true, logs = true}
+  return {workloads = true, volumes = true, logs = true, files = true, missing = json.array{
+    {what = "pids", why = "Railway limits no processes"},
+    {what = "storage", why = "a volume is as large as the plan makes it"},
+    {what = "no egress", why = "Railway's API cannot keep a service from the Internet"}}}
 end
 
 return {
@@ -854,5 +901,6 @@ return {
   server = {url = "https://backboard.railway.com/graphql/v2", auth = "bearer"},
   rate = {perHour = 100, concurrency = 2}, -- the Free plan's; Provider.spec.rateLimit says what a better one allows
   capabilities = capabilities, normalize = normalize, observe = observe,
-  create = create, update = update, start = start, stop = stop, destroy = destroy, logs = logs,
+  create = changing(create), update = changing(update), start = changing(start), stop = changing(stop),
+  destroy = changing(destroy), logs = logs,
 }

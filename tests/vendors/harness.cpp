@@ -128,7 +128,7 @@ Effect VendorTest::effect(const std::string& intent, const Value* spec, const st
   Value normal = must(provider().normalize(effect.ref, declared));
   effect.spec_digest = spec_digest(normal);
   effect.spec = std::make_shared<const Value>(std::move(normal));
-  effect.files = files_;
+  if (declared.find("files") != nullptr) effect.files = files_;
   return effect;
 }
 

@@ -102,7 +102,7 @@ class VendorTest : public testing::Test {
 
   std::unique_ptr<VendorHarness> harness_;
   ProviderHarness::Sample sample_;
-  std::shared_ptr<const FileTree> files_;
+  std::shared_ptr<const FileTree> files_;  ///< of the next effect whose spec has files
 };
 
 /// A spec with one entry changed.

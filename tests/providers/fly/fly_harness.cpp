@@ -12,6 +12,7 @@ std::unique_ptr<VendorHarness> make_fly_harness() {
   ProviderHarness::Sample sample;
   sample.kind = Kind::Instance;
   sample.spec = Value::map({{"command", Value::List{"python3", "app.py"}},
+                            {"files", Value::map({{"path", "web"}})},
                             {"env", Value::map({{"GREETING", "hello"}, {"OLD", "x"}})},
                             {"resources", resources},
                             {"http", Value::map({{"port", 8080}})},
@@ -28,6 +29,8 @@ std::unique_ptr<VendorHarness> make_fly_harness() {
   by_command.set("health", Value::map({{"exec", Value::List{"./check"}}}));
   sample.unsupported = {with(sample.spec, "volumes", two), by_command,
                         with(sample.spec, "template", "x")};
+  sample.files = make_memory_tree({{"app.py", "print('hello')"}, {"lib/data.bin", "\x01\xff"}});
+  sample.changed_files = make_memory_tree({{"main.py", "print('hi')"}});
   sample.volume = "data";
   return std::make_unique<VendorHarness>(
       VendorSetup{.adapter = "fly",

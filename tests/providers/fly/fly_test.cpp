@@ -102,6 +102,31 @@ TEST_F(FlyTest, RunsTheCommandByAShellThatChangesNoWord) {
   EXPECT_EQ(*output, "a b|$HOME|it's|");
 }
 
+TEST_F(FlyTest, WritesTheFilesIntoTheMachine) {
+  create_and_wait(spec());
+  const Value config = at(machines()[0], "config");
+  EXPECT_EQ(at(config, "files").size(), 2u);
+  EXPECT_EQ(at(config, "files[0].guest_path"), "/srv/app/app.py");
+  EXPECT_EQ(at(config, "files[0].raw_value"), "cHJpbnQoJ2hlbGxvJyk=");
+  EXPECT_EQ(at(config, "files[0].mode"), 0644);
+  EXPECT_EQ(at(config, "files[1].guest_path"), "/srv/app/lib/data.bin");
+  EXPECT_EQ(at(config, "init.exec[3]"), "/srv/app");
+  Value files = at(config, "files");
+  files.as_list()[0].set("raw_value", "YmFk");
+  act("edit", Value::map({{"config", Value::map({{"files", files}})}}));
+  vendor().advance(Duration(10'000));
+  EXPECT_NE(at(*only().fields, "files.tree"), files_->id()) << "files changed by hand are drift";
+}
+
+TEST_F(FlyTest, RefusesFilesThatAreTooLargeBeforeAnythingIsMade) {
+  files_ = make_memory_tree({{"large", std::string((1 << 20) + 1, 'x')}});
+  const auto done = create("intent-1", spec());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), ErrorCode::Invalid);
+  EXPECT_NE(done.error().describe().find("settings.filesLimit"), std::string::npos);
+  EXPECT_TRUE(app().is_null());
+}
+
 // Sizes
 
 TEST_F(FlyTest, RoundsUpToTheSizesThatFlyHas) {
@@ -450,7 +475,9 @@ TEST_F(FlyTest, KeepsToFlysLimitsWithFiftyMachinesForAnHour) {
     ASSERT_EQ(seen.size(), 50u);
     harness_->pass(Duration(30'000));
   }
-  EXPECT_GE(observations, 90);
+  EXPECT_GE(observations, 110);
+  // Two lists each time, and two machines read again.
+  EXPECT_LE(vendor().request_count(), observations * 4 + 50);
   const Value answer = vendor().control("requests");
   for (const Value& request : answer.find("requests")->as_list())
     ASSERT_EQ(request.integer_or("status", 0), 200) << to_json(request);

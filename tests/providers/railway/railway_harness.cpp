@@ -11,6 +11,7 @@ std::unique_ptr<VendorHarness> make_railway_harness() {
   ProviderHarness::Sample sample;
   sample.kind = Kind::Instance;
   sample.spec = Value::map({{"command", Value::List{"python3", "app.py", "it's \"this\""}},
+                            {"files", Value::map({{"path", "web"}})},
                             {"env", Value::map({{"GREETING", "hello"}, {"OLD", "x"}})},
                             {"resources", resources},
                             {"http", Value::map({{"port", 8080}})},
@@ -27,12 +28,15 @@ std::unique_ptr<VendorHarness> make_railway_harness() {
                         with(sample.spec, "health", Value::map({{"tcp", 8080}})),
                         with(sample.spec, "env", Value::map({{"A", "${{shared.B}}"}})),
                         with(sample.spec, "template", "x")};
+  sample.files = make_memory_tree({{"app.py", "print('hello')"}, {"lib/data.bin", "\x01\xff"}});
+  sample.changed_files = make_memory_tree({{"main.py", "print('hi')"}});
   sample.volume = "data";
   return std::make_unique<VendorHarness>(
       VendorSetup{.adapter = "railway",
                   .vendor = &FakeVendor::railway(),
                   .settings = Value::map({{"workspace", "workspace-1"},
-                                          {"image", "docker.io/library/python:3.12-slim"}}),
+                                          {"image", "docker.io/library/python:3.12-slim"},
+                                          {"observeEvery", "0s"}}),
                   .vendor_plan = "pro",
                   .losing = "mutation Configure"},
       std::move(sample));

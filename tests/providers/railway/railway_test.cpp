@@ -91,6 +91,27 @@ TEST_F(RailwayTest, RunsTheCommandByAScriptThatChangesNoWord) {
   EXPECT_EQ(*output, "a  b|$HOME|it's \"this\" * one|");
 }
 
+TEST_F(RailwayTest, BringsFilesInItsScript) {
+  const auto temporary = TemporaryDirectory::make("croft-railway-").value();
+  harness_->change_setting("directory", (temporary.path() / "the app").string());
+  Value wanted = without_volume();
+  wanted.set("command", Value::List{"sh", "-c", "cat app.py && od -An -tx1 lib/data.bin"});
+  create_and_wait(wanted);
+  const auto output = run_child_checked(
+      {.arguments = {"/bin/sh", "-c", at(service(), "variables.CROFT_START").as_text()}});
+  ASSERT_TRUE(output) << output.error().describe();
+  EXPECT_EQ(*output, "print('hello') 01 ff\n");
+}
+
+TEST_F(RailwayTest, RefusesFilesThatAreTooLargeBeforeAnythingIsMade) {
+  files_ = make_memory_tree({{"large", std::string(96 << 10, 'x')}});
+  const auto done = create("intent-1", spec());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), ErrorCode::Invalid);
+  EXPECT_NE(done.error().describe().find("put them into an image"), std::string::npos);
+  EXPECT_TRUE(projects().empty());
+}
+
 TEST_F(RailwayTest, SaysWhatItCannotHonour) {
   const auto said = [&](const char* key, Value value) {
     return refusal(with(spec(), key, std::move(value)));
@@ -332,6 +353,56 @@ TEST_F(RailwayTest, ReadsListsOfManyPages) {
     ASSERT_TRUE(harness_->run(provider().create(std::move(one))));
   }
   EXPECT_EQ(observe().size(), 5u);
+}
+
+// Limits of the real service: 100 requests an hour on the Free plan, whatever it is for.
+
+TEST_F(RailwayTest, KeepsToTheFreePlansLimitWithFiftyServicesForAnHour) {
+  Value plain = without_volume();
+  plain.set("resources", Value::map({{"cpu", 500}, {"memory", 1 << 28}}));
+  for (int i = 0; i < 50; ++i) {
+    Effect one = effect("intent-1", &plain, fmt::format("fleet0uid0aaaaaaaaaaaaaa{:02}", i));
+    ASSERT_TRUE(harness_->run(provider().create(std::move(one))));
+  }
+  pass_time();
+  vendor().control("clock", Value::map({{"perRequest", 0}}));
+  vendor().act("plan", Value::map({{"plan", "free"}}));
+  vendor().advance(Duration(3'600'000));
+  vendor().forget();
+  ManualClock clock;
+  harness_->change_setting("observeEvery", "60s");
+  harness_->live_on(clock, Value::map());  // the adapter's own limits
+  // Many tenants' passes, one every ten seconds; one of them stops and starts something.
+  const std::string uid = "fleet0uid0aaaaaaaaaaaaaa07";
+  for (int i = 0; i < 360; ++i) {
+    ASSERT_EQ(observe().size(), 50u) << i;
+    if (i == 100) {
+      ASSERT_TRUE(harness_->run(provider().stop(effect("intent-2", nullptr, uid))));
+    }
+    if (i == 102) {
+      const auto seen = observe();
+      EXPECT_EQ(std::ranges::find(seen, uid, &Observed::uid)->phase, Phase::Stopped);
+    }
+    if (i == 200) {
+      ASSERT_TRUE(harness_->run(provider().start(effect("intent-3", nullptr, uid))));
+    }
+    harness_->pass(Duration(10'000));
+  }
+  EXPECT_LE(vendor().request_count(), 80);
+  std::printf("360 observations of 50 services took %lld requests\n",
+              static_cast<long long>(vendor().request_count()));
+}
+
+TEST_F(RailwayTest, AnObservationIsNewAfterAnEffect) {
+  harness_->change_setting("observeEvery", "60s");
+  create_and_wait(spec());
+  (void)observe();
+  vendor().forget();
+  (void)observe();
+  EXPECT_EQ(vendor().request_count(), 0) << "nothing has changed by Croft";
+  ASSERT_TRUE(stop("intent-2"));
+  pass_time();
+  EXPECT_EQ(only().phase, Phase::Stopped);
 }
 
 // Logs
