@@ -394,9 +394,10 @@ end
 -- Waiting and leases ----------------------------------------------------------------------------------------------
 
 -- Fly waits for a state itself, for at most 60 s. True, or false if it did not come in time or the machine is gone.
+-- The version has a new name and an old one; for "stopped" one of them must be given.
 local function wait_for(app, machine, state, seconds, version)
   local response, err = http.get(machine_path(app, machine, "/wait"), {
-    query = {state = state, timeout = math.max(1, math.min(60, math.ceil(seconds))), version = version},
+    query = {state = state, timeout = math.max(1, math.min(60, math.ceil(seconds))), version = version, instance_id = version},
     timeout_ms = 70000, accept = {404, 408}})
   if not response then return explain("waiting for the machine to be " .. state, err) end
   if response.status == 404 then return state == "destroyed" end

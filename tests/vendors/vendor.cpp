@@ -25,9 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-const fs::path kScripts = CROFT_VENDOR_SCRIPTS;
-
-std::string script(const char* name) { return (kScripts / name).string(); }
+/// A file of this folder. No global: parameters of tests are made before main.
+std::string script(const char* name) { return (fs::path(CROFT_VENDOR_SCRIPTS) / name).string(); }
 
 fs::path specs() {
   const char* set = std::getenv("CROFT_VENDOR_SPECS");
@@ -184,7 +183,7 @@ void VendorProcess::wait_for(const std::string& words) const {
 
 std::string FakeVendor::missing() {
   if (!run_child_checked({.arguments = {"node", "--version"}})) return "Node.js is not installed";
-  if (!fs::exists(kScripts / "node_modules/graphql"))
+  if (!fs::exists(script("node_modules/graphql")))
     return "the packages of tests/vendors are not installed (./dev test installs them)";
   if (!fs::exists(specs() / "railway/schema.json"))
     return "the vendors' specifications are not there (set CROFT_VENDOR_SPECS)";
