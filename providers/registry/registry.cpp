@@ -47,8 +47,10 @@ std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts) {
 }
 
 std::shared_ptr<ScriptedAdapters> make_scripted_adapters(RegistryParts parts) {
-  return std::make_shared<ScriptProviders>(ScriptParts{
-      .executor = parts.executor, .clock = parts.clock, .secrets_dir = parts.secrets_dir});
+  return std::make_shared<ScriptProviders>(ScriptParts{.executor = parts.executor,
+                                                       .clock = parts.clock,
+                                                       .secrets_dir = parts.secrets_dir,
+                                                       .pool = &parts.pool});
 }
 
 std::vector<AdapterScript> shipped_adapters() { return script::shipped(); }

@@ -4,6 +4,7 @@
 
 #include "core/base/files.hpp"
 #include "providers/script/adapter.hpp"
+#include "providers/script/effect_files.hpp"
 #include "providers/script/observed.hpp"
 
 namespace croft {
@@ -26,6 +27,7 @@ struct State {
   std::unique_ptr<AdapterHost> host;
   Value context;
   Capabilities capabilities;
+  bool takes_files = false;                                  ///< its capabilities say so
   std::map<std::string, std::weak_ptr<script::Lane>> turns;  ///< by uid: one effect at a time
 };
 
@@ -45,6 +47,14 @@ std::shared_ptr<script::Lane> turn_of(State& state, const std::string& uid) {
   return lane;
 }
 
+/// The files of an effect, read where blocking is allowed.
+Task<Result<Value>> read_files(std::shared_ptr<State> state, std::shared_ptr<const FileTree> tree) {
+  auto read = [tree = std::move(tree)] { return script::read_effect_files(*tree); };
+  if (state->parts.pool == nullptr) co_return read();
+  auto reading = state->parts.pool->run(std::move(read));
+  co_return co_await std::move(reading);
+}
+
 Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Effect effect,
                               std::optional<DataPolicy> data) {
   const Duration deadline = state->parts.clock.steady() + effect.deadline;
@@ -58,6 +68,10 @@ Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Ef
   call.deadline = deadline;
   call.arguments.push_back(state->context);
   call.arguments.push_back(script::effect_value(effect, data));
+  if (effect.files) {
+    CO_TRY_ASSIGN(Value files, co_await read_files(state, effect.files));
+    call.arguments.back().set("files", std::move(files));
+  }
   const Result<Value> done = co_await state->host->call(std::move(call));
   if (!done) co_return std::unexpected(done.error());
   co_return Result<void>();
@@ -97,7 +111,7 @@ class ScriptProvider final : public Provider {
   Capabilities capabilities() const override { return state_->capabilities; }
 
   Result<Value> normalize(const Ref& ref, const Value& spec) const override {
-    if (spec.at_path("files.path") != nullptr) {
+    if (!state_->takes_files && spec.at_path("files.path") != nullptr) {
       return fail(Error(ErrorCode::Invalid, "it cannot bring files there")
                       .with_hint("put them into the image")
                       .while_doing("spec.files"));
@@ -205,6 +219,7 @@ Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, cons
   lua::HostServices services;
   services.name = name;
   services.http = std::move(http);
+  services.memory = std::make_shared<lua::AdapterMemory>();
   services.clock = &parts.clock;
   services.sleep = parts.sleep;
   return AdapterHost::make(parts.executor, std::move(compiled), std::move(services), parts.limits);
@@ -233,6 +248,7 @@ Result<std::shared_ptr<State>> read_script(const AdapterScript& script, const st
   TRY_ASSIGN(const Value capabilities, state->host->call_pure(std::move(call)));
   TRY_ASSIGN(state->capabilities,
              placed(script::read_capabilities(capabilities, state->adapter.has_logs), script));
+  state->takes_files = capabilities.boolean_or("files", false);
   return state;
 }
 

@@ -33,6 +33,7 @@ struct ScriptParts {
   lua::HostLimits limits;
   Duration observe_deadline{120'000};
   Duration log_deadline{60'000};  ///< of a request for logs that does not follow
+  BlockingPool* pool = nullptr;   ///< where files are read; unset: on the executor
 };
 
 /// Makes providers of scripts. What was called at a provider's server counts for its limits also

@@ -52,11 +52,11 @@ class AdaptersTest : public testing::Test {
     bed.platform.commit(files);
     bed.platform.push("HEAD:refs/heads/main");
   }
-  void push_web(const std::string& image) {
+  void push_web(const std::string& command) {
     bed.push_alice(
         {{"web.yaml",
-          "apiVersion: croft/v1\nkind: Instance\nmetadata: {name: web}\nspec: {image: \"" + image +
-              "\", provider: cloud}\n"}});
+          "apiVersion: croft/v1\nkind: Instance\nmetadata: {name: web}\nspec: {command: [\"" + command +
+              "\"], provider: cloud}\n"}});
   }
   static std::string why_stalled(Daemon& daemon) {
     for (const SourceStatus& source : daemon.engine().sources("")) {
@@ -81,7 +81,7 @@ class AdaptersTest : public testing::Test {
 
 TEST_F(AdaptersTest, AnOwnScriptRunsWhatTenantsDeclare) {
   push(provider("harbor"), harbor_script());
-  push_web("nginx:1");
+  push_web("server-1");
   Daemon daemon(bed);
   ASSERT_TRUE(daemon.settle());
   const ResourceStatus web = daemon.status("alice/Instance/web");
@@ -89,14 +89,14 @@ TEST_F(AdaptersTest, AnOwnScriptRunsWhatTenantsDeclare) {
       << find_condition(web.conditions, "Ready")->message;
   EXPECT_THAT(web.url, testing::StartsWith("https://"));
   EXPECT_THAT(web.url, HasSubstr(".harbor.example.com"));
-  push_web("nginx:2");
+  push_web("server-2");
   ASSERT_TRUE(daemon.run_until(
-      [&] { return daemon.status("alice/Instance/web").spec->text_or("image", "") == "nginx:2"; }));
+      [&] { return daemon.status("alice/Instance/web").spec->text_or("command[0]", "") == "server-2"; }));
 }
 
 TEST_F(AdaptersTest, AShippedOneIsThereByItself) {
   push(provider("dock"), "");
-  push_web("nginx:1");
+  push_web("server-1");
   Daemon daemon(bed);
   ASSERT_TRUE(daemon.settle());
   EXPECT_EQ(find_condition(daemon.status("alice/Instance/web").conditions, "Ready")->status,
@@ -121,16 +121,16 @@ TEST_F(AdaptersTest, SettingsThatTheScriptDoesNotTakeAreRefused) {
 
 TEST_F(AdaptersTest, AnEditedScriptTakesOverAndABrokenOneDoesNot) {
   push(provider("harbor"), harbor_script());
-  push_web("nginx:1");
+  push_web("server-1");
   Daemon daemon(bed);
   ASSERT_TRUE(daemon.settle());
 
   push(provider("harbor"), "return {\n  api = 1,\n  create = function( end,\n}\n");
   ASSERT_TRUE(daemon.run_until([&] { return !why_stalled(daemon).empty(); }));
   EXPECT_THAT(why_stalled(daemon), HasSubstr("adapters/harbor/adapter.lua:3:"));
-  push_web("nginx:2");
+  push_web("server-2");
   ASSERT_TRUE(daemon.run_until([&] {
-    return daemon.status("alice/Instance/web").spec->text_or("image", "") == "nginx:2";
+    return daemon.status("alice/Instance/web").spec->text_or("command[0]", "") == "server-2";
   })) << "the old one goes on";
 
   std::string edited = harbor_script();
