@@ -55,8 +55,8 @@ class AdaptersTest : public testing::Test {
   void push_web(const std::string& command) {
     bed.push_alice(
         {{"web.yaml",
-          "apiVersion: croft/v1\nkind: Instance\nmetadata: {name: web}\nspec: {command: [\"" + command +
-              "\"], provider: cloud}\n"}});
+          "apiVersion: croft/v1\nkind: Instance\nmetadata: {name: web}\nspec: {command: [\"" +
+              command + "\"], provider: cloud}\n"}});
   }
   static std::string why_stalled(Daemon& daemon) {
     for (const SourceStatus& source : daemon.engine().sources("")) {
@@ -90,8 +90,9 @@ TEST_F(AdaptersTest, AnOwnScriptRunsWhatTenantsDeclare) {
   EXPECT_THAT(web.url, testing::StartsWith("https://"));
   EXPECT_THAT(web.url, HasSubstr(".harbor.example.com"));
   push_web("server-2");
-  ASSERT_TRUE(daemon.run_until(
-      [&] { return daemon.status("alice/Instance/web").spec->text_or("command[0]", "") == "server-2"; }));
+  ASSERT_TRUE(daemon.run_until([&] {
+    return daemon.status("alice/Instance/web").spec->text_or("command[0]", "") == "server-2";
+  }));
 }
 
 TEST_F(AdaptersTest, AShippedOneIsThereByItself) {
