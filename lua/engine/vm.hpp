@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <lua.hpp>
+#include <string>
 
 #include "lua/engine/sandbox.hpp"
 
@@ -49,6 +50,9 @@ class Vm {
 /// Pushes the table of what scripts may use, made anew; the standard libraries themselves stay out
 /// of reach. Call it protected, once a state.
 void push_library(lua_State* state);
+/// Makes the table on top read-only and puts it into the library that is at an index of the
+/// registry. Pops it.
+void add_to_library(lua_State* state, int library, const std::string& name);
 
 /// Pushes a value. Raises a Lua error if it cannot be one of Lua's. Call it protected.
 void push_value(lua_State* state, const Value& value);
