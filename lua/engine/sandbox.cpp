@@ -122,8 +122,10 @@ struct Sandbox::Machine {
                 fmt::format("{} bytes are too few for a Lua sandbox", vm.limits().memory_bytes));
   }
 
-  /// Drops all garbage; what is there now stays.
+  /// Drops all garbage; what is there now stays. Twice, because each collection halves LuaJIT's
+  /// own buffer for texts, which a large one has made large.
   void settle() {
+    lua_gc(vm.state(), LUA_GCCOLLECT, 0);
     lua_gc(vm.state(), LUA_GCCOLLECT, 0);
     at_rest = vm.memory_used();
   }
