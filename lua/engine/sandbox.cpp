@@ -191,8 +191,8 @@ std::size_t Sandbox::memory_used() const { return machine_->vm.memory_used(); }
 struct Sandbox::Call {
   Machine& machine;
   const std::shared_ptr<const Script::Code>& code;
-  std::string_view function;
-  const std::vector<Argument>& arguments;
+  std::string_view field;  ///< of the table that the script returns
+  const std::vector<Argument>* arguments;  ///< to call it with; null: it is only read
   Result<Value> result;
   bool is_missing = false;  ///< there is no such function
   std::string problem;      ///< what the script raised
@@ -241,16 +241,14 @@ int Sandbox::call_protected(lua_State* state) {
   call.machine.push_chunk(state, call.code);
   int status = lua_pcall(state, 0, 1, 1);
   if (status == 0 && lua_istable(state, -1)) {
-    lua_pushlstring(state, call.function.data(), call.function.size());
+    lua_pushlstring(state, call.field.data(), call.field.size());
     lua_rawget(state, -2);
   }
-  if (status == 0 && !lua_isfunction(state, -1)) {
-    call.is_missing = true;
-    return 0;
-  }
-  if (status == 0) {
-    for (const Argument& argument : call.arguments) push_argument(state, argument);
-    status = lua_pcall(state, static_cast<int>(call.arguments.size()), 1, 1);
+  if (status == 0 && call.arguments != nullptr) {
+    call.is_missing = !lua_isfunction(state, -1);
+    if (call.is_missing) return 0;
+    for (const Argument& argument : *call.arguments) push_argument(state, argument);
+    status = lua_pcall(state, static_cast<int>(call.arguments->size()), 1, 1);
   }
   if (status == 0) {
     call.result = read_value(state, -1);
@@ -264,7 +262,9 @@ std::unexpected<Error> Sandbox::describe_failure(const Call& call) {
   const Vm& vm = call.machine.vm;
   const auto says = [&](ErrorCode code, std::string what) {
     return fail(Error(code, std::move(what))
-                    .while_doing(fmt::format("calling {} of {}", call.function, call.code->name)));
+                    .while_doing(fmt::format(
+                        "{} {} of {}", call.arguments == nullptr ? "reading" : "calling",
+                        call.field, call.code->name)));
   };
   if (vm.is_out_of_memory())
     return says(ErrorCode::Invalid, fmt::format("the script needs more than {} MiB of memory",
@@ -274,17 +274,28 @@ std::unexpected<Error> Sandbox::describe_failure(const Call& call) {
                 fmt::format("the script takes more than {} steps", vm.limits().instructions));
   if (call.is_missing)
     return says(ErrorCode::NotFound,
-                fmt::format("the script returns no table with a function '{}'", call.function));
+                fmt::format("the script returns no table with a function '{}'", call.field));
   return says(ErrorCode::Invalid, call.problem);
 }
 
 Result<Value> Sandbox::call(const Script& script, std::string_view function,
                             const std::vector<Argument>& arguments) {
-  Call call{.machine = *machine_,
-            .code = script.code_,
-            .function = function,
-            .arguments = arguments,
-            .result = Value()};
+  return run({.machine = *machine_,
+              .code = script.code_,
+              .field = function,
+              .arguments = &arguments,
+              .result = Value()});
+}
+
+Result<Value> Sandbox::read(const Script& script, std::string_view field) {
+  return run({.machine = *machine_,
+              .code = script.code_,
+              .field = field,
+              .arguments = nullptr,
+              .result = Value()});
+}
+
+Result<Value> Sandbox::run(Call call) {
   Vm& vm = machine_->vm;
   vm.begin_call();
   const int status = lua_cpcall(vm.state(), call_protected, &call);

@@ -89,6 +89,10 @@ class Sandbox {
   Result<Value> call(const Script& script, std::string_view function,
                      const std::vector<Argument>& arguments);
 
+  /// What stands in the table that the script returns, with the same errors as call(); null if
+  /// nothing does.
+  Result<Value> read(const Script& script, std::string_view field);
+
   /// Bytes that the VM holds now; between calls, what it holds for itself.
   std::size_t memory_used() const;
 
@@ -98,6 +102,7 @@ class Sandbox {
   explicit Sandbox(std::unique_ptr<Machine> machine);
   static int call_protected(lua_State* state);
   static std::unexpected<Error> describe_failure(const Call& call);
+  Result<Value> run(Call call);
   void clear_up(bool was_stopped);
   std::unique_ptr<Machine> machine_;
 };
