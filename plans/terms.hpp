@@ -2,10 +2,13 @@
 // Room plans: what tenants may use and what it costs.
 //
 //   terms             a Plan, ready to be asked: its price, rates, quotas and its pricing rule
+//   footprint         how much of a plan a resource takes up
+//   pricing/price     what prices are made of
 //   pricing/quote     what a set of resources costs under a plan, computed by its rule
 //   pricing/basis     the usage that a quote stands on: what was measured, else always-on
 //   pricing/delta     what each change of a set costs
 //   admission/quotas  whether a plan allows what is asked for
+//   admission/policy  whether the operator's own rule does
 //   rules/*.lua       the pricing rules that come with Croft
 //
 // Pure: no I/O, no clock. The same terms and resources give the same bytes on every machine.

@@ -6,7 +6,7 @@
 
 #include "core/base/units.hpp"
 #include "core/store/rows.hpp"
-#include "plans/pricing/quote.hpp"
+#include "plans/pricing/price.hpp"
 
 namespace croft::plans {
 

@@ -43,15 +43,16 @@ Value facts_of(const Usage& usage) {
 }
 
 std::shared_ptr<const Value> facts_of(const PricedResource& resource) {
+  const Footprint& footprint = resource.footprint;
   return std::make_shared<const Value>(
-      Value::map({{"ref", local_name(resource.ref)},
-                  {"kind", to_string(resource.ref.kind)},
-                  {"name", resource.ref.name},
-                  {"provider", resource.provider},
-                  {"cpu_millis", resource.cpu_millis},
-                  {"memory_bytes", resource.memory_bytes},
-                  {"storage_bytes", resource.storage_bytes},
-                  {"hosts", resource.hosts},
+      Value::map({{"ref", local_name(footprint.ref)},
+                  {"kind", to_string(footprint.ref.kind)},
+                  {"name", footprint.ref.name},
+                  {"provider", footprint.provider},
+                  {"cpu_millis", footprint.cpu_millis},
+                  {"memory_bytes", footprint.memory_bytes},
+                  {"storage_bytes", footprint.storage_bytes},
+                  {"hosts", footprint.hosts},
                   {"usage", facts_of(resource.usage)}}));
 }
 
@@ -234,15 +235,16 @@ std::unexpected<Error> in_context(const PlanTerms& terms, Error error) {
 
 /// One Instance that runs all the time: nothing that a rule may count on is missing.
 PricedSet example_set(Period period) {
-  PricedResource example{.ref = {"example", Kind::Instance, "example"},
-                         .provider = "local",
-                         .cpu_millis = 250,
-                         .memory_bytes = 128 << 20,
-                         .storage_bytes = 1 << 30};
-  example.usage = {.active_seconds = period.seconds(),
-                   .storage_bytes = example.storage_bytes,
-                   .egress_bytes = 0,
-                   .requests = 0};
+  const Footprint footprint{.ref = {"example", Kind::Instance, "example"},
+                            .provider = "local",
+                            .cpu_millis = 250,
+                            .memory_bytes = 128 << 20,
+                            .storage_bytes = 1 << 30};
+  const Usage usage{.active_seconds = period.seconds(),
+                    .storage_bytes = footprint.storage_bytes,
+                    .egress_bytes = 0,
+                    .requests = 0};
+  const PricedResource example{footprint, usage};
   PricedSet set;
   set.add(example);
   return set;

@@ -65,7 +65,8 @@ TEST(BasisTest, WhatWasThereAllMonthIsMeasuredAndTheRestIsAlwaysOn) {
   EXPECT_EQ(assume_usage(mid_month, at("2026-10-15T00:00:00Z"), &measured, october),
             Basis::AlwaysOn);
 
-  PricedResource site{.ref = {"alice", Kind::Site, "blog"}};
+  PricedResource site;
+  site.footprint.ref = {"alice", Kind::Site, "blog"};
   EXPECT_EQ(assume_usage(site, std::nullopt, nullptr, october), Basis::NotRun);
   EXPECT_FALSE(site.usage.active_seconds);
 }

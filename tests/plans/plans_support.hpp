@@ -28,13 +28,14 @@ inline PlanTerms terms_of(const std::string& spec, const std::string& rule = {})
 
 inline PricedResource instance(const std::string& name, std::int64_t hours,
                                std::int64_t storage_gib = 0) {
-  PricedResource resource{.ref = {"alice", Kind::Instance, name},
-                          .provider = "local",
-                          .cpu_millis = 250,
-                          .memory_bytes = 128 << 20,
-                          .storage_bytes = storage_gib << 30};
+  PricedResource resource;
+  resource.footprint = {.ref = {"alice", Kind::Instance, name},
+                        .provider = "local",
+                        .cpu_millis = 250,
+                        .memory_bytes = 128 << 20,
+                        .storage_bytes = storage_gib << 30};
   resource.usage.active_seconds = hours * 3600;
-  resource.usage.storage_bytes = resource.storage_bytes;
+  resource.usage.storage_bytes = resource.footprint.storage_bytes;
   return resource;
 }
 

@@ -158,7 +158,7 @@ TEST_F(PricingTest, SaysWhatARuleDoesWrong) {
 
 TEST_F(PricingTest, ARuleSeesTheResourcesAndWhatTheyUse) {
   PricedResource api = instance("api", 1, 2);
-  api.hosts = 3;
+  api.footprint.hosts = 3;
   EXPECT_EQ(priced_by(R"(local r = resources[1]
     return {{text = table.concat({r.ref, r.kind, r.name, r.provider, r.cpu_millis, r.memory_bytes,
                                   r.storage_bytes, r.hosts, r.usage.active_seconds,
