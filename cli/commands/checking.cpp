@@ -171,6 +171,7 @@ Result<int> diff_status(const Invocation& invocation) {
   print_changeset(invocation, found.changeset);
   invocation.terminal.out.flush();
   TRY(check_expected(invocation, found.changeset));
+  if (!found.changeset.refusals.empty()) return kInvalidStatus;
   return has_changes(found.changeset) ? 1 : 0;
 }
 

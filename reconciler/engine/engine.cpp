@@ -136,7 +136,8 @@ Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
     const std::shared_ptr<const FileTree> tree = request.tree;
     auto work = [tree, load] {
       DocumentCache cache;
-      return load_source(*tree, load, cache);
+      FilesSizes sizes;
+      return load_source(*tree, load, cache, sizes);
     };
     Result<SourceLoad> loaded = co_await reading_.run(std::move(work));
     if (!loaded) co_return std::unexpected(std::move(loaded.error()));
@@ -154,7 +155,13 @@ Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
   CO_TRY(co_await observe_into(prepared.world, std::chrono::steady_clock::now() - kFreshEnough));
   Changeset changeset = croft::diff(prepared.world);
   name_revisions(changeset, prepared);
-  co_return changeset;
+  Admission admission = admission_of(prepared);
+  changeset.quotas = std::move(admission.quotas);
+  for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));
+  if (instead || has_candidate(prepared)) changeset.refusals = std::move(admission.refusals);
+  auto kept = std::make_shared<const Prepared>(std::move(prepared));
+  Changeset with_prices = co_await priced(std::move(changeset), std::move(kept));
+  co_return with_prices;
 }
 
 Task<Result<std::vector<Changeset>>> EngineImpl::reconcile(ReconcileRequest request) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/guarded.hpp"
+#include "reconciler/admission.hpp"
 #include "reconciler/engine.hpp"
 #include "reconciler/engine/apply.hpp"
 #include "reconciler/engine/catalog.hpp"
@@ -19,6 +21,7 @@
 #include "reconciler/engine/source_keeper.hpp"
 #include "reconciler/engine/usage.hpp"
 #include "reconciler/expand.hpp"
+#include "reconciler/pricing.hpp"
 #include "reconciler/world.hpp"
 
 namespace croft {
@@ -59,6 +62,7 @@ struct Prepared {
   std::shared_ptr<const std::vector<HostClaim>> claims;
   std::vector<std::string> hosts;  ///< the domains that they were checked against
   std::vector<Problem> problems;
+  std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
   std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
       loads;  ///< by source key: what it was made from
@@ -128,10 +132,20 @@ class EngineImpl final : public Engine {
   void add_sources(ExpandInput& input, Prepared& prepared, const TenantDeclaration& declaration,
                    const std::optional<SourceOverride>& instead, bool use_candidates) const;
   std::vector<ProviderOffer> offers() const;
+  /// What plan and policy say to it.
+  Admission admission_of(const Prepared& prepared) const;
+  std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
+  FilesSizes sizes_of(const Prepared& prepared) const;
+  bool has_candidate(const Prepared& prepared) const;
+  /// Adds what it costs. Runs the rule on the reading pool.
+  Task<Changeset> priced(Changeset changeset, std::shared_ptr<const Prepared> prepared);
   Task<Result<void>> observe_into(World& world, SteadyTime not_before);
   Task<Result<TenantIdentity>> identify(std::string tenant);
   /// Fills in what the changeset leads from and to, for its header.
   void name_revisions(Changeset& changeset, const Prepared& prepared) const;
+  /// Leaves a candidate aside until a newer commit comes, and says why at its source.
+  Task<> reject(std::string key, std::shared_ptr<const SourceLoad> load,
+                std::vector<Problem> problems, ErrorCode code);
   Task<Result<void>> judge_candidates(std::string tenant, Prepared& prepared);
   Task<Result<void>> resolve_intents(std::string tenant, World& world);
   Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired);
@@ -170,6 +184,8 @@ class EngineImpl final : public Engine {
   RandomSource& random_;
   BlockingPool fetching_;
   BlockingPool reading_;
+  std::shared_ptr<Guarded<std::optional<plans::Pricer>>> pricer_ =
+      std::make_shared<Guarded<std::optional<plans::Pricer>>>();
   Queue source_queue_;
   Queue tenant_queue_;
   Applier applier_;
