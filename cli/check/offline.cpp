@@ -156,6 +156,22 @@ class OfflineDiffer {
     return std::move(out_);
   }
 
+  Result<OfflinePrice> price(const SupposedUsage& supposed, bool all_plans) {
+    OfflinePrice out;
+    TRY_ASSIGN(const bool is_good, read_platform());
+    std::optional<Declared> now;
+    if (is_good) {
+      TRY_ASSIGN(now, read(""));
+    }
+    out.diagnostics = std::move(out_.diagnostics);
+    if (!now) return out;
+    const World world = world_of({}, std::move(*now));
+    TRY_ASSIGN(plans::Pricer pricer, plans::Pricer::make());
+    const UsageFacts usage{.world = &world, .sizes = &sizes_, .facts = {}};
+    out.list = price_plans(platform_.terms, all_plans, usage, supposed, pricer);
+    return out;
+  }
+
  private:
   /// False: it has errors, which are in out_.
   Result<bool> read_platform() {
@@ -232,9 +248,8 @@ class OfflineDiffer {
     changeset.quotas = std::move(admission.quotas);
     for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));
     TRY_ASSIGN(plans::Pricer pricer, plans::Pricer::make());
-    add_prices(changeset,
-               {.plan = platform_.plan_terms(), .world = &world, .sizes = &sizes_, .facts = {}},
-               pricer);
+    const UsageFacts usage{.world = &world, .sizes = &sizes_, .facts = {}};
+    add_prices(changeset, platform_.plan_terms(), usage, pricer);
     return {};
   }
 
@@ -250,6 +265,11 @@ class OfflineDiffer {
 
 Result<OfflineDiff> diff_offline(const OfflineRequest& request) {
   return OfflineDiffer(request).run();
+}
+
+Result<OfflinePrice> price_offline(const OfflineRequest& request, const SupposedUsage& supposed,
+                                   bool all_plans) {
+  return OfflineDiffer(request).price(supposed, all_plans);
 }
 
 }  // namespace croft::cli

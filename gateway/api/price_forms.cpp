@@ -146,6 +146,90 @@ Value to_form(const Problem& refusal) {
                      {"hint", refusal.hint}});
 }
 
+namespace {
+
+Value to_form(const PlanPrice& price) {
+  Value lines = Value::list();
+  Value refusals = Value::list();
+  if (price.quote) {
+    for (const plans::QuoteLine& line : price.quote->lines) lines.push_back(to_form(line));
+  }
+  for (const Problem& refusal : price.refusals) refusals.push_back(to_form(refusal));
+  return Value::map(
+      {{"plan", price.plan},
+       {"isCurrent", price.is_current},
+       {"rule", price.rule},
+       {"currency", price.quote ? price.quote->total.currency : ""},
+       {"total", price.quote ? Value(format_amount(price.quote->total)) : Value()},
+       {"lines", std::move(lines)},
+       {"notices", texts(price.quote ? price.quote->notices : std::vector<std::string>())},
+       {"problem", price.problem},
+       {"refusals", std::move(refusals)},
+       {"unpriced", texts(price.unpriced)}});
+}
+
+Result<PlanPrice> plan_price_from_form(const Value& form) {
+  FormReader reader(form, "a plan's price");
+  PlanPrice price;
+  price.plan = reader.text("plan");
+  price.is_current = reader.boolean_or("isCurrent", false);
+  price.rule = reader.text_or("rule", "");
+  price.problem = reader.text_or("problem", "");
+  price.refusals = reader.list("refusals", refusal_from_form);
+  price.unpriced = reader.list("unpriced", text_of);
+  if (reader.optional_text("total")) {
+    plans::Quote quote;
+    quote.total = AmountReader(reader).read("total");
+    quote.lines = reader.list("lines", line_from_form);
+    quote.notices = reader.list("notices", text_of);
+    price.quote = std::move(quote);
+  }
+  return reader.finish(std::move(price));
+}
+
+}  // namespace
+
+Value to_form(const PriceList& list) {
+  Value plans = Value::list();
+  for (const PlanPrice& price : list.plans) plans.push_back(to_form(price));
+  return Value::map({{"per", "month"}, {"plans", std::move(plans)}, {"basis", list.basis}});
+}
+
+Result<PriceList> price_list_from_form(const Value& form) {
+  FormReader reader(form, "a price list");
+  PriceList list;
+  list.plans = reader.list("plans", plan_price_from_form);
+  list.basis = reader.text_or("basis", "");
+  return reader.finish(std::move(list));
+}
+
+Value to_form(const SupposedUsage& supposed) {
+  Value form = Value::map();
+  const auto put = [&](std::string_view name, std::optional<std::int64_t> amount) {
+    if (amount) form.set(name, *amount);
+  };
+  put("hours", supposed.hours);
+  put("storage", supposed.storage_bytes);
+  put("egress", supposed.egress_bytes);
+  put("requests", supposed.requests);
+  return form;
+}
+
+Result<SupposedUsage> supposed_from_form(const Value& form) {
+  FormReader reader(form, "a usage");
+  SupposedUsage supposed;
+  const auto take = [&](std::string_view name, std::optional<std::int64_t>& amount) {
+    if (reader.find(name) == nullptr) return;
+    amount = reader.integer_or(name, 0);
+    if (*amount < 0) reader.refuse(name, "is negative");
+  };
+  take("hours", supposed.hours);
+  take("storage", supposed.storage_bytes);
+  take("egress", supposed.egress_bytes);
+  take("requests", supposed.requests);
+  return reader.finish(std::move(supposed));
+}
+
 std::optional<plans::ChangePrice> change_price_from_form(FormReader& change) {
   return optional_part(change, read_change_price);
 }

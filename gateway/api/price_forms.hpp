@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "gateway/api/form_reader.hpp"
-#include "reconciler/changeset.hpp"
+#include "reconciler/pricing.hpp"
 
 namespace croft {
 
@@ -14,6 +14,11 @@ Value to_form(const std::optional<plans::ChangePrice>& price);
 Value to_form(const std::optional<ChangesetPrice>& price);
 Value to_form(const plans::QuotaUse& use);
 Value to_form(const Problem& refusal);
+
+Value to_form(const PriceList& list);
+Value to_form(const SupposedUsage& supposed);
+Result<PriceList> price_list_from_form(const Value& form);
+Result<SupposedUsage> supposed_from_form(const Value& form);
 
 /// Null or absent is none.
 std::optional<plans::ChangePrice> change_price_from_form(FormReader& change);

@@ -173,6 +173,26 @@ Value changeset_price_schema() {
        {"unpriced", list_schema(text_schema("What is not in it, and why"))}});
 }
 
+Value plan_price_schema() {
+  return object_schema(
+      {{"plan", text_schema("Name of the Plan")},
+       {"isCurrent", boolean_schema("The tenant's own")},
+       {"rule", text_schema("The pricing rule, or empty: the plan has no price")},
+       {"currency", text_schema("ISO 4217 code, or empty")},
+       {"total", or_null(text_schema("A decimal number; null: see problem"))},
+       {"lines", list_schema(schema_reference("QuoteLine"))},
+       {"notices", list_schema(text_schema("What the rule says beside"))},
+       {"problem", text_schema("Why it is not priced, or empty")},
+       {"refusals", list_schema(schema_reference("Refusal"))},
+       {"unpriced", list_schema(text_schema("What is not in it, and why"))}});
+}
+
+Value price_list_schema() {
+  return object_schema({{"per", choice_schema("What the amounts are for", {"month"})},
+                        {"plans", list_schema(schema_reference("PlanPrice"))},
+                        {"basis", text_schema("The usage that is assumed")}});
+}
+
 Value quota_schema() {
   return object_schema({{"quota", text_schema("instances, memory, ...")},
                         {"used", text_schema("Afterwards, as people write it")},
@@ -284,6 +304,23 @@ void add_requests(Value& schemas) {
                       optional("source", bounded_text("Which source the tree stands for", 256)),
                       optional("label", bounded_text("How the header names the tree", 256)),
                       optional("tree", schema_reference("Upload"))}));
+  const auto amount = [](std::string_view help) {
+    return integer_schema(help, 0, 1'000'000'000'000'000);
+  };
+  schemas.set(
+      "PriceRequest",
+      request_schema(
+          {optional("tenant", tenant),
+           optional("source", bounded_text("Which of its sources the tree stands for", 128)),
+           optional("label", bounded_text("How the tree is named", 256)),
+           optional("tree", schema_reference("Upload")),
+           optional("compare", boolean_schema("Under every plan of the platform")),
+           optional("usage",
+                    request_schema(
+                        {optional("hours", integer_schema("Of each Instance, a month", 0, 1'000'000)),
+                         optional("storage", amount("Bytes, of all together")),
+                         optional("egress", amount("Bytes a month, of all together")),
+                         optional("requests", amount("A month, of all together"))}))}));
   schemas.set("ReconcileRequest",
               request_schema(
                   {optional("tenant", bounded_text("Whose; empty: every source", 32)),
@@ -343,6 +380,8 @@ Value make_schemas() {
                               {"ChangePrice", change_price_schema()},
                               {"ChangesetPrice", changeset_price_schema()},
                               {"QuoteLine", quote_line_schema()},
+                              {"PlanPrice", plan_price_schema()},
+                              {"PriceList", price_list_schema()},
                               {"Quota", quota_schema()},
                               {"Refusal", refusal_schema()},
                               {"Resource", resource_schema()},

@@ -62,6 +62,7 @@ struct Prepared {
   std::shared_ptr<const std::vector<HostClaim>> claims;
   std::vector<std::string> hosts;  ///< the domains that they were checked against
   std::vector<Problem> problems;
+  bool is_judged = false;               ///< it holds more than what was accepted
   std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
   std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
@@ -82,6 +83,7 @@ class EngineImpl final : public Engine {
   Task<Result<void>> start() override;
   Task<> stop() override;
   Task<Result<Changeset>> diff(DiffRequest request) override;
+  Task<Result<PriceList>> price(PriceRequest request) override;
   Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) override;
   bool is_settled(const std::string& tenant) const override;
   std::vector<ResourceStatus> status(const std::string& tenant) const override;
@@ -126,6 +128,8 @@ class EngineImpl final : public Engine {
   Task<Outcome> tenant_pass(std::string tenant);
   enum class Asked { ByItself, ByHand };
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
+  /// What a request for a diff or a price is about; Invalid with everything that is wrong with it.
+  Task<Result<Prepared>> prepare_for(DiffRequest request);
   Task<Result<Prepared>> prepare(std::string tenant, std::optional<SourceOverride> instead,
                                  bool use_candidates);
   /// What the tenant's sources declare, and which of them could not be read or are empty.
@@ -137,7 +141,12 @@ class EngineImpl final : public Engine {
   std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
   FilesSizes sizes_of(const Prepared& prepared) const;
   bool has_candidate(const Prepared& prepared) const;
-  /// Adds what it costs. Runs the rule on the reading pool.
+  struct PricingJob;
+  Task<Result<std::shared_ptr<const PricingJob>>> pricing_job(
+      std::shared_ptr<const Prepared> prepared);
+  /// Runs it on the reading pool, one at a time.
+  Task<Result<void>> with_pricer(std::function<void(plans::Pricer&)> work);
+  /// Adds what it costs.
   Task<Changeset> priced(Changeset changeset, std::shared_ptr<const Prepared> prepared);
   Task<Result<void>> observe_into(World& world, SteadyTime not_before);
   Task<Result<TenantIdentity>> identify(std::string tenant);
