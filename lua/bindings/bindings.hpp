@@ -52,6 +52,8 @@ bool push_json(lua_State* state, std::string_view text);
 Result<Value> read_document(lua_State* state, int index);
 /// The same, but an empty table without a mark is Invalid.
 Result<Value> read_marked_document(lua_State* state, int index);
+/// The same, but functions and their like stand there as the words for them: for errors and logs.
+Result<Value> read_loose_document(lua_State* state, int index);
 
 /// Pushes nil and the table that describes the error to a script.
 int push_failure(lua_State* state, const Error& error);

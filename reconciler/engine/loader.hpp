@@ -9,6 +9,7 @@
 #include "core/manifest/load.hpp"
 #include "core/manifest/problem.hpp"
 #include "core/resource/resource.hpp"
+#include "providers/port/provider.hpp"
 
 namespace croft {
 
@@ -21,6 +22,8 @@ struct SourceLoad {
   std::string message;  ///< of the commit
   std::shared_ptr<const std::vector<Resource>> resources;
   std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
+  /// `adapters/NAME/adapter.lua` by NAME; never in a tenant's source.
+  std::map<std::string, AdapterScript> adapters;
 };
 
 /// Reads a source's tree. Blocking. Invalid with all diagnostics rendered, as `croft validate`

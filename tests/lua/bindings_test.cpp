@@ -200,6 +200,9 @@ TEST_F(BindingsTest, HttpStatusesBecomeErrors) {
             R"("GET /apps/x: 404 Not Found: no app")");
   EXPECT_EQ(eval("http.get('/', {accept = {404, 410}}).status"), "404");
   EXPECT_EQ(call("f").value(), Value(404));
+  // As it came, with its json().
+  eval_body("local r, err = http.get('/apps/x') log.info('x', {err = err}) return nil, err");
+  EXPECT_EQ(call("f").error().code(), ErrorCode::NotFound);
 }
 
 TEST_F(BindingsTest, HttpFailuresAndBadBodiesAreErrors) {

@@ -42,7 +42,7 @@ class HarborHarness final : public ProviderHarness {
                               {"volumes", volumes}});
     sample.changed = Value::map(
         {{"image", "nginx:2"}, {"env", Value::map({{"GREETING", "hi"}})}, {"volumes", volumes}});
-    sample.unsupported = {Value::map({{"command", Value::List{"python3"}}}),
+    sample.unsupported = {Value::map({{"health", Value::map()}}),
                           Value::map({{"image", "x"}, {"files", Value::map({{"path", "a"}})}})};
     sample.volume = "data";
     return sample;
