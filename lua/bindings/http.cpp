@@ -280,7 +280,7 @@ int push_exchange(lua_State* state, const Exchange& exchange) {
   const HttpResponse& response = *exchange.outcome;
   const bool is_accepted =
       response.status < 400 ||
-      std::ranges::find(exchange.request.accept, response.status) != exchange.request.accept.end();
+      std::ranges::find(exchange.accept, response.status) != exchange.accept.end();
   if (!is_accepted) return push_status_error(state, exchange, response);
   push_response(state, response);
   return 1;
