@@ -783,9 +783,45 @@ local function is_listed_as_ours(context, machine)
   return uid and machine.name == MACHINE and machine.app_name == app_name(context, uid) and machine.state ~= "destroyed"
 end
 
+-- The lists may lag behind: what Croft changed lately is asked for by itself, whatever they say.
+local LAG = 120000
+local touched = {} -- uid → when
+
 local function is_known(machine)
   local known = remembered[machine.id]
-  return known and known.version == machine.version and known.updated_at == machine.updated_at
+  return known and not touched[label_of(machine, "croft.uid")]
+    and known.version == machine.version and known.updated_at == machine.updated_at
+end
+
+local function recall_touched()
+  local recent = json.object{}
+  for uid, at in pairs(memory.get("touched") or {}) do
+    if time.now() - at < LAG then recent[uid] = at end
+  end
+  return recent
+end
+
+-- The machine of a uid that is not in the list yet, in the list's shape.
+local function find_unlisted(context, uid)
+  local machine, err = find_machine(context, uid)
+  if not machine then return nil, err end
+  machine.app_name, machine.version = app_name(context, uid), machine.instance_id
+  return machine
+end
+
+-- A list together with what was made too lately to be in it.
+local function add_unlisted(context, machines)
+  local missing, calls = json.object{}, {}
+  for uid in pairs(touched) do missing[uid] = true end
+  for _, machine in ipairs(machines) do missing[label_of(machine, "croft.uid")] = nil end
+  for uid in pairs(missing) do
+    calls[#calls + 1] = function() return find_unlisted(context, uid) end
+  end
+  for _, result in ipairs(await.all(calls)) do
+    if not result.ok then return nil, result.err end
+    machines[#machines + 1] = result.value
+  end
+  return machines
 end
 
 -- Machines to read again: those that changed, and a few of the others, the longest unread first, because the lists
@@ -920,6 +956,9 @@ local function observe(context)
     if is_listed_as_ours(context, machine) then machines[#machines + 1] = machine end
   end
   for _, volume in ipairs(volumes) do sizes[volume.id] = volume.size_gb end
+  touched = recall_touched()
+  local added, err = add_unlisted(context, machines)
+  if not added then return nil, err end
   remembered = memory.get("machines") or json.object{}
   forget_all_but(machines)
   read_details(choose_for_reading(machines))
@@ -930,7 +969,19 @@ local function observe(context)
     if seen or not known then all[#all + 1] = seen or to_listed(machine) end
   end
   memory.set("machines", remembered)
+  memory.set("touched", touched)
   return all
+end
+
+-- Also an effect that fails half way may have changed something.
+local function changing(verb)
+  return function(context, effect)
+    local done, err = verb(context, effect)
+    local recent = recall_touched()
+    recent[effect.uid] = time.now()
+    memory.set("touched", recent)
+    return done, err
+  end
 end
 
 local function capabilities()
@@ -946,5 +997,6 @@ return {
   -- machines, but making an app is one action of them all, and takes five to seven requests with what belongs to it.
   rate = {perSecond = 5, concurrency = 8},
   capabilities = capabilities, normalize = normalize, observe = observe,
-  create = create, update = update, start = start, stop = stop, destroy = destroy,
+  create = changing(create), update = changing(update), start = changing(start), stop = changing(stop),
+  destroy = changing(destroy),
 }
