@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ struct HttpClientSettings {
   Duration idle_timeout{60'000};        ///< between two pieces of a body
   std::size_t body_limit = 64U << 20U;  ///< of send(); open() has none
   std::string certificate_authorities;  ///< PEM file to trust besides the system's, for https
+  /// Connections that are kept open between two requests; with 0, each has one of its own.
+  std::size_t idle_connections = 0;
+  Duration idle_life{15'000};  ///< of such a connection: servers close them, too, after a while
+  std::string hint = "is `croft serve` running?";  ///< of the error if nothing listens
 };
 
 /// A reply whose body is read as it comes. Its destruction closes the connection.
@@ -43,24 +48,32 @@ class HttpReply {
   virtual Task<Result<std::string>> read() = 0;
 };
 
-/// Sends requests to one server, each on a connection of its own. A copy is as good as the
-/// original. Runs on the executor of the coroutine that calls it. Errors: Unavailable (nobody
-/// listens, broken; the hint says what to try), Denied (no access to the socket, bad certificate),
-/// Timeout, Invalid (not HTTP, too large). A status of 400 and above is no error.
+/// Sends requests to one server. A copy is as good as the original and shares its idle connections.
+/// Runs on the executor of the coroutine that calls it, always the same one if connections are
+/// kept. Errors: Unavailable (nobody listens, broken; the hint says what to try), Denied (no access
+/// to the socket, bad certificate), Timeout, Invalid (not HTTP, too large). A status of 400 and
+/// above is no error.
+///
+/// A connection that was kept may turn out to be closed at the other end. A request that is safe to
+/// repeat (GET, HEAD, PUT, DELETE, OPTIONS) is then sent once more on a new one; any other is
+/// Unavailable, and nobody knows whether it was carried out.
 class HttpClient {
  public:
+  using Deadline = std::chrono::steady_clock::time_point;
+
   explicit HttpClient(ServerAddress server, HttpClientSettings settings = {});
 
-  /// The whole reply.
-  Task<Result<HttpResponse>> send(HttpRequest request) const;
+  /// The whole reply; Timeout if it is not there at the deadline, whatever the settings allow.
+  Task<Result<HttpResponse>> send(HttpRequest request, Deadline deadline = Deadline::max()) const;
   /// The head of the reply; the body is read by the caller.
-  Task<Result<std::unique_ptr<HttpReply>>> open(HttpRequest request) const;
+  Task<Result<std::unique_ptr<HttpReply>>> open(HttpRequest request,
+                                                Deadline deadline = Deadline::max()) const;
 
-  const ServerAddress& server() const { return server_; }
+  const ServerAddress& server() const;
 
  private:
-  ServerAddress server_;
-  HttpClientSettings settings_;
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace croft

@@ -243,6 +243,12 @@ Field describe_provider() {
                   "rateLimit", "How often Croft may call the target.",
                   {integer_field("perSecond", "Calls a second.").between(1, 10000).as_required()})
                   .like("{perSecond: 1}"),
+              text_field("healthRule",
+                         "A Lua file of the platform's manifests that judges whether what runs "
+                         "there is well, in the place of the adapter.")
+                  .between(1, 1024)
+                  .checked_by(check_lua_path)
+                  .like("rules/health.lua"),
               list_field("tenants", "The tenants that may use it; all if it is not given.",
                          text_field("", "").checked_by(check_tenant_name))
                   .between(1, 100'000)

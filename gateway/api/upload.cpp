@@ -4,8 +4,8 @@
 #include <array>
 #include <set>
 
+#include "core/base/base64.hpp"
 #include "core/net/http.hpp"
-#include "gateway/api/base64.hpp"
 #include "gateway/api/form_reader.hpp"
 
 namespace croft {

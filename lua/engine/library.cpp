@@ -188,8 +188,11 @@ int repeat(lua_State* state) {
 /// Upvalue: the standard one, which writes into a table past its metatable: that of a library, too.
 int insert(lua_State* state) {
   luaL_checktype(state, 1, LUA_TTABLE);
-  if (luaL_getmetafield(state, 1, "__metatable") != 0)
-    return luaL_error(state, "this table cannot be changed");
+  // `false` is what protect() sets; a list of an adapter's JSON has another mark, and may grow.
+  if (luaL_getmetafield(state, 1, "__metatable") != 0) {
+    if (lua_isboolean(state, -1)) return luaL_error(state, "this table cannot be changed");
+    lua_pop(state, 1);
+  }
   const int count = lua_gettop(state);
   // Everything behind the place is moved.
   if (count == 3) Vm::of(state).charge(state, lua_objlen(state, 1) / 4);
@@ -501,6 +504,8 @@ void set_text_methods(lua_State* state) {
 }
 
 }  // namespace
+
+void protect_table(lua_State* state) { protect(state); }
 
 void push_library(lua_State* state) {
   open(state, "", luaopen_base);  // coroutine, too

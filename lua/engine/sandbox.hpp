@@ -1,8 +1,12 @@
 #pragma once
 // Room lua: scripts that cannot hurt the daemon.
 //
-//   engine/sandbox   runs rules: pure functions under a budget, with nothing of the machine in
-//   reach engine/pattern   Lua's patterns, matched under the same budget
+//   engine/sandbox        runs rules: pure functions under a budget, with nothing of the machine
+//                         in reach
+//   engine/adapter_host   runs adapters: coroutines that wait for what they ask the host for
+//   engine/machine        the VM that they run in
+//   engine/pattern        Lua's patterns, matched under the same budget
+//   bindings/             what adapters may ask for: http, json, log, time, ...
 //
 // LuaJIT with the JIT off: its count hooks, which the budget stands on, never fire in compiled
 // code.
@@ -38,6 +42,7 @@ class Script {
 
  private:
   friend class Sandbox;
+  friend class Machine;
   struct Code {
     std::string name;
     std::string bytecode;
@@ -88,6 +93,11 @@ class Sandbox {
   /// next call is as good as the first.
   Result<Value> call(const Script& script, std::string_view function,
                      const std::vector<Argument>& arguments);
+
+  /// The same for a function that returns several values: gives them as a list, without the nils at
+  /// its end.
+  Result<Value> call_all(const Script& script, std::string_view function,
+                         const std::vector<Argument>& arguments);
 
   /// What stands in the table that the script returns, with the same errors as call(); null if
   /// nothing does.

@@ -9,6 +9,17 @@ namespace {
 /// Between two looks at the budget: rarely enough to cost nothing, often enough to be exact.
 constexpr int kInstructionsAtOnce = 1000;
 
+/// The innermost line that runs: the hook's own function, or the one that called into C.
+std::string line_of(lua_State* state) {
+  lua_Debug frame;
+  for (int level = 0; level < 3 && lua_getstack(state, level, &frame) != 0; ++level) {
+    lua_getinfo(state, "Sl", &frame);
+    if (frame.currentline > 0)
+      return std::string(frame.short_src) + ":" + std::to_string(frame.currentline);
+  }
+  return "";
+}
+
 }  // namespace
 
 Vm::Vm(Limits limits) : limits_(limits), state_(lua_newstate(&Vm::allocate, this)) {
@@ -48,6 +59,7 @@ void Vm::on_count(lua_State* state, lua_Debug* /*where*/) {
 
 void Vm::begin_call() {
   instructions_used_ = 0;
+  stopped_at_.clear();
   is_out_of_instructions_ = false;
   is_out_of_memory_ = false;
   lua_sethook(state_, &Vm::on_count, LUA_MASKCOUNT, kInstructionsAtOnce);
@@ -57,6 +69,7 @@ void Vm::charge(lua_State* state, std::uint64_t instructions) {
   instructions_used_ += instructions;
   const bool is_over = instructions_used_ > limits_.instructions || is_out_of_memory_;
   if (!is_over) return;
+  if (!is_out_of_instructions_ && !is_out_of_memory_) stopped_at_ = line_of(state);
   is_out_of_instructions_ = !is_out_of_memory_;
   // From now on at every instruction: whoever catches this one meets the next.
   lua_sethook(state, &Vm::on_count, LUA_MASKCOUNT, 1);

@@ -34,6 +34,8 @@ class Vm {
   void charge(lua_State* state, std::uint64_t instructions);
   bool is_out_of_instructions() const { return is_out_of_instructions_; }
   bool is_out_of_memory() const { return is_out_of_memory_; }
+  /// "FILE:LINE" where the budget ran out; may be empty.
+  const std::string& stopped_at() const { return stopped_at_; }
 
  private:
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
@@ -44,6 +46,7 @@ class Vm {
   std::uint64_t instructions_used_ = 0;
   bool is_out_of_instructions_ = false;
   bool is_out_of_memory_ = false;
+  std::string stopped_at_;
   lua_State* state_ = nullptr;
 };
 
@@ -53,6 +56,10 @@ void push_library(lua_State* state);
 /// Makes the table on top read-only and puts it into the library that is at an index of the
 /// registry. Pops it.
 void add_to_library(lua_State* state, int library, const std::string& name);
+
+/// Replaces the table on top by an empty one through which it is read, and which cannot be changed.
+/// Call it protected.
+void protect_table(lua_State* state);
 
 /// Pushes a value. Raises a Lua error if it cannot be one of Lua's. Call it protected.
 void push_value(lua_State* state, const Value& value);

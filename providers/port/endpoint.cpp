@@ -23,10 +23,11 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using Tcp = asio::ip::tcp;
 
-constexpr std::array<std::pair<std::string_view, Endpoint::Scheme>, 4> kSchemes = {{
+constexpr std::array<std::pair<std::string_view, Endpoint::Scheme>, 5> kSchemes = {{
     {"unix", Endpoint::Scheme::Unix},
     {"shim", Endpoint::Scheme::Shim},
     {"tcp", Endpoint::Scheme::Tcp},
+    {"https", Endpoint::Scheme::Https},
     {"release", Endpoint::Scheme::Release},
 }};
 
@@ -229,6 +230,7 @@ Task<Result<UniqueFd>> dial(Endpoint endpoint, Duration timeout) {
       co_return fd;
     }
     case Endpoint::Scheme::None:
+    case Endpoint::Scheme::Https:
     case Endpoint::Scheme::Release:
       break;
   }

@@ -17,6 +17,7 @@ struct Endpoint {
     Shim,  ///< "shim:PATH": a croft-shim's socket, which hands over a connection into the app's own
            ///< network
     Tcp,   ///< "tcp:HOST:PORT"
+    Https,    ///< "https://HOST[:PORT]": elsewhere, where whoever runs it serves it himself
     Release,  ///< "release:ID": a static site's release, served by the gateway
   };
   Scheme scheme = Scheme::None;
@@ -31,7 +32,7 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 
 /// A connected, non-blocking stream socket to what runs there. The one way in, for the gateway,
 /// health checks and tunnels. Unavailable if nothing listens, Timeout, Invalid for endpoints that
-/// have no stream (Release, None).
+/// have no stream of plain HTTP (Release, Https, None).
 Task<Result<UniqueFd>> dial(Endpoint endpoint, Duration timeout);
 
 }  // namespace croft

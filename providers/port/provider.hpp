@@ -131,6 +131,15 @@ class Provider {
   }
 };
 
+/// The script of an adapter.
+struct AdapterScript {
+  std::string name;    ///< "fly"
+  std::string path;    ///< for errors: "adapters/fly/adapter.lua"
+  std::string source;  ///< Lua
+
+  bool operator==(const AdapterScript&) const = default;
+};
+
 /// Makes a provider for a Provider resource of one adapter; Invalid settings are an error that
 /// names them.
 using ProviderFactory = std::function<Result<std::shared_ptr<Provider>>(

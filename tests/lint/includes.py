@@ -24,7 +24,8 @@ RULES = {
     "providers/fake": CORE + ["providers/port"],
     "providers/process": CORE + ["providers/port"],
     "providers/site": CORE + ["providers/port"],
-    "providers/registry": CORE + ["providers/port", "providers/process", "providers/site"],
+    "providers/script": CORE + ["providers/port", "lua"],
+    "providers/registry": CORE + ["providers/port", "providers/process", "providers/site", "providers/script"],
     "reconciler": CORE + ["plans", "providers/port"],
     "gateway": CORE + ["plans", "providers/port", "reconciler"],
     "cli": None,  # sees all

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gateway/api/base64.hpp"
+#include "core/base/base64.hpp"
 #include "tests/support/git_repository.hpp"
 
 namespace croft {
@@ -128,19 +128,6 @@ TEST(UploadTest, KeepsItsBounds) {
   const Value upload = to_upload(*tree).value();
   EXPECT_FALSE(tree_from_upload(upload, few));
   EXPECT_FALSE(tree_from_upload(upload, small));
-}
-
-TEST(Base64Test, ReadsWhatItWrites) {
-  for (std::size_t size = 0; size < 20; ++size) {
-    std::string bytes;
-    for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(i * 37 + 200);
-    EXPECT_EQ(from_base64(to_base64(bytes)), bytes);
-  }
-  EXPECT_EQ(to_base64("hello\n"), "aGVsbG8K");
-  EXPECT_EQ(to_base64("a"), "YQ==");
-  for (const char* bad : {"a", "ab", "abc", "a===", "====", "ab=c", "aGVs bG8", "aGVsbG8K\n"}) {
-    EXPECT_EQ(from_base64(bad), std::nullopt) << bad;
-  }
 }
 
 }  // namespace

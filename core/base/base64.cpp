@@ -1,4 +1,4 @@
-#include "gateway/api/base64.hpp"
+#include "core/base/base64.hpp"
 
 #include <cstdint>
 

@@ -1,0 +1,258 @@
+#include "providers/script/script_provider.hpp"
+
+#include <fmt/format.h>
+
+#include "core/base/files.hpp"
+#include "providers/script/adapter.hpp"
+#include "providers/script/observed.hpp"
+
+namespace croft {
+
+namespace {
+
+using lua::AdapterCall;
+using lua::AdapterHost;
+
+constexpr std::size_t kLongestCredential = 65'536;
+
+/// What a provider and its verbs under way share.
+struct State {
+  State(std::string as, script::AdapterDescription known, const ScriptParts& with)
+      : name(std::move(as)), adapter(std::move(known)), parts(with) {}
+
+  std::string name;
+  script::AdapterDescription adapter;
+  ScriptParts parts;
+  std::unique_ptr<AdapterHost> host;
+  Value context;
+  Capabilities capabilities;
+  std::map<std::string, std::weak_ptr<script::Lane>> turns;  ///< by uid: one effect at a time
+};
+
+std::string subject_of(const Ref& ref) {
+  return fmt::format("tenant '{}', {}", ref.tenant, local_name(ref));
+}
+
+/// The lane of a uid, shared by those who wait for it.
+std::shared_ptr<script::Lane> turn_of(State& state, const std::string& uid) {
+  std::erase_if(state.turns, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<script::Lane>& known = state.turns[uid];
+  std::shared_ptr<script::Lane> lane = known.lock();
+  if (!lane) {
+    lane = std::make_shared<script::Lane>(1);
+    known = lane;
+  }
+  return lane;
+}
+
+Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Effect effect,
+                              std::optional<DataPolicy> data) {
+  const Duration deadline = state->parts.clock.steady() + effect.deadline;
+  const std::shared_ptr<script::Lane> lane = turn_of(*state, effect.uid);
+  const script::Lane::Place turn = co_await lane->enter(effect.deadline);
+  if (!turn)
+    co_return fail(ErrorCode::Timeout, "another effect on it did not end before the deadline");
+  AdapterCall call;
+  call.function = std::move(verb);
+  call.subject = subject_of(effect.ref);
+  call.deadline = deadline;
+  call.arguments.push_back(state->context);
+  call.arguments.push_back(script::effect_value(effect, data));
+  const Result<Value> done = co_await state->host->call(std::move(call));
+  if (!done) co_return std::unexpected(done.error());
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<Observed>>> run_observe(std::shared_ptr<State> state) {
+  AdapterCall call;
+  call.function = "observe";
+  call.deadline = state->parts.clock.steady() + state->parts.observe_deadline;
+  call.arguments.push_back(state->context);
+  CO_TRY_ASSIGN(const Value list, co_await state->host->call(std::move(call)));
+  co_return script::read_observed(list);
+}
+
+Task<Result<void>> run_logs(std::shared_ptr<State> state, LogRequest request, LogSink sink) {
+  AdapterCall call;
+  call.function = "logs";
+  if (!request.follow) call.deadline = state->parts.clock.steady() + state->parts.log_deadline;
+  call.arguments.push_back(state->context);
+  call.arguments.push_back(Value::map(
+      {{"uid", request.uid}, {"last_lines", request.last_lines}, {"follow", request.follow}}));
+  call.emit = std::move(sink);
+  const Result<Value> done = co_await state->host->call(std::move(call));
+  if (!done) co_return std::unexpected(done.error());
+  co_return Result<void>();
+}
+
+class ScriptProvider final : public Provider {
+ public:
+  explicit ScriptProvider(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  /// What is under way ends with Cancelled, without another line of the script being run.
+  ~ScriptProvider() override { state_->host->cancel(); }
+  ScriptProvider(const ScriptProvider&) = delete;
+  ScriptProvider& operator=(const ScriptProvider&) = delete;
+
+  Capabilities capabilities() const override { return state_->capabilities; }
+
+  Result<Value> normalize(const Ref& ref, const Value& spec) const override {
+    if (spec.at_path("files.path") != nullptr) {
+      return fail(Error(ErrorCode::Invalid, "it cannot bring files there")
+                      .with_hint("put them into the image")
+                      .while_doing("spec.files"));
+    }
+    AdapterCall call;
+    call.function = "normalize";
+    call.subject = subject_of(ref);
+    call.arguments.push_back(state_->context);
+    call.arguments.push_back(Value::map({{"ref", to_string(ref)},
+                                         {"kind", to_string(ref.kind)},
+                                         {"name", ref.name},
+                                         {"spec", spec}}));
+    TRY_ASSIGN(Value normal, state_->host->call_pure(std::move(call)));
+    if (!normal.is_map())
+      return fail(ErrorCode::Internal, "the adapter's normalize() returned no spec");
+    return normal;
+  }
+
+  Task<Result<std::vector<Observed>>> observe() override { return run_observe(state_); }
+  Task<Result<void>> create(Effect effect) override {
+    return run_effect(state_, "create", std::move(effect), std::nullopt);
+  }
+  Task<Result<void>> update(Effect effect) override {
+    return run_effect(state_, "update", std::move(effect), std::nullopt);
+  }
+  Task<Result<void>> start(Effect effect) override {
+    return run_effect(state_, "start", std::move(effect), std::nullopt);
+  }
+  Task<Result<void>> stop(Effect effect) override {
+    return run_effect(state_, "stop", std::move(effect), std::nullopt);
+  }
+  Task<Result<void>> destroy(Effect effect, DataPolicy data) override {
+    return run_effect(state_, "destroy", std::move(effect), data);
+  }
+  Task<Result<void>> logs(LogRequest request, LogSink sink) override {
+    if (!state_->adapter.has_logs) return Provider::logs(std::move(request), std::move(sink));
+    return run_logs(state_, std::move(request), std::move(sink));
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+Result<std::optional<Secret<std::string>>> read_credential(const ScriptParts& parts,
+                                                           const Value& spec) {
+  const std::string name = spec.text_or("credentials.secret", "");
+  if (name.empty()) return std::nullopt;
+  TRY_ASSIGN(std::string text, while_doing(read_file(parts.secrets_dir / name, kLongestCredential),
+                                           "reading the secret '" + name + "'"));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  const bool is_one_line = text.find_first_of("\r\n") == std::string::npos;
+  if (text.empty() || !is_one_line)
+    return fail(ErrorCode::Invalid, "the secret '" + name + "' must be one line");
+  Secret<std::string> secret(std::move(text));
+  remember_secret(secret);
+  return secret;
+}
+
+Result<script::VendorSettings> vendor_settings(const script::AdapterDescription& adapter,
+                                               const ScriptParts& parts, const Value& spec) {
+  script::VendorSettings vendor;
+  vendor.url = spec.text_or("settings.url", adapter.url);
+  if (vendor.url.empty()) {
+    return fail(Error(ErrorCode::Invalid, "the adapter has no server of its own")
+                    .with_hint("give settings.url"));
+  }
+  vendor.auth = adapter.auth;
+  TRY_ASSIGN(vendor.credential, read_credential(parts, spec));
+  if (!vendor.credential && vendor.auth.kind != script::VendorAuth::Kind::None) {
+    return fail(Error(ErrorCode::Invalid, "the adapter signs in, and has nothing to do it with")
+                    .with_hint("give `credentials: {secret: NAME}`"));
+  }
+  return vendor;
+}
+
+/// The server of a script that is only looked at.
+class NoServer final : public lua::AdapterHttp {
+ public:
+  Task<Result<HttpResponse>> send(lua::AdapterRequest) override {
+    co_return fail(ErrorCode::Unavailable, "there is no server");
+  }
+};
+
+/// The host's http before it is known what the script says of its server.
+class LateServer final : public lua::AdapterHttp {
+ public:
+  Task<Result<HttpResponse>> send(lua::AdapterRequest request) override {
+    return server->send(std::move(request));
+  }
+  std::shared_ptr<lua::AdapterHttp> server = std::make_shared<NoServer>();
+};
+
+Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, const std::string& name,
+                                               const ScriptParts& parts,
+                                               std::shared_ptr<lua::AdapterHttp> http) {
+  TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.path, script.source));
+  lua::HostServices services;
+  services.name = name;
+  services.http = std::move(http);
+  services.clock = &parts.clock;
+  services.sleep = parts.sleep;
+  return AdapterHost::make(parts.executor, std::move(compiled), std::move(services), parts.limits);
+}
+
+int limit_of(const Value& spec, const char* path, int fallback) {
+  return static_cast<int>(spec.integer_or(path, fallback));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Provider>> ScriptProviders::make(const AdapterScript& script,
+                                                        const std::string& name,
+                                                        const Value& spec) {
+  auto server = std::make_shared<LateServer>();
+  TRY_ASSIGN(std::unique_ptr<AdapterHost> host, make_host(script, name, parts_, server));
+  TRY_ASSIGN(script::AdapterDescription adapter,
+             while_doing(script::read_adapter(host->description(), host->functions()),
+                         "reading " + script.path));
+  auto state = std::make_shared<State>(name, std::move(adapter), parts_);
+  state->host = std::move(host);
+  TRY_ASSIGN(Value settings, script::read_settings(state->adapter, spec.find("settings")));
+  state->context = Value::map(
+      {{"provider", name}, {"settings", std::move(settings)}, {"generation", ++generation_}});
+  TRY_ASSIGN(script::VendorSettings vendor, vendor_settings(state->adapter, parts_, spec));
+
+  const int per_second = limit_of(spec, "rateLimit.perSecond", state->adapter.per_second);
+  const int per_hour = limit_of(spec, "rateLimit.perHour", state->adapter.per_hour);
+  const int concurrency = limit_of(spec, "rateLimit.concurrency", state->adapter.concurrency);
+  vendor.idle_connections = static_cast<std::size_t>(concurrency);
+  std::shared_ptr<script::VendorGate>& gate = gates_[name];
+  auto fresh = std::make_shared<script::VendorGate>(per_second, per_hour, concurrency);
+  if (gate) {
+    fresh->rate = gate->rate;
+    fresh->rate.set(per_second, per_hour);
+  }
+  auto sleep = parts_.sleep ? parts_.sleep : [](Duration time) { return sleep_for(time); };
+  TRY_ASSIGN(server->server,
+             script::VendorClient::make(std::move(vendor), fresh, parts_.clock, std::move(sleep)));
+  AdapterCall call;
+  call.function = "capabilities";
+  call.arguments.push_back(state->context);
+  TRY_ASSIGN(const Value capabilities, state->host->call_pure(std::move(call)));
+  TRY_ASSIGN(state->capabilities, script::read_capabilities(capabilities, state->adapter.has_logs));
+  gate = std::move(fresh);
+  return std::shared_ptr<Provider>(std::make_shared<ScriptProvider>(std::move(state)));
+}
+
+Result<void> check_adapter(const AdapterScript& script) {
+  const SystemClock clock;
+  asio::io_context none;
+  const ScriptParts parts{.executor = none.get_executor(), .clock = clock};
+  TRY_ASSIGN(const std::unique_ptr<AdapterHost> host,
+             make_host(script, script.name, parts, std::make_shared<NoServer>()));
+  TRY(while_doing(script::read_adapter(host->description(), host->functions()),
+                  "reading " + script.path));
+  return {};
+}
+
+}  // namespace croft

@@ -1,0 +1,57 @@
+#pragma once
+// Room providers/script: providers whose adapter is a Lua script.
+//
+//   script_provider   the port's verbs, each a call of the script
+//   adapter           what a script says of itself: settings, server, limits
+//   vendor_client     the way to the server: credentials, limits, retries
+//   rate_limit, circuit_breaker, lane   what it keeps to
+//   shipped           the adapters inside this program
+//
+// What a script may do is in docs/adapters.md.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/async.hpp"
+#include "core/base/clock.hpp"
+#include "lua/engine/adapter_host.hpp"
+#include "providers/port/provider.hpp"
+#include "providers/script/vendor_client.hpp"
+
+namespace croft {
+
+/// What script providers stand on; outlives them.
+struct ScriptParts {
+  asio::any_io_executor executor;
+  const Clock& clock;
+  std::filesystem::path secrets_dir;  ///< where `credentials: {secret: NAME}` is a file NAME
+  /// How limits, retries and poll() wait; unset: sleep_for(). For tests that own the time.
+  std::function<Task<>(Duration)> sleep;
+  lua::HostLimits limits;
+  Duration observe_deadline{120'000};
+  Duration log_deadline{60'000};  ///< of a request for logs that does not follow
+};
+
+/// Makes providers of scripts. What was called at a provider's server counts for its limits also
+/// after the provider was made anew: that is kept here by its name. On one executor.
+class ScriptProviders {
+ public:
+  explicit ScriptProviders(ScriptParts parts) : parts_(std::move(parts)) {}
+
+  /// Invalid with "FILE:LINE: ..." for a script that is none, or settings that it does not take.
+  Result<std::shared_ptr<Provider>> make(const AdapterScript& script, const std::string& name,
+                                         const Value& provider_spec);
+
+ private:
+  ScriptParts parts_;
+  std::map<std::string, std::shared_ptr<script::VendorGate>> gates_;
+  std::int64_t generation_ = 0;
+};
+
+/// Compiles and reads a script as making a provider of it would, settings aside.
+Result<void> check_adapter(const AdapterScript& script);
+
+}  // namespace croft
