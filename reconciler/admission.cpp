@@ -142,9 +142,13 @@ class Admitter {
 Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
                          const World& world, const Ref& ref) {
   std::set<Ref> stopped = stopped_in(world);
-  const std::vector<Footprint> before = footprints_of(world.inventory, stopped, nullptr);
+  const auto all = [&] {
+    return world.desired.empty() ? footprints_of(world.inventory, stopped, nullptr)
+                                 : footprints_of(world.desired, stopped, nullptr);
+  };
+  const std::vector<Footprint> before = all();
   stopped.erase(ref);
-  const std::vector<Footprint> after = footprints_of(world.inventory, stopped, nullptr);
+  const std::vector<Footprint> after = all();
   const plans::QuotaVerdict verdict =
       check_quotas(plan, {before}, after, other_plans(platform, plan.name));
   if (verdict.refusals.empty()) return {};

@@ -53,6 +53,8 @@ Result<void> EngineImpl::check_start(const Ref& ref) const {
   world.now = clock_.now();
   world.directives = journal_.directives_of(ref.tenant, world.now);
   for (const ResourceRow* row : journal_.resources_of(ref.tenant)) world.inventory.push_back(*row);
+  const auto state = tenant_states_.find(ref.tenant);
+  if (state != tenant_states_.end()) world.desired = state->second.desired;
   return while_doing(admit_start(*plan, catalog_.terms, world, ref), "starting " + to_string(ref));
 }
 

@@ -233,6 +233,7 @@ TEST_F(PlansTest, WhatIsStoppedByHandLeavesRoomForAnotherAndMayNotStartBesideIt)
   ASSERT_TRUE(daemon_->run(daemon_->engine().direct(stop)));
   push({"a", "b"});
   EXPECT_TRUE(passes());
+  ASSERT_TRUE(daemon_->run_until([&] { return bed_.world->things().size() == 2; }));
   const auto withdrawn = daemon_->run(daemon_->engine().withdraw(a, DirectiveVerb::Stop, "alice"));
   ASSERT_FALSE(withdrawn);
   EXPECT_THAT(withdrawn.error().describe(),
