@@ -9,6 +9,7 @@
 //   pricing/delta     what each change of a set costs
 //   admission/quotas  whether a plan allows what is asked for
 //   admission/policy  whether the operator's own rule does
+//   health_rule       the operator's judgement of what a provider runs
 //   rules/*.lua       the pricing rules that come with Croft
 //
 // Pure: no I/O, no clock. The same terms and resources give the same bytes on every machine.

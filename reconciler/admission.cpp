@@ -1,5 +1,7 @@
 #include "reconciler/admission.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 
 namespace croft {
@@ -14,26 +16,47 @@ const plans::FilesSize* size_of(const FilesSizes* sizes, const Value& spec) {
   return found == sizes->end() ? nullptr : &found->second;
 }
 
+/// Those that were stopped by hand.
+std::set<Ref> stopped_in(const World& world) {
+  std::set<Ref> refs;
+  for (const DirectiveRow& directive : world.directives) {
+    const bool is_in_force = !directive.until || *directive.until > world.now;
+    if (directive.verb == DirectiveVerb::Stop && is_in_force) refs.insert(directive.ref);
+  }
+  return refs;
+}
+
 std::vector<Footprint> footprints_of(const std::map<Ref, Desired>& desired,
-                                     const FilesSizes* sizes) {
+                                     const std::set<Ref>& stopped, const FilesSizes* sizes) {
   std::vector<Footprint> set;
   set.reserve(desired.size());
   for (const auto& [ref, one] : desired) {
     if (!one.spec) continue;
     set.push_back(footprint_of(ref, one.provider, *one.spec, size_of(sizes, *one.spec)));
+    set.back().runs = !stopped.contains(ref);
   }
   return set;
 }
 
 std::vector<Footprint> footprints_of(const std::vector<ResourceRow>& inventory,
-                                     const FilesSizes* sizes) {
+                                     const std::set<Ref>& stopped, const FilesSizes* sizes) {
   std::vector<Footprint> set;
   for (const ResourceRow& row : inventory) {
     if (row.state != InventoryState::Owned || !row.applied) continue;
     set.push_back(
         footprint_of(row.ref, row.provider, *row.applied, size_of(sizes, *row.applied)));
+    set.back().runs = !stopped.contains(row.ref);
   }
   return set;
+}
+
+std::vector<const plans::PlanTerms*> other_plans(const PlatformTerms& platform,
+                                                 const std::string& name) {
+  std::vector<const plans::PlanTerms*> others;
+  for (const auto& [other, plan] : platform.plans) {
+    if (other != name) others.push_back(plan.get());
+  }
+  return others;
 }
 
 class Admitter {
@@ -48,19 +71,17 @@ class Admitter {
 
  private:
   void ask_quotas() {
+    const World& world = *request_.world;
+    const std::set<Ref> stopped = stopped_in(world);
     std::vector<const plans::PlanTerms*> others;
-    if (request_.platform != nullptr) {
-      for (const auto& [name, plan] : request_.platform->plans) {
-        if (name != request_.plan->name) others.push_back(plan.get());
-      }
-    }
+    if (request_.platform != nullptr) others = other_plans(*request_.platform, request_.plan->name);
     std::vector<std::vector<Footprint>> before{
-        footprints_of(request_.world->inventory, request_.sizes)};
+        footprints_of(world.inventory, stopped, request_.sizes)};
     if (request_.accepted != nullptr)
-      before.push_back(footprints_of(*request_.accepted, request_.sizes));
+      before.push_back(footprints_of(*request_.accepted, stopped, request_.sizes));
     plans::QuotaVerdict verdict =
-        check_quotas(*request_.plan, before,
-                     footprints_of(request_.world->desired, request_.sizes), others);
+        check_quotas(*request_.plan, before, footprints_of(world.desired, stopped, request_.sizes),
+                     others);
     out_.refusals = std::move(verdict.refusals);
     out_.quotas = std::move(verdict.uses);
   }
@@ -117,6 +138,24 @@ class Admitter {
 };
 
 }  // namespace
+
+Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
+                         const World& world, const Ref& ref) {
+  std::set<Ref> stopped = stopped_in(world);
+  const auto all = [&] {
+    return world.desired.empty() ? footprints_of(world.inventory, stopped, nullptr)
+                                 : footprints_of(world.desired, stopped, nullptr);
+  };
+  const std::vector<Footprint> before = all();
+  stopped.erase(ref);
+  const std::vector<Footprint> after = all();
+  const plans::QuotaVerdict verdict =
+      check_quotas(plan, {before}, after, other_plans(platform, plan.name));
+  if (verdict.refusals.empty()) return {};
+  const Problem& refusal = verdict.refusals.front();
+  return fail(Error(ErrorCode::Denied, refusal.message)
+                  .with_hint("stop another one first; " + refusal.hint));
+}
 
 Admission admit(const AdmissionRequest& request) { return Admitter(request).run(); }
 

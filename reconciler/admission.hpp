@@ -30,6 +30,12 @@ struct Admission {
   std::vector<plans::QuotaUse> quotas;
 };
 
+/// Starting again what was stopped by hand: whether the plan allows that much at a time, of what
+/// `world` declares, or of its inventory if nothing is known to be declared. Denied with what the
+/// plan allows and which one would.
+Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
+                         const World& world, const Ref& ref);
+
 /// Quotas of the plan, then the operator's policy for each resource that is new or changed. Pure.
 Admission admit(const AdmissionRequest& request);
 

@@ -47,6 +47,11 @@ std::optional<Error> check_rate(const Value& value) {
   return std::nullopt;
 }
 
+std::optional<Error> check_lua_path(const Value& value) {
+  if (value.as_text().ends_with(".lua")) return check_relative_path(value);
+  return invalid(fmt::format("must be a path that ends in .lua, got '{}'", value.as_text()));
+}
+
 std::optional<Error> check_rules_name(const Value& value) {
   const std::string& name = value.as_text();
   if (name.ends_with(".lua")) return check_relative_path(value);

@@ -248,6 +248,12 @@ Field describe_provider() {
                    integer_field("perHour", "Calls in any hour.").between(1, 1'000'000),
                    integer_field("concurrency", "Calls at the same time.").between(1, 10000)})
                   .like("{perSecond: 1, perHour: 100, concurrency: 4}"),
+              text_field("healthRule",
+                         "A Lua file of the platform's manifests that judges whether what runs "
+                         "there is well, in the place of the adapter.")
+                  .between(1, 1024)
+                  .checked_by(check_lua_path)
+                  .like("rules/health.lua"),
               list_field("tenants", "The tenants that may use it; all if it is not given.",
                          text_field("", "").checked_by(check_tenant_name))
                   .between(1, 100'000)

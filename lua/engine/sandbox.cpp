@@ -193,6 +193,7 @@ struct Sandbox::Call {
   const std::shared_ptr<const Script::Code>& code;
   std::string_view field;  ///< of the table that the script returns
   const std::vector<Argument>* arguments;  ///< to call it with; null: it is only read
+  bool wants_all = false;                  ///< a list of what it returns, not the first only
   Result<Value> result;
   bool is_missing = false;  ///< there is no such function
   std::string problem;      ///< what the script raised
@@ -232,6 +233,16 @@ void push_argument(lua_State* state, const Argument& argument) {
   }
 }
 
+/// Puts what is above an index into a list, up to the first nil.
+void collect(lua_State* state, int index) {
+  const int count = lua_gettop(state) - index;
+  lua_createtable(state, count, 0);
+  for (int i = 1; i <= count && !lua_isnil(state, index + i); ++i) {
+    lua_pushvalue(state, index + i);
+    lua_rawseti(state, -2, i);
+  }
+}
+
 }  // namespace
 
 int Sandbox::call_protected(lua_State* state) {
@@ -248,7 +259,10 @@ int Sandbox::call_protected(lua_State* state) {
     call.is_missing = !lua_isfunction(state, -1);
     if (call.is_missing) return 0;
     for (const Argument& argument : *call.arguments) push_argument(state, argument);
-    status = lua_pcall(state, static_cast<int>(call.arguments->size()), 1, 1);
+    const int before = lua_gettop(state) - static_cast<int>(call.arguments->size()) - 1;
+    status = lua_pcall(state, static_cast<int>(call.arguments->size()),
+                       call.wants_all ? LUA_MULTRET : 1, 1);
+    if (status == 0 && call.wants_all) collect(state, before);
   }
   if (status == 0) {
     call.result = read_value(state, -1);
@@ -284,6 +298,16 @@ Result<Value> Sandbox::call(const Script& script, std::string_view function,
               .code = script.code_,
               .field = function,
               .arguments = &arguments,
+              .result = Value()});
+}
+
+Result<Value> Sandbox::call_all(const Script& script, std::string_view function,
+                                const std::vector<Argument>& arguments) {
+  return run({.machine = *machine_,
+              .code = script.code_,
+              .field = function,
+              .arguments = &arguments,
+              .wants_all = true,
               .result = Value()});
 }
 

@@ -94,6 +94,11 @@ class Sandbox {
   Result<Value> call(const Script& script, std::string_view function,
                      const std::vector<Argument>& arguments);
 
+  /// The same for a function that returns several values: gives them as a list, without the nils at
+  /// its end.
+  Result<Value> call_all(const Script& script, std::string_view function,
+                         const std::vector<Argument>& arguments);
+
   /// What stands in the table that the script returns, with the same errors as call(); null if
   /// nothing does.
   Result<Value> read(const Script& script, std::string_view field);

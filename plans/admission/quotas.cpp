@@ -37,19 +37,29 @@ std::int64_t largest_file(const Footprints& set) {
   return largest;
 }
 
-/// Instances by the provider that they run on. Sites are served by Croft itself.
-std::map<std::string, std::int64_t> instances_by_provider(const Footprints& set) {
+/// How many Instances run by the provider that they are on. Sites are served by Croft itself.
+std::map<std::string, std::int64_t> running_by_provider(const Footprints& set) {
   std::map<std::string, std::int64_t> counts;
   for (const Footprint& one : set) {
-    if (one.ref.kind == Kind::Instance) ++counts[one.provider];
+    if (one.ref.kind == Kind::Instance) counts[one.provider] += one.runs ? 1 : 0;
   }
   return counts;
 }
 
-std::int64_t most_on_one_provider(const Footprints& set) {
+std::int64_t running(const Footprints& set) {
+  std::int64_t sum = 0;
+  for (const auto& [provider, count] : running_by_provider(set)) sum += count;
+  return sum;
+}
+
+std::int64_t most_running_on_one_provider(const Footprints& set) {
   std::int64_t most = 0;
-  for (const auto& [provider, count] : instances_by_provider(set)) most = std::max(most, count);
+  for (const auto& [provider, count] : running_by_provider(set)) most = std::max(most, count);
   return most;
+}
+
+std::int64_t providers_in_use(const Footprints& set) {
+  return static_cast<std::int64_t>(running_by_provider(set).size());
 }
 
 /// A quota of the Plan kind: its field, and how its quantity is counted and written.
@@ -64,15 +74,10 @@ constexpr auto kQuotas = std::to_array<Quota>({
     {"instances", "instances",
      [](const Footprints& set) { return count_of(set, Kind::Instance); }, as_count},
     {"sites", "sites", [](const Footprints& set) { return count_of(set, Kind::Site); }, as_count},
-    {"concurrent", "instances at a time",
-     [](const Footprints& set) { return count_of(set, Kind::Instance); }, as_count},
-    {"concurrentPerProvider", "instances at a time on one provider", most_on_one_provider,
+    {"concurrent", "instances at a time", running, as_count},
+    {"concurrentPerProvider", "instances at a time on one provider", most_running_on_one_provider,
      as_count},
-    {"providers", "providers",
-     [](const Footprints& set) {
-       return static_cast<std::int64_t>(instances_by_provider(set).size());
-     },
-     as_count},
+    {"providers", "providers", providers_in_use, as_count},
     {"domains", "hosts of their own", sum_of<&Footprint::hosts>, as_count},
     {"cpu", "of cpu", sum_of<&Footprint::cpu_millis>, as_cpu},
     {"memory", "of memory", sum_of<&Footprint::memory_bytes>, as_bytes},

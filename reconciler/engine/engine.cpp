@@ -274,6 +274,9 @@ Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
     co_return fail(Error(ErrorCode::NotFound, "there is no " + to_string(directive.ref))
                        .with_hint("see `croft get` for what there is"));
   }
+  if (directive.verb == DirectiveVerb::Start) {
+    CO_TRY(check_start(directive.ref));
+  }
   directive.created_at = clock_.now();
   const std::string tenant = directive.ref.tenant;
   EventRow event;
@@ -299,6 +302,9 @@ Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
 }
 
 Task<Result<void>> EngineImpl::withdraw(Ref ref, DirectiveVerb verb, std::string by) {
+  if (verb == DirectiveVerb::Stop) {
+    CO_TRY(check_start(ref));
+  }
   EventRow event;
   event.time = clock_.now();
   event.tenant = ref.tenant;

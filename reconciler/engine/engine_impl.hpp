@@ -151,6 +151,14 @@ class EngineImpl final : public Engine {
   Admission admission_of(const Prepared& prepared) const;
   std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
   FilesSizes sizes_of(const Prepared& prepared) const;
+  /// Whether the plan allows what was stopped by hand to run again.
+  Result<void> check_start(const Ref& ref) const;
+  /// Stops what has run for as long as the plan allows at a stretch.
+  Task<Result<void>> govern(World& world);
+  /// When govern() has something to do next, if anything runs that it governs.
+  std::optional<Duration> next_governed(const std::string& tenant) const;
+  /// The plan's `governors.maxRuntime`, if it has one.
+  std::optional<Duration> longest_run(const std::string& tenant) const;
   bool has_candidate(const Prepared& prepared) const;
   struct PricingJob;
   Task<Result<std::shared_ptr<const PricingJob>>> pricing_job(

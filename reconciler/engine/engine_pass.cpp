@@ -41,6 +41,8 @@ Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
   }
   if (const auto next_try = applier_.next_try(tenant))
     delay = std::min(delay, std::max(Duration(100), *next_try));
+  if (const auto governed = next_governed(tenant))
+    delay = std::min(delay, std::max(Duration(100), *governed));
   co_return After{delay};
 }
 
@@ -85,6 +87,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   prepared.world.inventory.clear();
   for (const ResourceRow* row : journal_.resources_of(tenant))
     prepared.world.inventory.push_back(*row);
+  CO_TRY(co_await govern(prepared.world));
   prepared.world.directives = journal_.directives_of(tenant, clock_.now());
 
   prepared.world.wants_digest = asked == Asked::ByHand;

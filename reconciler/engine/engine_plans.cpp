@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "plans/pricing/basis.hpp"
 #include "reconciler/engine/engine_impl.hpp"
 
@@ -42,6 +44,63 @@ Admission EngineImpl::admission_of(const Prepared& prepared) const {
                 .world = &prepared.world,
                 .accepted = state == tenant_states_.end() ? nullptr : &state->second.desired,
                 .sizes = &sizes});
+}
+
+Result<void> EngineImpl::check_start(const Ref& ref) const {
+  const std::shared_ptr<const plans::PlanTerms> plan = terms_of(ref.tenant);
+  if (plan == nullptr) return {};
+  World world;
+  world.now = clock_.now();
+  world.directives = journal_.directives_of(ref.tenant, world.now);
+  for (const ResourceRow* row : journal_.resources_of(ref.tenant)) world.inventory.push_back(*row);
+  const auto state = tenant_states_.find(ref.tenant);
+  if (state != tenant_states_.end()) world.desired = state->second.desired;
+  return while_doing(admit_start(*plan, catalog_.terms, world, ref), "starting " + to_string(ref));
+}
+
+std::optional<Duration> EngineImpl::longest_run(const std::string& tenant) const {
+  const std::shared_ptr<const plans::PlanTerms> plan = terms_of(tenant);
+  const Value* longest =
+      plan == nullptr ? nullptr : plan->spec->at_path("governors.maxRuntime");
+  if (longest == nullptr || !longest->is_integer()) return std::nullopt;
+  return Duration(longest->as_integer());
+}
+
+Task<Result<void>> EngineImpl::govern(World& world) {
+  const std::optional<Duration> longest = longest_run(world.tenant);
+  if (!longest) co_return Result<void>();
+  std::vector<Ref> over;
+  for (const ResourceRow& row : world.inventory) {
+    const auto seen = world.observed.find(row.uid);
+    const bool is_over = row.state == InventoryState::Owned && seen != world.observed.end() &&
+                         seen->second.phase == Phase::Running && seen->second.started_at &&
+                         *seen->second.started_at + *longest <= world.now;
+    if (is_over) over.push_back(row.ref);
+  }
+  for (const Ref& ref : over) {
+    DirectiveRow stop;
+    stop.ref = ref;
+    stop.verb = DirectiveVerb::Stop;
+    stop.by = "plan " + world.plan;
+    stop.why = fmt::format("it ran for {}, the longest that the plan allows at a stretch",
+                           format_duration(*longest));
+    CO_TRY(co_await direct(std::move(stop)));
+  }
+  co_return Result<void>();
+}
+
+std::optional<Duration> EngineImpl::next_governed(const std::string& tenant) const {
+  const std::optional<Duration> longest = longest_run(tenant);
+  std::optional<Duration> next;
+  if (!longest) return next;
+  const Timestamp now = clock_.now();
+  for (const ResourceRow* row : journal_.resources_of(tenant)) {
+    const Observed* seen = observed_of(*row);
+    if (seen == nullptr || seen->phase != Phase::Running || !seen->started_at) continue;
+    const Duration left = std::chrono::duration_cast<Duration>(*seen->started_at + *longest - now);
+    if (!next || left < *next) next = left;
+  }
+  return next;
 }
 
 /// What pricing needs, kept together until it was done on the pool.

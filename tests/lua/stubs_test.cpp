@@ -27,8 +27,9 @@ TEST_F(StubsTest, NameWhatIsThere) {
   const std::regex declaration(
       R"((?:^|\n)(?:function ([a-z0-9_.]+)\(|([a-z0-9_]+\.[a-z0-9_]+) = nil))");
   std::set<std::string> declared;
-  for (const auto& file : std::filesystem::directory_iterator(CROFT_SOURCE "/lua/meta")) {
-    const std::string text = read_file(file.path(), 1 << 20).value();
+  for (const char* name : {"adapter", "flow", "http", "json", "text"}) {
+    const std::string text =
+        read_file(std::string(CROFT_SOURCE "/lua/meta/") + name + ".lua", 1 << 20).value();
     for (std::sregex_iterator at(text.begin(), text.end(), declaration), end; at != end; ++at)
       declared.insert((*at)[1].matched ? (*at)[1] : (*at)[2]);
   }

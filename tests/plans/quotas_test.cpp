@@ -93,6 +93,11 @@ TEST(QuotasTest, CountsConcurrencyInAllAndPerProvider) {
   EXPECT_THAT(refused(R"({"concurrentPerProvider":1})", {}, spread),
               HasSubstr("1 instances at a time on one provider, this asks for 2"));
   EXPECT_THAT(refused(R"({"concurrent":2})", {}, spread), HasSubstr("2 instances at a time"));
+  Footprints held = spread;
+  held[0].runs = false;
+  EXPECT_EQ(refused(R"({"concurrent":2,"concurrentPerProvider":1})", {}, held), "")
+      << "what was stopped by hand does not run";
+  EXPECT_THAT(refused(R"({"concurrent":2})", held, spread), HasSubstr("asks for 3 (2 now)"));
   // Sites are Croft's own to serve: they use no provider.
   EXPECT_EQ(refused(R"({"providers":1})", {}, {app("a"), site("s", 1)}), "");
   EXPECT_THAT(refused(R"({"providers":1})", {app("a"), app("b")}, {app("a"), app("b", "fly")}),

@@ -221,6 +221,87 @@ TEST_F(PlansTest, APriceIsAskedForOnePlanOrForAll) {
   EXPECT_EQ(all.basis, "always-on (730 h)");
 }
 
+TEST_F(PlansTest, WhatIsStoppedByHandLeavesRoomForAnotherAndMayNotStartBesideIt) {
+  bed_.push_platform(platform_with("{quotas: {concurrent: 1}}"));
+  push({"a"});
+  start();
+  const Ref a{"alice", Kind::Instance, "a"};
+  DirectiveRow stop;
+  stop.ref = a;
+  stop.verb = DirectiveVerb::Stop;
+  stop.by = "alice";
+  ASSERT_TRUE(daemon_->run(daemon_->engine().direct(stop)));
+  push({"a", "b"});
+  EXPECT_TRUE(passes());
+  ASSERT_TRUE(daemon_->run_until([&] { return bed_.world->things().size() == 2; }));
+  const auto withdrawn = daemon_->run(daemon_->engine().withdraw(a, DirectiveVerb::Stop, "alice"));
+  ASSERT_FALSE(withdrawn);
+  EXPECT_THAT(withdrawn.error().describe(),
+              HasSubstr("while starting alice/Instance/a: plan 'hobby' allows 1 instances at a time"));
+  DirectiveRow start = stop;
+  start.verb = DirectiveVerb::Start;
+  EXPECT_FALSE(daemon_->run(daemon_->engine().direct(start)));
+  stop.ref.name = "b";
+  ASSERT_TRUE(daemon_->run(daemon_->engine().direct(stop)));
+  EXPECT_TRUE(daemon_->run(daemon_->engine().direct(start)));
+}
+
+TEST_F(PlansTest, WhatRanForTheLongestThatThePlanAllowsIsStopped) {
+  bed_.push_platform(platform_with("{governors: {maxRuntime: 4h}}"));
+  push({"a"});
+  start();
+  const std::string uid = daemon_->status("alice/Instance/a").uid;
+  bed_.world->started(uid, bed_.clock.now() - Duration(4 * 3'600'000));
+  EXPECT_TRUE(daemon_->run_until([&] {
+    return bed_.world->find(uid)->observed.phase == Phase::Stopped;
+  }));
+  const ResourceStatus status = daemon_->status("alice/Instance/a");
+  ASSERT_THAT(status.directives, SizeIs(1));
+  EXPECT_EQ(status.directives[0].by, "plan hobby");
+  EXPECT_THAT(status.directives[0].why, HasSubstr("ran for 4h, the longest that the plan allows"));
+  // Started by hand it runs anew.
+  ASSERT_TRUE(daemon_->run(daemon_->engine().withdraw({"alice", Kind::Instance, "a"},
+                                                      DirectiveVerb::Stop, "alice")));
+  EXPECT_TRUE(daemon_->run_until([&] {
+    return bed_.world->find(uid)->observed.phase == Phase::Running;
+  }));
+  daemon_->run_for(Duration(300));
+  EXPECT_EQ(bed_.world->find(uid)->observed.phase, Phase::Running);
+}
+
+TEST_F(PlansTest, AHealthRuleJudgesInThePlaceOfTheProvider) {
+  const auto platform = [](const std::string& rule) {
+    std::string yaml = platform_with("{}");
+    const std::string plain = "{adapter: fake, default: true}";
+    return yaml.replace(yaml.find(plain), plain.size(),
+                        "{adapter: fake, default: true" + rule + "}");
+  };
+  bed_.platform.write("rules/health.lua", R"(return {api = 1, Instance = function(observed)
+  if observed.name == "b" then return "Failing", observed.phase .. " is not enough for b" end
+  if observed.name == "c" then return observed.nothing.more end
+  return observed.health
+end}
+)");
+  bed_.push_platform(platform(", healthRule: rules/health.lua"));
+  push({"a", "b", "c"});
+  daemon_ = std::make_unique<Daemon>(bed_);
+  const auto ready = [&](const std::string& ref) {
+    const auto all = daemon_->engine().status("alice");
+    for (const ResourceStatus& status : all) {
+      const Condition* condition = find_condition(status.conditions, "Ready");
+      if (to_string(status.ref) == ref && condition != nullptr)
+        return condition->reason + ": " + condition->message;
+    }
+    return std::string();
+  };
+  EXPECT_TRUE(daemon_->run_until([&] {
+    return ready("alice/Instance/b") == "Unhealthy: Running is not enough for b" &&
+           ready("alice/Instance/a") == "Running: " && ready("alice/Instance/c") == "Running: ";
+  })) << ready("alice/Instance/b");
+  bed_.push_platform(platform(""));
+  EXPECT_TRUE(daemon_->run_until([&] { return ready("alice/Instance/b") == "Running: "; }));
+}
+
 TEST_F(PlansTest, SizesOfSitesCount) {
   bed_.push_platform(platform_with("{quotas: {storage: 100B, fileSize: 60B}}"));
   const auto site = [&](const std::string& page, const std::string& extra = "") {
