@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
@@ -317,6 +318,8 @@ struct Branches {
 };
 
 Task<> run_branch(std::shared_ptr<Branches> branches, std::size_t index, Drive drive) {
+  // On a stack of its own: one within another, a thousand times, must not use up ours.
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
   Result<void> outcome = fail(ErrorCode::Internal, "it ended with an exception");
   try {
     outcome = co_await drive(branches->fibers[index]);
