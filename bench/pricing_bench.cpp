@@ -143,6 +143,11 @@ void run(std::size_t tenants) {
   const std::size_t at_rest = pricer.memory_used();
   const auto ask = [&](std::size_t i) { return must(pricer.quote(terms, sets[i])).total.minor; };
   report("croft", fastest(tenants, ask), a_set);
+  const PricedSet nothing;
+  report("croft, no resources", fastest(tenants, [&](std::size_t) {
+           return must(pricer.quote(terms, nothing)).total.minor;
+         }),
+         0);
   fmt::print("{{\"what\":\"sandbox\",\"at_rest\":{},\"afterwards\":{}}}\n", at_rest,
              pricer.memory_used());
   report("cpp", fastest(tenants, [&](std::size_t i) { return quote_in_cpp(resources[i]); }), 0);
