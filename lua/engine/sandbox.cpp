@@ -76,7 +76,7 @@ Result<Script> Script::compile(std::string name, std::string_view source) {
 
 namespace {
 
-constexpr int kLibrary = 1;  ///< where it is in the registry
+constexpr int kLibrary = 1;   ///< where it is in the registry
 constexpr int kPause = 1000;  ///< in percent of what is alive: when the next collection begins
 /// Chunks that stay loaded; past it all are dropped, and loaded again as they are called.
 constexpr std::size_t kMostChunks = 64;
@@ -194,7 +194,7 @@ std::size_t Sandbox::memory_used() const { return machine_->vm.memory_used(); }
 struct Sandbox::Call {
   Machine& machine;
   const std::shared_ptr<const Script::Code>& code;
-  std::string_view field;  ///< of the table that the script returns
+  std::string_view field;                  ///< of the table that the script returns
   const std::vector<Argument>* arguments;  ///< to call it with; null: it is only read
   bool wants_all = false;                  ///< a list of what it returns, not the first only
   Result<Value> result;
@@ -279,9 +279,9 @@ std::unexpected<Error> Sandbox::describe_failure(const Call& call) {
   const Vm& vm = call.machine.vm;
   const auto says = [&](ErrorCode code, std::string what) {
     return fail(Error(code, std::move(what))
-                    .while_doing(fmt::format(
-                        "{} {} of {}", call.arguments == nullptr ? "reading" : "calling",
-                        call.field, call.code->name)));
+                    .while_doing(fmt::format("{} {} of {}",
+                                             call.arguments == nullptr ? "reading" : "calling",
+                                             call.field, call.code->name)));
   };
   if (vm.is_out_of_memory())
     return says(ErrorCode::Invalid, fmt::format("the script needs more than {} MiB of memory",

@@ -23,8 +23,8 @@ struct SourceLoad {
   std::string message;  ///< of the commit
   std::shared_ptr<const std::vector<Resource>> resources;
   std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
-  FilesSizes sizes;  ///< of the trees that Sites serve
-  Scripts scripts;   ///< of a platform
+  FilesSizes sizes;                          ///< of the trees that Sites serve
+  Scripts scripts;                           ///< of a platform
 };
 
 /// What the Sites among the resources serve weighs, by tree id. `known` are sizes of before: their
