@@ -68,6 +68,7 @@ struct Tenant {
   std::string name;
   std::string repository;
   DocumentCache cache;
+  FilesSizes sizes;
   SourceLoad load;
   std::map<Ref, Desired> desired;
   std::vector<HostClaim> claims;
@@ -147,7 +148,7 @@ class Fleet {
     request.source = tenant.name + "/main";
     request.tenant = tenant.name;
     request.is_whole_set = false;
-    tenant.load = must(load_source(*tree, request, tenant.cache));
+    tenant.load = must(load_source(*tree, request, tenant.cache, tenant.sizes));
   }
 
   int pass(std::size_t index, const std::string& revision, Spent& spent) {

@@ -44,10 +44,11 @@ std::vector<Effect> effects_of(const std::filesystem::path& repository, std::int
   const std::string tenant = repository.stem().string();
   const auto tree = must(open_revision(repository.string(), "main"));
   DocumentCache cache;
+  FilesSizes sizes;
   manifest::LoadRequest request;
   request.source = tenant + "/main";
   request.tenant = tenant;
-  const SourceLoad load = must(load_source(*tree, request, cache));
+  const SourceLoad load = must(load_source(*tree, request, cache, sizes));
   ExpandInput input;
   input.tenant = tenant;
   input.resources = *load.resources;

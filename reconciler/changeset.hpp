@@ -17,7 +17,10 @@
 #include <vector>
 
 #include "core/base/value.hpp"
+#include "core/manifest/problem.hpp"
 #include "core/resource/ref.hpp"
+#include "plans/admission/quotas.hpp"
+#include "plans/pricing/price.hpp"
 
 namespace croft {
 
@@ -92,6 +95,7 @@ struct Change {
   bool is_record_only = false;
   bool stops_first = false;     ///< of Start: it runs, and is stopped before (croft restart)
   std::vector<Ref> depends_on;  ///< of this tenant; applied in that order, destroys in reverse
+  std::optional<plans::ChangePrice> price;  ///< a month, if the changeset is priced
 };
 
 /// Why a changeset waits for a person.
@@ -99,6 +103,21 @@ struct Guard {
   std::string reason;  ///< "EmptySource", "TenantRemoved", "SourceRemoved", "DataLoss", "TooMany"
   std::string message;
   bool operator==(const Guard&) const = default;
+};
+
+/// What a changeset costs a month. The prices of its changes and `shared` add up to `delta`.
+struct ChangesetPrice {
+  std::string rule;  ///< the pricing rule that computed it: "hourly"
+  Money before;
+  Money after;
+  Money delta;
+  Money shared;  ///< what allowances that resources share absorb; see plans::SetPrice
+  std::vector<plans::QuoteLine> lines;  ///< of what is paid after
+  std::string basis;  ///< the usage assumed: "always-on (730 h)"; empty if there is nothing to run
+  std::vector<std::string> notices;   ///< what the rule says beside
+  std::vector<std::string> unpriced;  ///< what is not in it, and why
+
+  bool operator==(const ChangesetPrice&) const = default;
 };
 
 /// The ordered set of changes of one tenant ("" is the platform), with a digest over everything it
@@ -117,6 +136,10 @@ struct Changeset {
   std::vector<std::string>
       notes;  ///< for people: "source alice/old failed to load: its 3 resources are left alone"
   std::optional<Guard> guard;  ///< set: nothing is applied until acknowledged
+  /// What plan and policy do not allow. Any: nothing is applied.
+  std::vector<Problem> refusals;
+  std::vector<plans::QuotaUse> quotas;  ///< of the plan, afterwards
+  std::optional<ChangesetPrice> price;  ///< nothing where the plan has no price
   std::string digest;          ///< 64 hexadecimal digits
 };
 

@@ -155,7 +155,7 @@ void add_names(Canonical& form, std::string_view what, const std::set<std::strin
 std::string digest_of(const World& world) {
   Canonical form;
   form.reserve(512 * (world.desired.size() + world.inventory.size()) + 256);
-  form.add("croft changeset 1").add(world.tenant).add(world.plan);
+  form.add("croft changeset 2").add(world.tenant).add(world.plan).add(world.terms);
   form.add(world.is_suspended).add(world.is_removed).add(world.is_observed);
   add_names(form, "unobserved", world.unobserved);
   add_names(form, "frozen", world.frozen_sources);

@@ -16,6 +16,7 @@
 #include "core/store/store.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/pricing.hpp"
 
 namespace croft {
 
@@ -75,6 +76,12 @@ struct DiffRequest {
   std::string label = "working tree";  ///< for the header
 };
 
+struct PriceRequest {
+  DiffRequest what;
+  bool all_plans = false;  ///< every plan of the platform, not only the tenant's
+  SupposedUsage supposed;
+};
+
 struct ReconcileRequest {
   std::string tenant;  ///< empty: every source
   std::optional<std::string>
@@ -94,6 +101,8 @@ class Engine {
   virtual Task<> stop() = 0;
 
   virtual Task<Result<Changeset>> diff(DiffRequest request) = 0;
+  /// What would be paid a month.
+  virtual Task<Result<PriceList>> price(PriceRequest request) = 0;
   /// Fetches and makes a pass now; returns when the pass ended. What is not ready yet shows in
   /// status().
   virtual Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) = 0;

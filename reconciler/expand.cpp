@@ -133,6 +133,12 @@ class Expander {
     return input_.allowed_providers.empty() || has(input_.allowed_providers, offer.name);
   }
 
+  /// It is there already: a smaller plan does not take it away.
+  bool is_placed_on(const Resource& resource, const ProviderOffer& offer) const {
+    const auto placed = input_.placed.find(resource.ref);
+    return placed != input_.placed.end() && placed->second == offer.name;
+  }
+
   const ProviderOffer* place(const Resource& resource) {
     const std::string named = resource.spec->text_or("provider", "");
     return named.empty() ? place_by_itself(resource) : place_on(resource, named);
@@ -150,7 +156,7 @@ class Expander {
       return refuse(resource, fmt::format("there is no provider '{}'", name),
                     suggestion(need, name));
     }
-    if (!is_allowed(*offer)) {
+    if (!is_allowed(*offer) && !is_placed_on(resource, *offer)) {
       return refuse(resource, fmt::format("the plan does not allow provider '{}'", name),
                     suggestion(need, ""));
     }
@@ -164,10 +170,8 @@ class Expander {
   const ProviderOffer* place_by_itself(const Resource& resource) {
     const Need need = need_of(resource);
     const auto candidates = usable(need);
-    const auto placed = input_.placed.find(resource.ref);
-    if (placed != input_.placed.end()) {
-      const auto found = std::ranges::find(candidates, placed->second, &ProviderOffer::name);
-      if (found != candidates.end()) return *found;
+    for (const ProviderOffer* offer : offers_) {
+      if (is_placed_on(resource, *offer) && can(*offer, need)) return offer;
     }
     const auto standard = std::ranges::find_if(candidates, &ProviderOffer::is_default);
     if (standard != candidates.end()) return *standard;

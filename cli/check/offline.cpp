@@ -6,6 +6,8 @@
 
 #include "cli/check/repository.hpp"
 #include "core/base/clock.hpp"
+#include "reconciler/engine/loader.hpp"
+#include "reconciler/pricing.hpp"
 #include "reconciler/world.hpp"
 
 namespace croft::cli {
@@ -21,6 +23,12 @@ struct Platform {
   std::string tenant;
   std::string plan;
   bool is_suspended = false;
+  PlatformTerms terms;
+
+  const plans::PlanTerms* plan_terms() const {
+    const auto found = terms.plans.find(plan);
+    return found == terms.plans.end() ? nullptr : found->second.get();
+  }
 };
 
 std::vector<std::string> texts_at(const Value& spec, std::string_view path) {
@@ -142,8 +150,26 @@ class OfflineDiffer {
     for (const auto& [ref, desired] : *from) platform_.view.placed.emplace(ref, desired.provider);
     TRY_ASSIGN(std::optional<Declared> now, read(""));
     if (!now) return std::move(out_);
-    compute(*from, std::move(*now));
+    const World world = world_of(*from, std::move(*now));
+    compute(world);
+    TRY(ask_plan(world));
     return std::move(out_);
+  }
+
+  Result<OfflinePrice> price(const SupposedUsage& supposed, bool all_plans) {
+    OfflinePrice out;
+    TRY_ASSIGN(const bool is_good, read_platform());
+    std::optional<Declared> now;
+    if (is_good) {
+      TRY_ASSIGN(now, read(""));
+    }
+    out.diagnostics = std::move(out_.diagnostics);
+    if (!now) return out;
+    const World world = world_of({}, std::move(*now));
+    TRY_ASSIGN(plans::Pricer pricer, plans::Pricer::make());
+    const UsageFacts usage{.world = &world, .sizes = &sizes_, .facts = {}};
+    out.list = price_plans(platform_.terms, all_plans, usage, supposed, pricer);
+    return out;
   }
 
  private:
@@ -153,11 +179,14 @@ class OfflineDiffer {
     request.directory = request_.platform;
     request.scope = SourceScope::Platform;
     TRY_ASSIGN(Repository repository, load_repository(request));
+    PlatformTerms terms;
+    if (repository.set.is_usable()) terms = terms_of_repository(repository);
     if (!repository.set.is_usable()) {
       out_.diagnostics = std::move(repository.set.diagnostics);
       return false;
     }
     TRY_ASSIGN(platform_, platform_for(repository, request_.tenant));
+    platform_.terms = std::move(terms);
     return true;
   }
 
@@ -182,18 +211,26 @@ class OfflineDiffer {
       out_.diagnostics = std::move(repository.set.diagnostics);
       return std::nullopt;
     }
+    TRY_ASSIGN(const FilesSizes sizes,
+               measure_sites(*repository.tree, repository.set.resources, known_sizes_));
+    sizes_.insert(sizes.begin(), sizes.end());
     return desired;
   }
 
-  void compute(const Declared& from, Declared now) {
+  World world_of(const Declared& from, Declared now) const {
     World world;
     world.tenant = tenant_;
     world.plan = platform_.plan;
+    if (platform_.plan_terms() != nullptr) world.terms = platform_.plan_terms()->digest;
     world.is_suspended = platform_.is_suspended;
     world.is_observed = false;
     world.inventory = as_inventory(from);
     world.desired = std::move(now);
     world.now = SystemClock().now();
+    return world;
+  }
+
+  void compute(const World& world) {
     out_.changeset = diff(world);
     out_.changeset.observed = false;
     out_.changeset.plan = platform_.plan;
@@ -201,9 +238,26 @@ class OfflineDiffer {
     out_.changeset.after = "working tree";
   }
 
+  Result<void> ask_plan(const World& world) {
+    Changeset& changeset = out_.changeset;
+    Admission admission = admit({.plan = platform_.plan_terms(),
+                                 .platform = &platform_.terms,
+                                 .world = &world,
+                                 .sizes = &sizes_});
+    changeset.refusals = std::move(admission.refusals);
+    changeset.quotas = std::move(admission.quotas);
+    for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));
+    TRY_ASSIGN(plans::Pricer pricer, plans::Pricer::make());
+    const UsageFacts usage{.world = &world, .sizes = &sizes_, .facts = {}};
+    add_prices(changeset, platform_.plan_terms(), usage, pricer);
+    return {};
+  }
+
   const OfflineRequest& request_;
   Platform platform_;
   std::string tenant_;
+  FilesSizes sizes_;
+  FilesSizes known_sizes_;
   OfflineDiff out_;
 };
 
@@ -211,6 +265,11 @@ class OfflineDiffer {
 
 Result<OfflineDiff> diff_offline(const OfflineRequest& request) {
   return OfflineDiffer(request).run();
+}
+
+Result<OfflinePrice> price_offline(const OfflineRequest& request, const SupposedUsage& supposed,
+                                   bool all_plans) {
+  return OfflineDiffer(request).price(supposed, all_plans);
 }
 
 }  // namespace croft::cli

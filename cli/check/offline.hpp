@@ -5,6 +5,7 @@
 
 #include "core/manifest/diagnostic.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/pricing.hpp"
 
 namespace croft::cli {
 
@@ -26,5 +27,15 @@ struct OfflineDiff {
 /// Fails for what is no mistake in a manifest: directories and revisions that cannot be read, an
 /// unknown tenant.
 Result<OfflineDiff> diff_offline(const OfflineRequest& request);
+
+struct OfflinePrice {
+  PriceList list;                     ///< only if there was no error
+  manifest::Diagnostics diagnostics;  ///< of the first repository that has errors
+};
+
+/// What a directory would cost under the tenant's plan, or under all: always-on, but for what is
+/// supposed. Needs `request.platform`; `from` is not looked at. Fails as diff_offline() does.
+Result<OfflinePrice> price_offline(const OfflineRequest& request, const SupposedUsage& supposed,
+                                   bool all_plans);
 
 }  // namespace croft::cli

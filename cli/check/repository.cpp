@@ -79,7 +79,9 @@ void add_problems(Repository& repository, const std::vector<Problem>& problems) 
     const auto found = std::ranges::find(repository.set.resources, problem.ref, &Resource::ref);
     if (found == repository.set.resources.end()) {
       manifest::Diagnostic lost;
-      lost.message = fmt::format("{}: {}", to_string(problem.ref), problem.message);
+      lost.message = problem.message;
+      if (!problem.ref.name.empty())
+        lost.message = fmt::format("{}: {}", to_string(problem.ref), problem.message);
       lost.hint = problem.hint;
       repository.set.diagnostics.add(std::move(lost));
       continue;
@@ -150,8 +152,21 @@ Result<Repository> load_repository(const RepositoryRequest& request) {
   return repository;
 }
 
+PlatformTerms terms_of_repository(Repository& repository) {
+  const std::vector<Resource>& resources = repository.set.resources;
+  const Result<Scripts> scripts = read_scripts(*repository.tree, resources);
+  if (!scripts) {
+    add_problems(repository, {{Ref{}, "", scripts.error().describe(), ""}});
+    return {};
+  }
+  PlatformTerms terms = make_platform_terms(resources, *scripts);
+  add_problems(repository, terms.problems);
+  return terms;
+}
+
 std::map<Ref, Desired> expand_repository(Repository& repository, const PlatformView& platform) {
   if (!repository.set.is_usable()) return {};
+  if (repository.scope == SourceScope::Platform) terms_of_repository(repository);
   ExpandInput input;
   input.tenant = repository.tenant;
   input.resources = repository.set.resources;

@@ -7,6 +7,7 @@
 #include "core/git/tree.hpp"
 #include "core/manifest/load.hpp"
 #include "reconciler/expand.hpp"
+#include "reconciler/terms.hpp"
 
 namespace croft::cli {
 
@@ -50,5 +51,9 @@ struct PlatformView {
 /// hosts claimed twice, providers that may not be used) is added to the repository's diagnostics,
 /// at the line that says so.
 std::map<Ref, Desired> expand_repository(Repository& repository, const PlatformView& platform);
+
+/// The plans and the policy of a platform's repository; what is wrong with their scripts is added to
+/// its diagnostics. expand_repository() asks for it, too.
+PlatformTerms terms_of_repository(Repository& repository);
 
 }  // namespace croft::cli

@@ -4,26 +4,21 @@
 
 #include "cli/check/offline.hpp"
 #include "cli/check/repository.hpp"
-#include "cli/client/client.hpp"
 #include "cli/command/parse.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/directory_request.hpp"
 #include "cli/output/changeset_text.hpp"
 #include "cli/output/changeset_words.hpp"
 #include "cli/output/terraform.hpp"
 #include "cli/output/yaml.hpp"
 #include "cli/run.hpp"
 #include "gateway/api/json_forms.hpp"
-#include "gateway/api/upload.hpp"
 
 namespace croft::cli {
 
 namespace {
 
 constexpr int kInvalidStatus = 2;
-
-std::string directory_of(const Invocation& invocation) {
-  return invocation.arguments.text("DIR", ".");
-}
 
 // validate
 
@@ -100,36 +95,20 @@ Result<Found> found_offline(const Invocation& invocation) {
   return diff_offline(request);
 }
 
-/// Manifests are checked here first, where their text is: mistakes are shown with their lines.
 Result<Found> found_by_server(const Invocation& invocation) {
   Found found;
-  Value body = Value::map();
   TRY_ASSIGN(const Client client, Client::from(invocation));
-  if (!invocation.arguments.has("pending")) {
-    RepositoryRequest request;
-    request.directory = directory_of(invocation);
-    request.is_whole_set = false;
-    TRY_ASSIGN(Repository repository, load_repository(request));
-    expand_repository(repository, {});
-    if (!repository.set.is_usable()) {
-      found.diagnostics = std::move(repository.set.diagnostics);
-      return found;
-    }
-    TRY_ASSIGN(const Value upload, to_upload(*repository.tree));
-    body.set("tree", upload);
-    body.set("label", "working tree");
-    body.set("tenant", "");
-    if (repository.scope != manifest::SourceScope::Platform) {
-      TRY_ASSIGN(const std::string tenant, tenant_of(client, invocation));
-      body.set("tenant", tenant);
-    }
-  } else {
+  std::optional<Value> body;
+  if (invocation.arguments.has("pending")) {
     TRY_ASSIGN(const std::string tenant, tenant_of(client, invocation));
-    body.set("tenant", tenant);
+    body = Value::map({{"tenant", tenant}});
+  } else {
+    TRY_ASSIGN(body, directory_request(client, invocation, found.diagnostics));
   }
+  if (!body) return found;
   if (const std::string source = invocation.arguments.text("source"); !source.empty())
-    body.set("source", source);
-  TRY_ASSIGN(const Value answer, client.post("/v1/diff", body));
+    body->set("source", source);
+  TRY_ASSIGN(const Value answer, client.post("/v1/diff", *body));
   TRY_ASSIGN(found.changeset, changeset_from_form(answer));
   return found;
 }
@@ -171,6 +150,7 @@ Result<int> diff_status(const Invocation& invocation) {
   print_changeset(invocation, found.changeset);
   invocation.terminal.out.flush();
   TRY(check_expected(invocation, found.changeset));
+  if (!found.changeset.refusals.empty()) return kInvalidStatus;
   return has_changes(found.changeset) ? 1 : 0;
 }
 

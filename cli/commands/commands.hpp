@@ -10,6 +10,7 @@ namespace croft::cli {
 
 void add_serving(std::vector<Command>& commands);      ///< serve
 void add_checking(std::vector<Command>& commands);     ///< validate, diff
+void add_pricing(std::vector<Command>& commands);      ///< price
 void add_reconciling(std::vector<Command>& commands);  ///< reconcile
 void add_looking(std::vector<Command>& commands);      ///< get, describe
 void add_following(std::vector<Command>& commands);    ///< events, logs

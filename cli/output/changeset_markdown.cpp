@@ -4,6 +4,7 @@
 
 #include "cli/output/changeset_text.hpp"
 #include "cli/output/changeset_words.hpp"
+#include "cli/output/price_words.hpp"
 
 namespace croft::cli {
 
@@ -57,6 +58,55 @@ std::string fields_of(const Change& change) {
 
 }  // namespace
 
+namespace {
+
+std::string refusals_of(const Changeset& changeset) {
+  if (changeset.refusals.empty()) return "";
+  std::string out = "\n> **Refused**: nothing of this is applied.\n";
+  for (const Problem& refusal : changeset.refusals)
+    out += fmt::format("> - {}\n", escaped(refusal_phrase(refusal)));
+  return out;
+}
+
+/// A line a change, with a column for money if it is priced.
+std::string table_of(const Changeset& changeset) {
+  if (!std::ranges::any_of(changeset.changes, is_worth_showing)) return "";
+  const bool is_priced = changeset.price.has_value();
+  std::string out = "\n| | resource | what |";
+  if (is_priced) out += fmt::format(" {} a month |", changeset.price->after.currency);
+  out += is_priced ? "\n|---|---|---|--:|\n" : "\n|---|---|---|\n";
+  for (const Change& change : changeset.changes) {
+    if (!is_worth_showing(change)) continue;
+    const std::string warning = change.loses_data ? " **data at stake**" : "";
+    out += fmt::format("| {} | {} | {}{} |", code(sign_of(change)), code(local_name(change.ref)),
+                       escaped(phrase_of(change)), warning);
+    if (is_priced) out += fmt::format(" {} |", change.price ? signed_amount(change.price->delta) : "");
+    out += "\n";
+  }
+  if (is_priced && changeset.price->shared.minor != 0)
+    out += fmt::format("| | | what included and shared amounts absorb | {} |\n",
+                       signed_amount(changeset.price->shared));
+  return out;
+}
+
+std::string plan_lines_of(const Changeset& changeset) {
+  std::string out;
+  if (changeset.price) {
+    out += fmt::format("\n**{}**\n", total_phrase(*changeset.price));
+    const std::string basis = basis_phrase(*changeset.price);
+    if (!basis.empty()) out += fmt::format("\n{}\n", escaped(basis));
+    for (const std::string& notice : changeset.price->notices)
+      out += fmt::format("\n> {}\n", escaped(notice));
+    for (const std::string& what : changeset.price->unpriced)
+      out += fmt::format("\nNot priced: {}\n", escaped(what));
+  }
+  const std::string quotas = quota_phrase(changeset.quotas);
+  if (!quotas.empty()) out += fmt::format("\n{}\n", escaped(quotas));
+  return out;
+}
+
+}  // namespace
+
 std::string changeset_markdown(const Changeset& changeset) {
   std::string out = fmt::format("### Croft: {}\n\n**{}**\n", escaped(title_of(changeset)),
                                 count_phrase(changeset));
@@ -66,19 +116,14 @@ std::string changeset_markdown(const Changeset& changeset) {
     out += fmt::format("\n> **Guarded ({})**: {}\n", changeset.guard->reason,
                        escaped(changeset.guard->message));
   }
-  const bool shows_rows = std::ranges::any_of(changeset.changes, is_worth_showing);
-  if (shows_rows) out += "\n| | resource | what |\n|---|---|---|\n";
-  for (const Change& change : changeset.changes) {
-    if (!is_worth_showing(change)) continue;
-    const std::string warning = change.loses_data ? " **data at stake**" : "";
-    out += fmt::format("| {} | {} | {}{} |\n", code(sign_of(change)), code(local_name(change.ref)),
-                       escaped(phrase_of(change)), warning);
-  }
+  out += refusals_of(changeset);
+  out += table_of(changeset);
   for (const Change& change : changeset.changes) {
     if (is_worth_showing(change) && !change.fields.empty()) out += fields_of(change);
   }
   if (!changeset.notes.empty()) out += "\n";
   for (const std::string& note : changeset.notes) out += fmt::format("> {}\n", escaped(note));
+  out += plan_lines_of(changeset);
   if (!changeset.digest.empty()) out += fmt::format("\nDigest {}\n", code(changeset.digest));
   return out;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/output/changeset_words.hpp"
+#include "cli/output/price_words.hpp"
 
 namespace croft::cli {
 
@@ -47,6 +48,7 @@ class TextWriter {
     for (const Change& change : changeset_.changes) {
       if (is_worth_showing(change)) change_lines(change);
     }
+    shared_line();
     if (name_width_ > 0) out_ += "\n";
     for (const std::string& note : changeset_.notes) out_ += wrap_text("note: " + note, width_, 2);
     if (!changeset_.notes.empty()) out_ += "\n";
@@ -56,7 +58,8 @@ class TextWriter {
 
  private:
   void header() {
-    const std::string plan = changeset_.plan.empty() ? "" : "plan " + changeset_.plan;
+    std::string plan = changeset_.plan.empty() ? "" : "plan " + changeset_.plan;
+    if (changeset_.price) plan += ", " + changeset_.price->after.currency + " a month";
     out_ += spread(terminal_.paint(Colour::Bold, printable(title_of(changeset_))), plan, width_);
     if (!changeset_.observed) {
       out_ += wrap_text(offline_words(changeset_), width_, 0);
@@ -85,8 +88,36 @@ class TextWriter {
     const std::string warning = change.loses_data && change.erases_data ? "data is erased"
                                 : change.loses_data                     ? "data at stake"
                                                                         : "";
-    out_ += spread(left, terminal_.paint(Colour::Red, warning), width_);
+    std::string right = terminal_.paint(Colour::Red, warning);
+    if (change.price && change.action != Action::Keep) {
+      right += (right.empty() ? "" : "  ") + signed_amount(change.price->delta);
+    }
+    out_ += spread(left, right, width_);
     for (const FieldChange& field : change.fields) field_line(change, field);
+  }
+
+  /// What the lines above do not add up to.
+  void shared_line() {
+    if (!changeset_.price || changeset_.price->shared.minor == 0) return;
+    out_ += spread("    what included and shared amounts absorb",
+                   signed_amount(changeset_.price->shared), width_);
+  }
+
+  void plan_lines(const std::string& digest) {
+    if (changeset_.price) out_ += spread(basis_phrase(*changeset_.price), digest, width_);
+    const std::string quotas = quota_phrase(changeset_.quotas);
+    if (!quotas.empty()) out_ += wrap_text(printable(quotas), width_, 0);
+    if (!changeset_.price) return;
+    for (const std::string& notice : changeset_.price->notices)
+      out_ += wrap_text("Price: " + printable(notice), width_, 0);
+    for (const std::string& what : changeset_.price->unpriced)
+      out_ += wrap_text("Not priced: " + printable(what), width_, 0);
+  }
+
+  void refusal_lines() {
+    out_ += terminal_.paint(Colour::Red, "Refused") + ": nothing of this is applied.\n";
+    for (const Problem& refusal : changeset_.refusals)
+      out_ += wrap_text(printable(refusal_phrase(refusal)), width_, 2);
   }
 
   void field_line(const Change& change, const FieldChange& field) {
@@ -102,7 +133,10 @@ class TextWriter {
   void footer() {
     const std::string digest =
         changeset_.digest.empty() ? "" : "digest " + short_digest(changeset_);
-    out_ += spread(terminal_.paint(Colour::Bold, count_phrase(changeset_)), digest, width_);
+    const std::string count = terminal_.paint(Colour::Bold, count_phrase(changeset_));
+    out_ += spread(count, changeset_.price ? total_phrase(*changeset_.price) : digest, width_);
+    plan_lines(digest);
+    if (!changeset_.refusals.empty()) return refusal_lines();
     const std::string tenant = changeset_.tenant.empty() ? "" : " -t " + changeset_.tenant;
     if (changeset_.guard) {
       const std::string text =

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "gateway/api/price_forms.hpp"
+
 namespace croft::cli {
 
 namespace {
@@ -85,7 +87,8 @@ Value resource_change(const Change& change) {
                                {"fields", fields_of(change)},
                                {"drift", change.is_drift},
                                {"losesData", change.loses_data},
-                               {"erasesData", change.erases_data}}));
+                               {"erasesData", change.erases_data},
+                               {"price", to_form(change.price)}}));
   return out;
 }
 
@@ -99,6 +102,13 @@ Value croft_part(const Changeset& changeset) {
                           {"observed", changeset.observed},
                           {"digest", changeset.digest},
                           {"notes", notes}});
+  Value refusals = Value::list();
+  for (const Problem& refusal : changeset.refusals) refusals.push_back(to_form(refusal));
+  Value quotas = Value::list();
+  for (const plans::QuotaUse& use : changeset.quotas) quotas.push_back(to_form(use));
+  out.set("refusals", std::move(refusals));
+  out.set("quotas", std::move(quotas));
+  out.set("quote", to_form(changeset.price));
   if (changeset.guard) {
     out.set("guard", Value::map({{"reason", changeset.guard->reason},
                                  {"message", changeset.guard->message}}));
@@ -116,7 +126,7 @@ Value to_terraform_plan(const Changeset& changeset) {
     if (change.is_drift) drift.push_back(resource_change(change));
   }
   return Value::map({{"format_version", "1.2"},
-                     {"applyable", has_changes(changeset) && !changeset.guard},
+                     {"applyable", has_changes(changeset) && !changeset.guard && changeset.refusals.empty()},
                      {"complete", true},
                      {"errored", false},
                      {"resource_changes", changes},

@@ -25,6 +25,10 @@ std::optional<Error> check_repository_url(const Value& value);
 std::optional<Error> check_git_ref(const Value& value);
 std::optional<Error> check_ssh_key(const Value& value);
 std::optional<Error> check_label_value(const Value& value);
+std::optional<Error> check_rate(const Value& value);  ///< a decimal number, not negative
+std::optional<Error> check_lua_path(const Value& value);  ///< relative, ends in .lua
+std::optional<Error> check_rules_name(
+    const Value& value);  ///< "hourly", or the path of a Lua file
 
 std::vector<FieldProblem> check_environment(const Value& map);  ///< names of environment variables
 std::vector<FieldProblem> check_label_names(const Value& map);
@@ -33,6 +37,8 @@ std::vector<FieldProblem> check_volumes(
     const Value& list);  ///< names and paths are unique, paths not nested
 std::vector<FieldProblem> check_health(const Value& health);  ///< exactly one of http, tcp, exec
 std::vector<FieldProblem> check_price(const Value& price);
+std::vector<FieldProblem> check_rate_fields(const Value& rate);  ///< those that its mode needs
+std::vector<FieldProblem> check_plan(const Value& spec);
 std::vector<FieldProblem> check_provider(const Value& spec);
 /// Every text in `ignore` is a path of a field of the kind.
 std::vector<FieldProblem> check_ignored_paths(const Field& spec_field, const Value& spec);

@@ -106,12 +106,68 @@ Field price_field() {
       .like("{amount: \"9.00\", currency: USD, per: month}");
 }
 
+Field tiers_field() {
+  return list_field(
+             "tiers", "What the amount is up to which quantity, in the order of the quantities.",
+             object_field(
+                 "", "",
+                 {integer_field("upTo", "The last unit of the tier; the last tier has none.")
+                      .between(1, kManyCount * kManyCount),
+                  text_field("amount", "For each unit: a decimal number.")
+                      .as_required()
+                      .checked_by(check_rate)
+                      .like("\"0.05\""),
+                  text_field("flat", "Once, as soon as the tier is reached: a decimal number.")
+                      .checked_by(check_rate)
+                      .like("\"1.00\"")}))
+      .between(1, 50)
+      .like("[{upTo: 100, amount: \"0.05\"}, {amount: \"0.03\"}]");
+}
+
+Field rates_field() {
+  return list_field(
+             "rates", "What usage costs, past what is included.",
+             object_field(
+                 "", "",
+                 {text_field("meter",
+                             "`activeHours`: hours that Instances run; `storage`: GiB kept for a "
+                             "month; `egress`: GiB sent out; `requests`: million requests answered.")
+                      .as_required()
+                      .one_of({"activeHours", "storage", "egress", "requests"}),
+                  text_field("mode",
+                             "`unit`: `amount` for each unit; `graduated`: each unit at the amount "
+                             "of its own tier; `volume`: all units at the amount of the tier that "
+                             "they reach; `package`: `amount` for each begun package of `size` "
+                             "units.")
+                      .one_of({"unit", "graduated", "volume", "package"})
+                      .with_default("unit"),
+                  text_field("amount", "A decimal number, with as many digits as it takes.")
+                      .checked_by(check_rate)
+                      .like("\"0.15\""),
+                  integer_field("size", "Units in a package.").between(1, kManyCount * kManyCount),
+                  tiers_field()})
+                 .cross_checked_by(check_rate_fields))
+      .between(1, 20)
+      .like("[{meter: activeHours, amount: \"0.04\"}]");
+}
+
+Field rules_field() {
+  return text_field("rules",
+                    "What computes the price: the name of a rule that comes with Croft, or the path of "
+                    "a Lua file, seen from the platform's manifests. Without it: `hourly` for a "
+                    "price per hour, `tiered` for a plan with `rates`, else `flat`.")
+      .between(1, 1024)
+      .checked_by(check_rules_name)
+      .like("rules/hours-included.lua");
+}
+
 Field quotas_field() {
   return object_field(
              "quotas",
              "The most that a tenant may have at a time. What is not named is not limited.",
              {count_field("instances", "Instances."), count_field("sites", "Sites."),
-              count_field("stacks", "Stacks."),
+              count_field("stacks", "Stacks."), count_field("databases", "Databases."),
+              count_field("domains", "Hosts of their own, of Sites and Instances."),
               count_field("concurrent", "Instances that run at the same time."),
               count_field("concurrentPerProvider",
                           "Instances that run at the same time on one provider."),
@@ -134,7 +190,7 @@ Field describe_plan() {
            {count_field("activeHours", "Hours that Instances run, all together, a month."),
             size_field("storage", "Storage."), size_field("egress", "Outgoing traffic a month.")})
            .like("{activeHours: 100, storage: 20GiB}"),
-       quotas_field(),
+       rates_field(), quotas_field(),
        list_field("allowedProviders",
                   "The Providers that tenants of the plan may use; all that are open to them if it "
                   "is not given.",
@@ -159,7 +215,8 @@ Field describe_plan() {
                 .with_default("allow")})
            .with_default(Value::map())
            .like("{egress: deny}"),
-       text_field("rules", "A pricing script.").later("pricing rules")});
+       rules_field()})
+      .cross_checked_by(check_plan);
 }
 
 Field describe_provider() {
@@ -191,6 +248,12 @@ Field describe_provider() {
                    integer_field("perHour", "Calls in any hour.").between(1, 1'000'000),
                    integer_field("concurrency", "Calls at the same time.").between(1, 10000)})
                   .like("{perSecond: 1, perHour: 100, concurrency: 4}"),
+              text_field("healthRule",
+                         "A Lua file of the platform's manifests that judges whether what runs "
+                         "there is well, in the place of the adapter.")
+                  .between(1, 1024)
+                  .checked_by(check_lua_path)
+                  .like("rules/health.lua"),
               list_field("tenants", "The tenants that may use it; all if it is not given.",
                          text_field("", "").checked_by(check_tenant_name))
                   .between(1, 100'000)

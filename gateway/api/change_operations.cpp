@@ -2,6 +2,7 @@
 
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/operation.hpp"
+#include "gateway/api/price_forms.hpp"
 #include "gateway/api/upload.hpp"
 
 namespace croft::operations {
@@ -36,16 +37,32 @@ Result<DirectiveRow> directive_of(const Service& service, const Call& call) {
   return directive;
 }
 
-}  // namespace
-
-Task<Result<HttpResponse>> diff(Service& service, Call call) {
+Task<Result<DiffRequest>> diff_request(Service& service, Call call) {
   DiffRequest request;
   CO_TRY_ASSIGN(request.tenant, named_tenant(call, ""));
   request.source = call.body.text_or("source", "");
   request.label = call.body.text_or("label", request.label);
   CO_TRY_ASSIGN(request.tree, co_await uploaded_tree(service, call.body.find("tree")));
+  co_return request;
+}
+
+}  // namespace
+
+Task<Result<HttpResponse>> diff(Service& service, Call call) {
+  CO_TRY_ASSIGN(DiffRequest request, co_await diff_request(service, std::move(call)));
   CO_TRY_ASSIGN(const Changeset changeset, co_await service.parts.engine.diff(std::move(request)));
   co_return json_response(to_form(changeset));
+}
+
+Task<Result<HttpResponse>> price(Service& service, Call call) {
+  PriceRequest request;
+  request.all_plans = call.body.boolean_or("compare", false);
+  if (const Value* usage = call.body.find("usage")) {
+    CO_TRY_ASSIGN(request.supposed, supposed_from_form(*usage));
+  }
+  CO_TRY_ASSIGN(request.what, co_await diff_request(service, std::move(call)));
+  CO_TRY_ASSIGN(const PriceList list, co_await service.parts.engine.price(std::move(request)));
+  co_return json_response(to_form(list));
 }
 
 Task<Result<HttpResponse>> reconcile(Service& service, Call call) {

@@ -1,6 +1,7 @@
 #include "gateway/api/json_forms.hpp"
 
 #include "gateway/api/form_reader.hpp"
+#include "gateway/api/price_forms.hpp"
 
 namespace croft {
 
@@ -17,6 +18,8 @@ Value optional_form(const std::shared_ptr<const Value>& value) { return value ? 
 std::shared_ptr<const Value> optional_value(const Value* form) {
   return form == nullptr || form->is_null() ? nullptr : std::make_shared<const Value>(*form);
 }
+
+using croft::to_form;
 
 // Parts of a changeset; nobody else has these forms.
 Value to_form(const FieldChange& change);
@@ -93,7 +96,8 @@ Value to_form(const Change& change) {
                      {"erasesData", change.erases_data},
                      {"isRecordOnly", change.is_record_only},
                      {"stopsFirst", change.stops_first},
-                     {"dependsOn", list_form(change.depends_on)}});
+                     {"dependsOn", list_form(change.depends_on)},
+                     {"price", to_form(change.price)}});
 }
 
 Result<Change> change_from_form(const Value& form) {
@@ -116,6 +120,7 @@ Result<Change> change_from_form(const Value& form) {
   change.is_record_only = reader.boolean_or("isRecordOnly", false);
   change.stops_first = reader.boolean_or("stopsFirst", false);
   change.depends_on = reader.list("dependsOn", ref_from_form);
+  change.price = change_price_from_form(reader);
   return reader.finish(std::move(change));
 }
 
@@ -196,6 +201,9 @@ Value to_form(const Changeset& changeset) {
                      {"changes", list_form(changeset.changes)},
                      {"notes", list_form(changeset.notes)},
                      {"guard", to_form(changeset.guard)},
+                     {"refusals", list_form(changeset.refusals)},
+                     {"quotas", list_form(changeset.quotas)},
+                     {"price", to_form(changeset.price)},
                      {"digest", changeset.digest}});
 }
 
@@ -210,6 +218,9 @@ Result<Changeset> changeset_from_form(const Value& form) {
   changeset.changes = reader.list("changes", change_from_form);
   changeset.notes = reader.list("notes", text_from_form);
   changeset.guard = guard_from_form(reader);
+  changeset.refusals = reader.list("refusals", refusal_from_form);
+  changeset.quotas = reader.list("quotas", quota_use_from_form);
+  changeset.price = changeset_price_from_form(reader);
   changeset.digest = reader.text("digest");
   return reader.finish(std::move(changeset));
 }

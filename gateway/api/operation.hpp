@@ -61,7 +61,7 @@ struct Operation {
   std::size_t body_limit = 64U << 10U;
   Task<Result<HttpResponse>> (*run)(Service& service, Call call) = nullptr;
 
-  bool is_mutation() const { return method != "GET" && id != "diff"; }
+  bool is_mutation() const { return method != "GET" && id != "diff" && id != "price"; }
 };
 
 std::span<const Operation> api_operations();
@@ -107,6 +107,7 @@ Task<Result<HttpResponse>> settled(Service& service, Call call);
 Task<Result<HttpResponse>> events(Service& service, Call call);
 Task<Result<HttpResponse>> logs(Service& service, Call call);
 Task<Result<HttpResponse>> diff(Service& service, Call call);
+Task<Result<HttpResponse>> price(Service& service, Call call);
 Task<Result<HttpResponse>> reconcile(Service& service, Call call);
 Task<Result<HttpResponse>> directives(Service& service, Call call);
 Task<Result<HttpResponse>> direct(Service& service, Call call);

@@ -43,6 +43,10 @@ Value list_schema(Value items) {
 }
 
 Value or_null(Value schema) {
+  if (schema.find("type") == nullptr) {
+    const Value null = Value::map({{"type", "null"}});
+    return Value::map({{"anyOf", Value(Value::List{std::move(schema), null})}});
+  }
   const Value type = *schema.find("type");
   schema.set("type", Value(Value::List{type, "null"}));
   return schema;
@@ -130,7 +134,77 @@ Value change_schema() {
                         {"erasesData", boolean_schema("Data is erased")},
                         {"isRecordOnly", boolean_schema("The provider is not called")},
                         {"stopsFirst", boolean_schema("Of a start: it is stopped before")},
-                        {"dependsOn", list_schema(text_schema("A ref"))}});
+                        {"dependsOn", list_schema(text_schema("A ref"))},
+                        {"price", or_null(schema_reference("ChangePrice"))}});
+}
+
+Value change_price_schema() {
+  return object_schema({{"currency", text_schema("ISO 4217 code")},
+                        {"before", text_schema("A month, as a decimal number")},
+                        {"after", text_schema("A month, as a decimal number")},
+                        {"delta", text_schema("after less before")}});
+}
+
+Value quote_line_schema() {
+  return object_schema(
+      {{"text", text_schema("What it is for")},
+       {"resource", text_schema("Instance/api, or empty for what several share")},
+       {"meter", text_schema("activeHours, storage, ..., or empty")},
+       {"rate", text_schema("A decimal number in major units, or empty for a plain amount")},
+       {"quantity", text_schema("How much, as a decimal number")},
+       {"per", count_schema("How much of the quantity makes a unit")},
+       {"unit", text_schema("hour, GiB, ...")},
+       {"amount", text_schema("rate × quantity ÷ per, rounded once")},
+       {"currency", text_schema("ISO 4217 code")}});
+}
+
+Value changeset_price_schema() {
+  return object_schema(
+      {{"currency", text_schema("ISO 4217 code")},
+       {"per", choice_schema("What the amounts are for", {"month"})},
+       {"rule", text_schema("The pricing rule that computed it")},
+       {"before", text_schema("A decimal number")},
+       {"after", text_schema("A decimal number")},
+       {"delta", text_schema("after less before")},
+       {"shared", text_schema("What shared allowances absorb: delta less the changes' own")},
+       {"lines", list_schema(schema_reference("QuoteLine"))},
+       {"basis", text_schema("The usage that is assumed")},
+       {"notices", list_schema(text_schema("What the rule says beside"))},
+       {"unpriced", list_schema(text_schema("What is not in it, and why"))}});
+}
+
+Value plan_price_schema() {
+  return object_schema(
+      {{"plan", text_schema("Name of the Plan")},
+       {"isCurrent", boolean_schema("The tenant's own")},
+       {"rule", text_schema("The pricing rule, or empty: the plan has no price")},
+       {"currency", text_schema("ISO 4217 code, or empty")},
+       {"total", or_null(text_schema("A decimal number; null: see problem"))},
+       {"lines", list_schema(schema_reference("QuoteLine"))},
+       {"notices", list_schema(text_schema("What the rule says beside"))},
+       {"problem", text_schema("Why it is not priced, or empty")},
+       {"refusals", list_schema(schema_reference("Refusal"))},
+       {"unpriced", list_schema(text_schema("What is not in it, and why"))}});
+}
+
+Value price_list_schema() {
+  return object_schema({{"per", choice_schema("What the amounts are for", {"month"})},
+                        {"plans", list_schema(schema_reference("PlanPrice"))},
+                        {"basis", text_schema("The usage that is assumed")}});
+}
+
+Value quota_schema() {
+  return object_schema({{"quota", text_schema("instances, memory, ...")},
+                        {"used", text_schema("Afterwards, as people write it")},
+                        {"limit", text_schema("As people write it")},
+                        {"exceeded", boolean_schema("It is beyond its limit")}});
+}
+
+Value refusal_schema() {
+  return object_schema({{"ref", text_schema("The resource that it is about, or empty")},
+                        {"path", text_schema("The field")},
+                        {"message", text_schema("For people")},
+                        {"hint", text_schema("What to try, or empty")}});
 }
 
 Value changeset_schema() {
@@ -144,6 +218,9 @@ Value changeset_schema() {
                         {"changes", list_schema(schema_reference("Change"))},
                         {"notes", list_schema(text_schema("For people"))},
                         {"guard", or_null(std::move(guard))},
+                        {"refusals", list_schema(schema_reference("Refusal"))},
+                        {"quotas", list_schema(schema_reference("Quota"))},
+                        {"price", or_null(schema_reference("ChangesetPrice"))},
                         {"digest", text_schema("Over everything it was computed from")}});
 }
 
@@ -202,7 +279,8 @@ Value upload_schema() {
   Value files = list_schema(request_schema(
       {{"path", text_schema("Relative, with /")},
        {"mode", choice_schema("As Git writes it", {"100644", "100755", "120000", "160000"})},
-       {"id", text_schema("Git's id of the blob or commit")}}));
+       {"id", text_schema("Git's id of the blob or commit")},
+       optional("size", count_schema("In bytes; counts against quotas"))}));
   files.set("maxItems", static_cast<std::int64_t>(limits.files));
   Value blobs =
       list_schema(request_schema({{"id", text_schema("Git's id")},
@@ -226,6 +304,23 @@ void add_requests(Value& schemas) {
                       optional("source", bounded_text("Which source the tree stands for", 256)),
                       optional("label", bounded_text("How the header names the tree", 256)),
                       optional("tree", schema_reference("Upload"))}));
+  const auto amount = [](std::string_view help) {
+    return integer_schema(help, 0, 1'000'000'000'000'000);
+  };
+  schemas.set(
+      "PriceRequest",
+      request_schema(
+          {optional("tenant", tenant),
+           optional("source", bounded_text("Which of its sources the tree stands for", 128)),
+           optional("label", bounded_text("How the tree is named", 256)),
+           optional("tree", schema_reference("Upload")),
+           optional("compare", boolean_schema("Under every plan of the platform")),
+           optional("usage",
+                    request_schema(
+                        {optional("hours", integer_schema("Of each Instance, a month", 0, 1'000'000)),
+                         optional("storage", amount("Bytes, of all together")),
+                         optional("egress", amount("Bytes a month, of all together")),
+                         optional("requests", amount("A month, of all together"))}))}));
   schemas.set("ReconcileRequest",
               request_schema(
                   {optional("tenant", bounded_text("Whose; empty: every source", 32)),
@@ -282,6 +377,13 @@ Value make_schemas() {
                               {"FieldChange", field_change_schema()},
                               {"Change", change_schema()},
                               {"Changeset", changeset_schema()},
+                              {"ChangePrice", change_price_schema()},
+                              {"ChangesetPrice", changeset_price_schema()},
+                              {"QuoteLine", quote_line_schema()},
+                              {"PlanPrice", plan_price_schema()},
+                              {"PriceList", price_list_schema()},
+                              {"Quota", quota_schema()},
+                              {"Refusal", refusal_schema()},
                               {"Resource", resource_schema()},
                               {"Source", source_schema()},
                               {"Event", event_schema()},

@@ -59,13 +59,30 @@ Result<Value> blob_form(const FileTree& tree, const std::string& id, const Uploa
   return form;
 }
 
-Result<TreeFile> file_from_form(const Value& form) {
-  FormReader reader(form, "a file");
+/// A file of the listing; its size counts against quotas.
+struct ListedFile {
   TreeFile file;
-  file.path = reader.text("path");
-  file.mode = reader.name_of("mode", mode_from);
-  file.id = reader.text("id");
-  return reader.finish(std::move(file));
+  std::uint64_t size = 0;
+};
+
+Result<ListedFile> file_from_form(const Value& form) {
+  FormReader reader(form, "a file");
+  ListedFile listed;
+  listed.file.path = reader.text("path");
+  listed.file.mode = reader.name_of("mode", mode_from);
+  listed.file.id = reader.text("id");
+  const std::int64_t size = reader.integer_or("size", 0);
+  if (size < 0) reader.refuse("size", "is negative");
+  listed.size = static_cast<std::uint64_t>(size);
+  return reader.finish(std::move(listed));
+}
+
+Result<Value> to_listing(const FileTree& tree, const TreeFile& file) {
+  Value form = Value::map({{"path", file.path}, {"mode", mode_name(file.mode)}, {"id", file.id}});
+  if (file.mode == FileMode::Submodule) return form;
+  TRY_ASSIGN(const std::uint64_t size, tree.blob_size(file.id));
+  form.set("size", static_cast<std::int64_t>(size));
+  return form;
 }
 
 Result<std::pair<std::string, ListedBlob>> blob_from_form(const Value& form) {
@@ -101,8 +118,8 @@ Result<Value> to_upload(const FileTree& tree, const UploadLimits& limits) {
   listing.reserve(files.size());
   for (const TreeFile& file : files) {
     TRY(check_file(file, limits));
-    listing.push_back(
-        Value::map({{"path", file.path}, {"mode", mode_name(file.mode)}, {"id", file.id}}));
+    TRY_ASSIGN(Value listed, to_listing(tree, file));
+    listing.push_back(std::move(listed));
     if (!is_manifest(file) || !sent.insert(file.id).second) continue;
     Result<Value> blob =
         while_doing(blob_form(tree, file.id, limits, total), "reading " + file.path);
@@ -119,10 +136,16 @@ Result<std::shared_ptr<const FileTree>> tree_from_upload(const Value& upload,
     return fail(ErrorCode::Invalid,
                 "there are more than " + std::to_string(limits.files) + " files");
   }
-  auto files = reader.list("files", file_from_form);
+  auto entries = reader.list("files", file_from_form);
   auto listed = reader.list("blobs", blob_from_form);
-  TRY_ASSIGN(files, reader.finish(std::move(files)));
+  TRY_ASSIGN(entries, reader.finish(std::move(entries)));
   std::map<std::string, ListedBlob> blobs;
+  std::vector<TreeFile> files;
+  files.reserve(entries.size());
+  for (ListedFile& entry : entries) {
+    blobs.try_emplace(entry.file.id, ListedBlob{.size = entry.size});
+    files.push_back(std::move(entry.file));
+  }
   std::size_t total = 0;
   for (auto& [id, blob] : listed) {
     const std::size_t size = blob.content ? blob.content->size() : 0;

@@ -550,4 +550,15 @@ void push_library(lua_State* state) {
   protect(state);
 }
 
+void add_to_library(lua_State* state, int library, const std::string& name) {
+  protect(state);
+  // The library is read through a table that cannot be changed: what is behind it can.
+  lua_rawgeti(state, LUA_REGISTRYINDEX, library);
+  lua_getmetatable(state, -1);
+  lua_getfield(state, -1, "__index");
+  lua_pushvalue(state, -4);
+  lua_setfield(state, -2, name.c_str());
+  lua_pop(state, 4);
+}
+
 }  // namespace croft::lua

@@ -93,7 +93,7 @@ bool Machine::prepare() {
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotMachine);
     push_adapter_library(state);
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotGlobals);
-    const std::string& code = machine.script_.bytecode_;
+    const std::string& code = machine.script_.code_->bytecode;
     const std::string name = "@" + machine.script_.name();
     if (luaL_loadbuffer(state, code.data(), code.size(), name.c_str()) != 0) lua_error(state);
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotChunk);

@@ -1,5 +1,8 @@
 #include "lua/engine/sandbox.hpp"
 
+#include <map>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "lua/engine/vm.hpp"
@@ -67,57 +70,136 @@ Result<Script> Script::compile(std::string name, std::string_view source) {
   if (lua_cpcall(vm.state(), compile_protected, &compilation) != 0)
     return refuse(text_of_error(vm.state()));
   if (!compilation.problem.empty()) return refuse(std::move(compilation.problem));
-  return Script(std::move(name), std::move(compilation.bytecode));
+  return Script(std::make_shared<const Code>(
+      Code{.name = std::move(name), .bytecode = std::move(compilation.bytecode)}));
 }
 
-/// The VM and, in its registry, the library at index 1.
-struct Sandbox::Machine {
-  explicit Machine(Limits limits) : vm(limits) {}
+namespace {
 
-  /// False if there is no memory for it.
-  bool prepare() {
-    if (!vm.is_open()) return false;
+constexpr int kLibrary = 1;  ///< where it is in the registry
+/// Chunks that stay loaded; past it all are dropped, and loaded again as they are called.
+constexpr std::size_t kMostChunks = 64;
+
+void push_loaded(lua_State* state, const std::string& name, const std::string& bytecode) {
+  const std::string chunk = "@" + name;
+  if (luaL_loadbuffer(state, bytecode.data(), bytecode.size(), chunk.c_str()) != 0)
+    lua_error(state);
+}
+
+/// Gives the function on top an environment of its own that sees the library.
+void renew_environment(lua_State* state) {
+  lua_newtable(state);
+  lua_newtable(state);
+  lua_rawgeti(state, LUA_REGISTRYINDEX, kLibrary);
+  lua_setfield(state, -2, "__index");
+  lua_pushboolean(state, 0);
+  lua_setfield(state, -2, "__metatable");
+  lua_setmetatable(state, -2);
+  lua_setfenv(state, -2);
+}
+
+}  // namespace
+
+/// The VM and what stays in it between calls: the library, and the chunks of scripts. A chunk is
+/// shared by all calls of its script; what it makes when it runs is not, and its environment is
+/// made anew for each.
+struct Sandbox::Machine {
+  Machine(Limits limits, std::vector<Module> with) : vm(limits), modules(std::move(with)) {}
+
+  Result<void> prepare() {
+    if (!vm.is_open()) return too_small();
     vm.begin_call();
-    const auto protect = [](lua_State* state) {
-      push_library(state);
-      lua_rawseti(state, LUA_REGISTRYINDEX, 1);
-      return 0;
-    };
-    if (lua_cpcall(vm.state(), protect, nullptr) != 0) return false;
-    lua_gc(vm.state(), LUA_GCCOLLECT, 0);
-    at_rest = vm.memory_used();
-    return true;
+    if (lua_cpcall(vm.state(), prepare_protected, this) != 0) {
+      if (vm.is_out_of_memory()) return too_small();
+      return fail(ErrorCode::Invalid, text_of_error(vm.state()));
+    }
+    settle();
+    return {};
   }
 
+  std::unexpected<Error> too_small() const {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("{} bytes are too few for a Lua sandbox", vm.limits().memory_bytes));
+  }
+
+  /// Drops all garbage; what is there now stays. Twice, because each collection halves LuaJIT's
+  /// own buffer for texts, which a large one has made large.
+  void settle() {
+    lua_gc(vm.state(), LUA_GCCOLLECT, 0);
+    lua_gc(vm.state(), LUA_GCCOLLECT, 0);
+    at_rest = vm.memory_used();
+  }
+
+  /// The script's chunk, with a new environment. Call it protected.
+  void push_chunk(lua_State* state, const std::shared_ptr<const Script::Code>& code) {
+    const auto known = chunks.find(code.get());
+    if (known != chunks.end()) {
+      lua_rawgeti(state, LUA_REGISTRYINDEX, known->second.reference);
+    } else {
+      push_loaded(state, code->name, code->bytecode);
+      lua_pushvalue(state, -1);
+      chunks.emplace(code.get(), Chunk{code, luaL_ref(state, LUA_REGISTRYINDEX)});
+      has_new_chunk = true;
+    }
+    renew_environment(state);
+  }
+
+  void forget_chunks() {
+    for (const auto& [code, chunk] : chunks)
+      luaL_unref(vm.state(), LUA_REGISTRYINDEX, chunk.reference);
+    chunks.clear();
+  }
+
+  struct Chunk {
+    std::shared_ptr<const Script::Code> code;  ///< keeps the key from being used again
+    int reference;
+  };
+
   Vm vm;
-  std::size_t at_rest = 0;  ///< bytes that the library takes
+  std::vector<Module> modules;
+  std::map<const Script::Code*, Chunk> chunks;
+  bool has_new_chunk = false;
+  std::size_t at_rest = 0;  ///< bytes that what stays takes
+
+ private:
+  static int prepare_protected(lua_State* state) {
+    Machine& self = *static_cast<Machine*>(lua_touserdata(state, 1));
+    push_library(state);
+    lua_rawseti(state, LUA_REGISTRYINDEX, kLibrary);
+    for (const Module& module : self.modules) {
+      push_loaded(state, module.script.code_->name, module.script.code_->bytecode);
+      renew_environment(state);
+      lua_call(state, 0, 1);
+      add_to_library(state, kLibrary, module.name);
+    }
+    return 0;
+  }
 };
 
 Sandbox::Sandbox(std::unique_ptr<Machine> machine) : machine_(std::move(machine)) {}
 Sandbox::~Sandbox() = default;
 
-Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits) {
-  auto machine = std::make_unique<Machine>(limits);
-  if (!machine->prepare())
-    return fail(ErrorCode::Unavailable,
-                fmt::format("{} bytes are too few for a Lua sandbox", limits.memory_bytes));
+Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits, std::vector<Module> modules) {
+  auto machine = std::make_unique<Machine>(limits, std::move(modules));
+  TRY(machine->prepare());
   return std::unique_ptr<Sandbox>(new Sandbox(std::move(machine)));
 }
 
 std::size_t Sandbox::memory_used() const { return machine_->vm.memory_used(); }
 
-namespace {
-
 /// One call, and what became of it.
-struct Call {
-  const std::string& name;
-  const std::string& bytecode;
-  std::string_view function;
-  const std::vector<Value>& arguments;
+struct Sandbox::Call {
+  Machine& machine;
+  const std::shared_ptr<const Script::Code>& code;
+  std::string_view field;  ///< of the table that the script returns
+  const std::vector<Argument>* arguments;  ///< to call it with; null: it is only read
+  bool wants_all = false;                  ///< a list of what it returns, not the first only
   Result<Value> result;
   bool is_missing = false;  ///< there is no such function
   std::string problem;      ///< what the script raised
 };
+
+namespace {
 
 /// Adds where the error came from: "NAME:3, NAME:12".
 int add_traceback(lua_State* state) {
@@ -137,38 +219,50 @@ int add_traceback(lua_State* state) {
   return 1;
 }
 
-/// The script's chunk, in an environment of its own that sees the library.
-void push_chunk(lua_State* state, const Call& call) {
-  const std::string chunk = "@" + call.name;
-  if (luaL_loadbuffer(state, call.bytecode.data(), call.bytecode.size(), chunk.c_str()) != 0)
-    lua_error(state);
-  lua_newtable(state);
-  lua_newtable(state);
-  lua_rawgeti(state, LUA_REGISTRYINDEX, 1);
-  lua_setfield(state, -2, "__index");
-  lua_pushboolean(state, 0);
-  lua_setfield(state, -2, "__metatable");
-  lua_setmetatable(state, -2);
-  lua_setfenv(state, -2);
+void push_argument(lua_State* state, const Argument& argument) {
+  if (argument.value != nullptr) return push_value(state, *argument.value);
+  lua_createtable(state, static_cast<int>(argument.list->size()), 0);
+  int index = 0;
+  for (const auto& element : *argument.list) {
+    if (element == nullptr) {
+      lua_pushnil(state);
+    } else {
+      push_value(state, *element);
+    }
+    lua_rawseti(state, -2, ++index);
+  }
 }
 
-int call_protected(lua_State* state) {
+/// Puts what is above an index into a list, up to the first nil.
+void collect(lua_State* state, int index) {
+  const int count = lua_gettop(state) - index;
+  lua_createtable(state, count, 0);
+  for (int i = 1; i <= count && !lua_isnil(state, index + i); ++i) {
+    lua_pushvalue(state, index + i);
+    lua_rawseti(state, -2, i);
+  }
+}
+
+}  // namespace
+
+int Sandbox::call_protected(lua_State* state) {
   auto& call = *static_cast<Call*>(lua_touserdata(state, 1));
   lua_settop(state, 0);
   lua_pushcfunction(state, add_traceback);
-  push_chunk(state, call);
+  call.machine.push_chunk(state, call.code);
   int status = lua_pcall(state, 0, 1, 1);
   if (status == 0 && lua_istable(state, -1)) {
-    lua_pushlstring(state, call.function.data(), call.function.size());
+    lua_pushlstring(state, call.field.data(), call.field.size());
     lua_rawget(state, -2);
   }
-  if (status == 0 && !lua_isfunction(state, -1)) {
-    call.is_missing = true;
-    return 0;
-  }
-  if (status == 0) {
-    for (const Value& argument : call.arguments) push_value(state, argument);
-    status = lua_pcall(state, static_cast<int>(call.arguments.size()), 1, 1);
+  if (status == 0 && call.arguments != nullptr) {
+    call.is_missing = !lua_isfunction(state, -1);
+    if (call.is_missing) return 0;
+    for (const Argument& argument : *call.arguments) push_argument(state, argument);
+    const int before = lua_gettop(state) - static_cast<int>(call.arguments->size()) - 1;
+    status = lua_pcall(state, static_cast<int>(call.arguments->size()),
+                       call.wants_all ? LUA_MULTRET : 1, 1);
+    if (status == 0 && call.wants_all) collect(state, before);
   }
   if (status == 0) {
     call.result = read_value(state, -1);
@@ -178,10 +272,13 @@ int call_protected(lua_State* state) {
   return 0;
 }
 
-std::unexpected<Error> describe_failure(const Vm& vm, const Call& call) {
+std::unexpected<Error> Sandbox::describe_failure(const Call& call) {
+  const Vm& vm = call.machine.vm;
   const auto says = [&](ErrorCode code, std::string what) {
     return fail(Error(code, std::move(what))
-                    .while_doing(fmt::format("calling {} of {}", call.function, call.name)));
+                    .while_doing(fmt::format(
+                        "{} {} of {}", call.arguments == nullptr ? "reading" : "calling",
+                        call.field, call.code->name)));
   };
   if (vm.is_out_of_memory())
     return says(ErrorCode::Invalid, fmt::format("the script needs more than {} MiB of memory",
@@ -191,20 +288,39 @@ std::unexpected<Error> describe_failure(const Vm& vm, const Call& call) {
                 fmt::format("the script takes more than {} steps", vm.limits().instructions));
   if (call.is_missing)
     return says(ErrorCode::NotFound,
-                fmt::format("the script returns no table with a function '{}'", call.function));
+                fmt::format("the script returns no table with a function '{}'", call.field));
   return says(ErrorCode::Invalid, call.problem);
 }
 
-}  // namespace
-
 Result<Value> Sandbox::call(const Script& script, std::string_view function,
-                            const std::vector<Value>& arguments) {
+                            const std::vector<Argument>& arguments) {
+  return run({.machine = *machine_,
+              .code = script.code_,
+              .field = function,
+              .arguments = &arguments,
+              .result = Value()});
+}
+
+Result<Value> Sandbox::call_all(const Script& script, std::string_view function,
+                                const std::vector<Argument>& arguments) {
+  return run({.machine = *machine_,
+              .code = script.code_,
+              .field = function,
+              .arguments = &arguments,
+              .wants_all = true,
+              .result = Value()});
+}
+
+Result<Value> Sandbox::read(const Script& script, std::string_view field) {
+  return run({.machine = *machine_,
+              .code = script.code_,
+              .field = field,
+              .arguments = nullptr,
+              .result = Value()});
+}
+
+Result<Value> Sandbox::run(Call call) {
   Vm& vm = machine_->vm;
-  Call call{.name = script.name(),
-            .bytecode = script.bytecode_,
-            .function = function,
-            .arguments = arguments,
-            .result = Value()};
   vm.begin_call();
   const int status = lua_cpcall(vm.state(), call_protected, &call);
   if (status != 0) call.problem = text_of_error(vm.state());
@@ -212,23 +328,32 @@ Result<Value> Sandbox::call(const Script& script, std::string_view function,
   const bool was_stopped = vm.is_out_of_memory() || vm.is_out_of_instructions();
   Result<Value> result = Value();
   if (status != 0 || was_stopped || call.is_missing || !call.problem.empty()) {
-    result = describe_failure(vm, call);
+    result = describe_failure(call);
   } else {
     result = std::move(call.result);
   }
+  clear_up(was_stopped);
+  return result;
+}
+
+void Sandbox::clear_up(bool was_stopped) {
+  Vm& vm = machine_->vm;
   if (vm.is_out_of_memory()) {
     // What was refused in the middle of anything is not worth looking for.
-    auto fresh = std::make_unique<Machine>(vm.limits());
+    auto fresh = std::make_unique<Machine>(vm.limits(), machine_->modules);
     if (fresh->prepare()) {
       machine_ = std::move(fresh);
-      return result;
+      return;
     }
   }
   lua_settop(vm.state(), 0);
   lua_sethook(vm.state(), nullptr, 0, 0);
-  if (was_stopped || vm.memory_used() > machine_->at_rest + kGarbageAllowed)
+  if (machine_->chunks.size() > kMostChunks) machine_->forget_chunks();
+  if (std::exchange(machine_->has_new_chunk, false) || was_stopped) {
+    machine_->settle();
+  } else if (vm.memory_used() > machine_->at_rest + kGarbageAllowed) {
     lua_gc(vm.state(), LUA_GCCOLLECT, 0);
-  return result;
+  }
 }
 
 }  // namespace croft::lua

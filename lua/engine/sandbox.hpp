@@ -21,6 +21,8 @@
 #include "core/base/result.hpp"
 #include "core/base/value.hpp"
 
+struct lua_State;
+
 namespace croft::lua {
 
 /// What one call may use.
@@ -29,21 +31,41 @@ struct Limits {
   std::uint64_t instructions = 10'000'000;  ///< of the VM; a step of pattern matching counts as one
 };
 
-/// A chunk that was compiled once, to be called in any sandbox. A value; thread safe.
+/// A chunk that was compiled once, to be called in any sandbox. A value, cheap to copy; thread
+/// safe.
 class Script {
  public:
   /// Invalid with "NAME:LINE: ..." if it is no Lua. Bytecode is no Lua.
   static Result<Script> compile(std::string name, std::string_view source);
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return code_->name; }
 
  private:
   friend class Sandbox;
   friend class Machine;
-  Script(std::string name, std::string bytecode)
-      : name_(std::move(name)), bytecode_(std::move(bytecode)) {}
-  std::string name_;
-  std::string bytecode_;
+  struct Code {
+    std::string name;
+    std::string bytecode;
+  };
+  explicit Script(std::shared_ptr<const Code> code) : code_(std::move(code)) {}
+  std::shared_ptr<const Code> code_;
+};
+
+/// What is handed to a function: one value, or a list whose elements stay where they are. Borrows;
+/// null elements are nil.
+struct Argument {
+  Argument(const Value& one) : value(&one) {}  // NOLINT(google-explicit-constructor)
+  Argument(const std::vector<std::shared_ptr<const Value>>& many)  // NOLINT
+      : list(&many) {}
+  const Value* value = nullptr;
+  const std::vector<std::shared_ptr<const Value>>* list = nullptr;
+};
+
+/// A part of the library that is written in Lua itself: what the script returns is there under its
+/// name, read-only. The script is trusted: it is Croft's own.
+struct Module {
+  std::string name;
+  Script script;
 };
 
 /// A virtual machine that calls functions of scripts. Each call begins with nothing but the
@@ -55,8 +77,8 @@ class Script {
 /// What a script may use is in docs/lua.md. One thread at a time.
 class Sandbox {
  public:
-  /// Unavailable if there is no memory for it.
-  static Result<std::unique_ptr<Sandbox>> make(Limits limits);
+  /// Unavailable if there is no memory for it; Invalid if a module fails.
+  static Result<std::unique_ptr<Sandbox>> make(Limits limits, std::vector<Module> modules = {});
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
@@ -70,14 +92,28 @@ class Sandbox {
   /// it exceeds a limit, which it cannot catch. NotFound: no such function. Whatever happened, the
   /// next call is as good as the first.
   Result<Value> call(const Script& script, std::string_view function,
-                     const std::vector<Value>& arguments);
+                     const std::vector<Argument>& arguments);
+
+  /// The same for a function that returns several values: gives them as a list, without the nils at
+  /// its end.
+  Result<Value> call_all(const Script& script, std::string_view function,
+                         const std::vector<Argument>& arguments);
+
+  /// What stands in the table that the script returns, with the same errors as call(); null if
+  /// nothing does.
+  Result<Value> read(const Script& script, std::string_view field);
 
   /// Bytes that the VM holds now; between calls, what it holds for itself.
   std::size_t memory_used() const;
 
  private:
   struct Machine;
+  struct Call;
   explicit Sandbox(std::unique_ptr<Machine> machine);
+  static int call_protected(lua_State* state);
+  static std::unexpected<Error> describe_failure(const Call& call);
+  Result<Value> run(Call call);
+  void clear_up(bool was_stopped);
   std::unique_ptr<Machine> machine_;
 };
 

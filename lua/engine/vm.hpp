@@ -53,6 +53,9 @@ class Vm {
 /// Pushes the table of what scripts may use, made anew; the standard libraries themselves stay out
 /// of reach. Call it protected, once a state.
 void push_library(lua_State* state);
+/// Makes the table on top read-only and puts it into the library that is at an index of the
+/// registry. Pops it.
+void add_to_library(lua_State* state, int library, const std::string& name);
 
 /// Replaces the table on top by an empty one through which it is read, and which cannot be changed.
 /// Call it protected.

@@ -70,6 +70,11 @@ void FakeWorld::crash_loop(const std::string& uid) {
   changed(uid);
 }
 
+void FakeWorld::started(const std::string& uid, Timestamp at) {
+  if (FakeThing* found = thing(uid)) found->observed.started_at = at;
+  changed(uid);
+}
+
 void FakeWorld::set_field(const std::string& uid, const std::string& path, Value value) {
   if (FakeThing* found = thing(uid)) {
     Value fields = found->observed.fields ? *found->observed.fields : Value::map();

@@ -83,6 +83,7 @@ class FakeWorld {
   void vanish(const std::string& uid);  ///< somebody deleted it there
   void end_process(const std::string& uid,
                    std::string message = "its process is gone");  ///< Stopped
+  void started(const std::string& uid, Timestamp at);             ///< its run began then
   void crash_loop(const std::string& uid);                        ///< Failed, reason CrashLoop
   void set_field(const std::string& uid, const std::string& path,
                  Value value);  ///< changed outside of Croft; null erases

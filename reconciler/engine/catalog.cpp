@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -117,8 +118,10 @@ void check_defaults(Catalog& catalog) {
 
 }  // namespace
 
-Catalog make_catalog(const std::vector<Resource>& platform) {
+Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scripts) {
   Catalog catalog;
+  catalog.terms = make_platform_terms(platform, scripts);
+  catalog.problems = std::exchange(catalog.terms.problems, {});
   Plans plans;
   for (const Resource& resource : platform) {
     if (resource.ref.kind == Kind::Plan) plans[resource.ref.name] = &resource;

@@ -10,6 +10,7 @@
 #include "core/manifest/problem.hpp"
 #include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
+#include "reconciler/terms.hpp"
 
 namespace croft {
 
@@ -59,11 +60,13 @@ struct Catalog {
   std::map<std::string, SourceDeclaration> sources;  ///< by key, the platform's own left out
   std::map<std::string, ProviderDeclaration> providers;
   std::map<std::string, AdapterScript> adapters;  ///< the operator's own scripts, by name
+  PlatformTerms terms;            ///< its problems are among `problems`
   std::vector<Problem> problems;  ///< any: the platform stays at its last good revision
 };
 
-/// The catalog that operator kinds of the platform repository declare. Pure.
-Catalog make_catalog(const std::vector<Resource>& platform);
+/// The catalog that operator kinds of the platform repository declare, with the scripts that they
+/// name. Pure.
+Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scripts);
 
 /// The catalog of solo mode: the tenant `home` fed by that source, and the Providers that it
 /// declares. Pure.

@@ -114,7 +114,7 @@ std::shared_ptr<void> EngineImpl::on_change(std::function<void()> listener) {
   return std::shared_ptr<void>(nullptr, [this, position](void*) { listeners_.erase(position); });
 }
 
-Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
+Task<Result<Prepared>> EngineImpl::prepare_for(DiffRequest request) {
   std::optional<SourceOverride> instead;
   if (request.tree) {
     const auto tenant = catalog_.tenants.find(request.tenant);
@@ -136,7 +136,8 @@ Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
     const std::shared_ptr<const FileTree> tree = request.tree;
     auto work = [tree, load] {
       DocumentCache cache;
-      return load_source(*tree, load, cache);
+      FilesSizes sizes;
+      return load_source(*tree, load, cache, sizes);
     };
     Result<SourceLoad> loaded = co_await reading_.run(std::move(work));
     if (!loaded) co_return std::unexpected(std::move(loaded.error()));
@@ -150,11 +151,23 @@ Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
     const std::vector<Resource>& resources = instead ? *instead->load->resources : kNone;
     co_return fail(ErrorCode::Invalid, render_problems(tree.get(), resources, prepared.problems));
   }
+  prepared.is_judged = instead.has_value() || has_candidate(prepared);
+  co_return prepared;
+}
+
+Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
+  CO_TRY_ASSIGN(Prepared prepared, co_await prepare_for(std::move(request)));
   constexpr Duration kFreshEnough{1'000};
   CO_TRY(co_await observe_into(prepared.world, std::chrono::steady_clock::now() - kFreshEnough));
   Changeset changeset = croft::diff(prepared.world);
   name_revisions(changeset, prepared);
-  co_return changeset;
+  Admission admission = admission_of(prepared);
+  changeset.quotas = std::move(admission.quotas);
+  for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));
+  if (prepared.is_judged) changeset.refusals = std::move(admission.refusals);
+  auto kept = std::make_shared<const Prepared>(std::move(prepared));
+  Changeset with_prices = co_await priced(std::move(changeset), std::move(kept));
+  co_return with_prices;
 }
 
 Task<Result<std::vector<Changeset>>> EngineImpl::reconcile(ReconcileRequest request) {
@@ -261,6 +274,9 @@ Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
     co_return fail(Error(ErrorCode::NotFound, "there is no " + to_string(directive.ref))
                        .with_hint("see `croft get` for what there is"));
   }
+  if (directive.verb == DirectiveVerb::Start) {
+    CO_TRY(check_start(directive.ref));
+  }
   directive.created_at = clock_.now();
   const std::string tenant = directive.ref.tenant;
   EventRow event;
@@ -286,6 +302,9 @@ Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
 }
 
 Task<Result<void>> EngineImpl::withdraw(Ref ref, DirectiveVerb verb, std::string by) {
+  if (verb == DirectiveVerb::Stop) {
+    CO_TRY(check_start(ref));
+  }
   EventRow event;
   event.time = clock_.now();
   event.tenant = ref.tenant;

@@ -108,6 +108,12 @@ void EngineImpl::sync_providers() {
       known->second.lane.provider->retire();
     providers_.insert_or_assign(name, std::move(state));
   }
+  for (auto& [name, provider] : providers_) {
+    const auto rule = catalog_.terms.health_rules.find(name);
+    if (provider.observer)
+      provider.observer->judge_by(rule == catalog_.terms.health_rules.end() ? nullptr
+                                                                            : rule->second);
+  }
   // A provider that still has something of ours is kept, declared or not: what is there must be
   // found again.
   std::erase_if(providers_, [this](const auto& entry) {

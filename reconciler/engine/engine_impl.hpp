@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/guarded.hpp"
+#include "reconciler/admission.hpp"
 #include "reconciler/engine.hpp"
 #include "reconciler/engine/apply.hpp"
 #include "reconciler/engine/catalog.hpp"
@@ -19,6 +21,7 @@
 #include "reconciler/engine/source_keeper.hpp"
 #include "reconciler/engine/usage.hpp"
 #include "reconciler/expand.hpp"
+#include "reconciler/pricing.hpp"
 #include "reconciler/world.hpp"
 
 namespace croft {
@@ -60,6 +63,8 @@ struct Prepared {
   std::shared_ptr<const std::vector<HostClaim>> claims;
   std::vector<std::string> hosts;  ///< the domains that they were checked against
   std::vector<Problem> problems;
+  bool is_judged = false;               ///< it holds more than what was accepted
+  std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
   std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
       loads;  ///< by source key: what it was made from
@@ -79,6 +84,7 @@ class EngineImpl final : public Engine {
   Task<Result<void>> start() override;
   Task<> stop() override;
   Task<Result<Changeset>> diff(DiffRequest request) override;
+  Task<Result<PriceList>> price(PriceRequest request) override;
   Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) override;
   bool is_settled(const std::string& tenant) const override;
   std::vector<ResourceStatus> status(const std::string& tenant) const override;
@@ -133,16 +139,41 @@ class EngineImpl final : public Engine {
   Task<Outcome> tenant_pass(std::string tenant);
   enum class Asked { ByItself, ByHand };
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
+  /// What a request for a diff or a price is about; Invalid with everything that is wrong with it.
+  Task<Result<Prepared>> prepare_for(DiffRequest request);
   Task<Result<Prepared>> prepare(std::string tenant, std::optional<SourceOverride> instead,
                                  bool use_candidates);
   /// What the tenant's sources declare, and which of them could not be read or are empty.
   void add_sources(ExpandInput& input, Prepared& prepared, const TenantDeclaration& declaration,
                    const std::optional<SourceOverride>& instead, bool use_candidates) const;
   std::vector<ProviderOffer> offers() const;
+  /// What plan and policy say to it.
+  Admission admission_of(const Prepared& prepared) const;
+  std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
+  FilesSizes sizes_of(const Prepared& prepared) const;
+  /// Whether the plan allows what was stopped by hand to run again.
+  Result<void> check_start(const Ref& ref) const;
+  /// Stops what has run for as long as the plan allows at a stretch.
+  Task<Result<void>> govern(World& world);
+  /// When govern() has something to do next, if anything runs that it governs.
+  std::optional<Duration> next_governed(const std::string& tenant) const;
+  /// The plan's `governors.maxRuntime`, if it has one.
+  std::optional<Duration> longest_run(const std::string& tenant) const;
+  bool has_candidate(const Prepared& prepared) const;
+  struct PricingJob;
+  Task<Result<std::shared_ptr<const PricingJob>>> pricing_job(
+      std::shared_ptr<const Prepared> prepared);
+  /// Runs it on the reading pool, one at a time.
+  Task<Result<void>> with_pricer(std::function<void(plans::Pricer&)> work);
+  /// Adds what it costs.
+  Task<Changeset> priced(Changeset changeset, std::shared_ptr<const Prepared> prepared);
   Task<Result<void>> observe_into(World& world, SteadyTime not_before);
   Task<Result<TenantIdentity>> identify(std::string tenant);
   /// Fills in what the changeset leads from and to, for its header.
   void name_revisions(Changeset& changeset, const Prepared& prepared) const;
+  /// Leaves a candidate aside until a newer commit comes, and says why at its source.
+  Task<> reject(std::string key, std::shared_ptr<const SourceLoad> load,
+                std::vector<Problem> problems, ErrorCode code);
   Task<Result<void>> judge_candidates(std::string tenant, Prepared& prepared);
   Task<Result<void>> resolve_intents(std::string tenant, World& world);
   Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired);
@@ -181,6 +212,8 @@ class EngineImpl final : public Engine {
   RandomSource& random_;
   BlockingPool fetching_;
   BlockingPool reading_;
+  std::shared_ptr<Guarded<std::optional<plans::Pricer>>> pricer_ =
+      std::make_shared<Guarded<std::optional<plans::Pricer>>>();
   Queue source_queue_;
   Queue tenant_queue_;
   Applier applier_;

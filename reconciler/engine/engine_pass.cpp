@@ -9,6 +9,22 @@
 
 namespace croft {
 
+namespace {
+
+/// Those of the problems that are about what a source declares.
+std::vector<Problem> declared_in(const SourceLoad& load, const std::vector<Problem>& problems) {
+  std::vector<Problem> mine;
+  for (const Problem& problem : problems) {
+    const bool is_declared_here =
+        std::any_of(load.resources->begin(), load.resources->end(),
+                    [&](const Resource& resource) { return resource.ref == problem.ref; });
+    if (is_declared_here) mine.push_back(problem);
+  }
+  return mine;
+}
+
+}  // namespace
+
 Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
   Result<Changeset> done = co_await pass(tenant, std::nullopt, Asked::ByItself);
   notify();
@@ -25,6 +41,8 @@ Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
   }
   if (const auto next_try = applier_.next_try(tenant))
     delay = std::min(delay, std::max(Duration(100), *next_try));
+  if (const auto governed = next_governed(tenant))
+    delay = std::min(delay, std::max(Duration(100), *governed));
   co_return After{delay};
 }
 
@@ -54,7 +72,13 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   }
   CO_TRY_ASSIGN(const TenantIdentity identity, co_await identify(tenant));
   CO_TRY_ASSIGN(Prepared prepared, co_await prepare(tenant, std::nullopt, true));
-  if (!prepared.problems.empty()) {
+  std::vector<std::string> warnings;
+  if (prepared.problems.empty() && has_candidate(prepared)) {
+    Admission admission = admission_of(prepared);
+    prepared.refusals = std::move(admission.refusals);
+    warnings = std::move(admission.warnings);
+  }
+  if (!prepared.problems.empty() || !prepared.refusals.empty()) {
     CO_TRY(co_await judge_candidates(tenant, prepared));
   }
   CO_TRY(co_await observe_into(prepared.world, begun));
@@ -63,11 +87,13 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   prepared.world.inventory.clear();
   for (const ResourceRow* row : journal_.resources_of(tenant))
     prepared.world.inventory.push_back(*row);
+  CO_TRY(co_await govern(prepared.world));
   prepared.world.directives = journal_.directives_of(tenant, clock_.now());
 
   prepared.world.wants_digest = asked == Asked::ByHand;
   Changeset changeset = croft::diff(prepared.world);
   name_revisions(changeset, prepared);
+  changeset.notes.insert(changeset.notes.end(), warnings.begin(), warnings.end());
   if (expect && !(expect->size() >= 4 && changeset.digest.starts_with(*expect))) {
     co_return fail(
         Error(ErrorCode::Conflict, fmt::format("the changeset of '{}' is {} now, not {}", tenant,
@@ -125,6 +151,7 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
   }
   const TenantDeclaration& declaration = declared->second;
   world.plan = declaration.plan;
+  if (const auto terms = terms_of(tenant)) world.terms = terms->digest;
   world.is_suspended = declaration.is_suspended;
   world.retention = settings_.retention;
 
@@ -221,31 +248,38 @@ void EngineImpl::name_revisions(Changeset& changeset, const Prepared& prepared) 
   }
 }
 
+Task<> EngineImpl::reject(std::string key, std::shared_ptr<const SourceLoad> load,
+                           std::vector<Problem> problems, ErrorCode code) {
+  const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  sources_.at(key).candidate = nullptr;
+  const auto tree = co_await keeper->tree(load->commit, ".");
+  const FileTree* view = tree ? tree->get() : nullptr;
+  std::optional<Error> wrong = Error(code, render_problems(view, *load->resources, problems));
+  co_await note_source(std::move(key), load->commit, std::move(wrong));
+}
+
 Task<Result<void>> EngineImpl::judge_candidates(std::string tenant, Prepared& prepared) {
-  bool had_candidate = false;
-  const std::map<std::string, std::shared_ptr<const SourceLoad>> loads = prepared.loads;
-  for (const auto& [key, load] : loads) {
+  const bool is_wrong = !prepared.problems.empty();
+  const std::vector<Problem> reasons = is_wrong ? prepared.problems : prepared.refusals;
+  const ErrorCode code = is_wrong ? ErrorCode::Invalid : ErrorCode::Denied;
+  const std::string text = render_problems(nullptr, {}, reasons);
+  std::map<std::string, std::shared_ptr<const SourceLoad>> candidates;
+  for (const auto& [key, load] : prepared.loads) {
     const auto source = sources_.find(key);
-    if (source == sources_.end() || source->second.candidate != load) continue;
-    had_candidate = true;
-    std::vector<Problem> mine;
-    for (const Problem& problem : prepared.problems) {
-      const bool is_declared_here =
-          std::any_of(load->resources->begin(), load->resources->end(),
-                      [&](const Resource& resource) { return resource.ref == problem.ref; });
-      if (is_declared_here) mine.push_back(problem);
-    }
-    if (mine.empty()) continue;
-    const std::shared_ptr<SourceKeeper> keeper = source->second.keeper;
-    source->second.candidate = nullptr;
-    const auto tree = co_await keeper->tree(load->commit, ".");
-    const FileTree* view = tree ? tree->get() : nullptr;
-    const std::string text = render_problems(view, *load->resources, mine);
-    std::optional<Error> wrong = Error(ErrorCode::Invalid, text);
-    co_await note_source(key, load->commit, std::move(wrong));
+    if (source != sources_.end() && source->second.candidate == load) candidates[key] = load;
   }
-  const std::string text = render_problems(nullptr, {}, prepared.problems);
-  if (!had_candidate) co_return fail(ErrorCode::Invalid, text);
+  if (candidates.empty()) co_return fail(ErrorCode::Invalid, text);
+  bool is_anybodys = false;
+  for (const auto& [key, load] : candidates) {
+    std::vector<Problem> mine = declared_in(*load, reasons);
+    if (mine.empty()) continue;
+    is_anybodys = true;
+    co_await reject(key, load, std::move(mine), code);
+  }
+  for (const auto& [key, load] : candidates) {
+    // What is refused to all of them together is refused to each.
+    if (!is_wrong && !is_anybodys) co_await reject(key, load, reasons, code);
+  }
   CO_TRY_ASSIGN(prepared, co_await prepare(tenant, std::nullopt, false));
   if (!prepared.problems.empty()) co_return fail(ErrorCode::Invalid, text);
   co_return Result<void>();

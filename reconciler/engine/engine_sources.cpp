@@ -138,8 +138,10 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
   const Timestamp now = clock_.now();
   if (error) {
     const bool is_retryable = error->is_retryable();
-    const std::string reason =
-        is_retryable ? "FetchFailed" : (attempted.empty() ? "SourceMissing" : "InvalidManifests");
+    const std::string reason = is_retryable                         ? "FetchFailed"
+                               : attempted.empty()                  ? "SourceMissing"
+                               : error->code() == ErrorCode::Denied ? "NotAdmitted"
+                                                                    : "InvalidManifests";
     set_condition(row.conditions,
                   {"Ready", ConditionStatus::False, reason, error->describe(), now});
     set_condition(row.conditions,
@@ -193,7 +195,7 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
 
 Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
-                              : make_catalog(*load.resources);
+                              : make_catalog(*load.resources, load.scripts);
   catalog.adapters = load.adapters;
   check_against_the_past(catalog);
   if (!catalog.problems.empty()) {

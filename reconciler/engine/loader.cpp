@@ -58,21 +58,70 @@ const Resource* find_resource(const std::vector<Resource>& resources, const Ref&
 manifest::Diagnostic diagnostic_without_text(const Resource* resource, const Problem& problem) {
   manifest::Diagnostic diagnostic;
   if (resource != nullptr) diagnostic.position = {resource->origin.file, resource->origin.line, 1};
-  diagnostic.message = to_string(problem.ref) + " " + problem.path + ": " + problem.message;
+  diagnostic.message = problem.message;
+  if (!problem.ref.name.empty())
+    diagnostic.message = to_string(problem.ref) + " " + problem.path + ": " + problem.message;
   diagnostic.hint = problem.hint;
   return diagnostic;
 }
 
+/// `known` has directories, too.
+Result<plans::FilesSize> measure_files(const FileTree& tree, const TreeEntry& directory,
+                                       const std::string& path, FilesSizes& known) {
+  const auto seen = known.find(directory.id);
+  if (seen != known.end()) return seen->second;
+  plans::FilesSize size;
+  TRY_ASSIGN(const std::vector<TreeEntry> entries, tree.list(path));
+  for (const TreeEntry& entry : entries) {
+    const bool is_file = entry.mode == FileMode::Regular || entry.mode == FileMode::Executable;
+    plans::FilesSize one;
+    if (entry.mode == FileMode::Directory) {
+      TRY_ASSIGN(one, measure_files(tree, entry, path.empty() ? entry.name : path + "/" + entry.name,
+                                    known));
+      one.largest_path = entry.name + "/" + one.largest_path;
+    } else if (is_file) {
+      TRY_ASSIGN(const std::uint64_t bytes, tree.blob_size(entry.id));
+      one = {static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(bytes), entry.name};
+    }
+    size.bytes += one.bytes;
+    if (one.largest <= size.largest) continue;
+    size.largest = one.largest;
+    size.largest_path = std::move(one.largest_path);
+  }
+  known.emplace(directory.id, size);
+  return size;
+}
+
 }  // namespace
 
+Result<FilesSizes> measure_sites(const FileTree& tree, const std::vector<Resource>& resources,
+                                 FilesSizes& known) {
+  constexpr std::size_t kMostKnown = 100'000;
+  if (known.size() > kMostKnown) known.clear();
+  FilesSizes sizes;
+  for (const Resource& resource : resources) {
+    if (resource.ref.kind != Kind::Site) continue;
+    const std::string path = resource.spec->text_or("files.path", "");
+    const std::string directory = path == "." ? "" : path;
+    const Result<TreeEntry> entry = tree.entry(directory);
+    if (!entry || entry->mode != FileMode::Directory) continue;
+    TRY_ASSIGN(sizes[entry->id], measure_files(tree, *entry, directory, known));
+  }
+  return sizes;
+}
+
 Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest& request,
-                               DocumentCache& cache) {
+                               DocumentCache& cache, FilesSizes& known_sizes) {
   TRY_ASSIGN(manifest::LoadedSet loaded, manifest::load(tree, request, cache));
   if (!loaded.is_usable()) return fail(ErrorCode::Invalid, manifest::render(loaded.diagnostics));
   SourceLoad load;
   load.trees = trees_of(tree, loaded.resources);
   if (request.scope != SourceScope::Tenant) {
     TRY_ASSIGN(load.adapters, adapters_of(tree));
+  }
+  TRY_ASSIGN(load.sizes, measure_sites(tree, loaded.resources, known_sizes));
+  if (request.scope == SourceScope::Platform) {
+    TRY_ASSIGN(load.scripts, read_scripts(tree, loaded.resources));
   }
   load.resources = std::make_shared<const std::vector<Resource>>(std::move(loaded.resources));
   return load;

@@ -10,6 +10,8 @@
 #include "core/manifest/problem.hpp"
 #include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
+#include "reconciler/admission.hpp"
+#include "reconciler/terms.hpp"
 
 namespace croft {
 
@@ -24,12 +26,19 @@ struct SourceLoad {
   std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
   /// `adapters/NAME/adapter.lua` by NAME; never in a tenant's source.
   std::map<std::string, AdapterScript> adapters;
+  FilesSizes sizes;  ///< of the trees that Sites serve
+  Scripts scripts;   ///< of a platform
 };
+
+/// What the Sites among the resources serve weighs, by tree id. `known` are sizes of before: their
+/// directories are not looked into again, and what is found is added. Blocks.
+Result<FilesSizes> measure_sites(const FileTree& tree, const std::vector<Resource>& resources,
+                                 FilesSizes& known);
 
 /// Reads a source's tree. Blocking. Invalid with all diagnostics rendered, as `croft validate`
 /// prints them.
 Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest& request,
-                               DocumentCache& cache);
+                               DocumentCache& cache, FilesSizes& known_sizes);
 
 /// What is wrong between resources: the same ref twice, `dependsOn` that names nothing, circles.
 /// Give it all that a tenant declares.

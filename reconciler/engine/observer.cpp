@@ -2,7 +2,23 @@
 
 #include <boost/asio/as_tuple.hpp>
 
+#include "core/base/log.hpp"
+
 namespace croft {
+
+namespace {
+
+std::string_view name_of(Health health) {
+  if (health == Health::Passing) return "Passing";
+  return health == Health::Failing ? "Failing" : "Unknown";
+}
+
+Health health_from(std::string_view name) {
+  if (name == "Passing") return Health::Passing;
+  return name == "Failing" ? Health::Failing : Health::Unknown;
+}
+
+}  // namespace
 
 Task<Result<std::shared_ptr<const ProviderSnapshot>>> Observer::observe(SteadyTime not_before) {
   while (!latest_ || latest_->begun < not_before) {
@@ -27,6 +43,7 @@ Task<Result<void>> Observer::call() {
     auto snapshot = std::make_shared<ProviderSnapshot>();
     snapshot->begun = begun;
     for (Observed& item : *seen) {
+      if (rule_) judge(item);
       item.fields = shared(item);
       std::string uid = item.uid;
       snapshot->by_uid.emplace(std::move(uid), std::move(item));
@@ -39,6 +56,25 @@ Task<Result<void>> Observer::call() {
   done_.cancel();
   if (!seen) co_return std::unexpected(last_error_);
   co_return Result<void>();
+}
+
+void Observer::judge(Observed& item) const {
+  const Result<std::optional<plans::HealthVerdict>> verdict =
+      rule_->judge({.ref = item.ref,
+                    .phase = std::string(to_string(item.phase)),
+                    .health = std::string(name_of(item.health)),
+                    .reason = item.reason,
+                    .message = item.message,
+                    .restarts = item.restarts,
+                    .started_at = item.started_at,
+                    .fields = item.fields});
+  if (!verdict) {
+    log_warning("reconciler", "a health rule failed; the provider's word holds",
+                {{"ref", to_string(item.ref)}, {"error", verdict.error().describe()}});
+  } else if (*verdict) {
+    item.health = health_from((*verdict)->health);
+    if (!(*verdict)->message.empty()) item.message = (*verdict)->message;
+  }
 }
 
 std::shared_ptr<const Value> Observer::shared(const Observed& item) const {

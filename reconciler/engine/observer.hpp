@@ -8,6 +8,7 @@
 #include "core/base/async.hpp"
 #include "core/base/result.hpp"
 #include "core/manifest/spec_pool.hpp"
+#include "plans/health_rule.hpp"
 #include "providers/port/provider.hpp"
 
 namespace croft {
@@ -34,6 +35,10 @@ class Observer {
   /// A snapshot begun at or after that time.
   Task<Result<std::shared_ptr<const ProviderSnapshot>>> observe(SteadyTime not_before);
 
+  /// From the next observation on, that rule judges health in the place of the provider; null: the
+  /// provider does.
+  void judge_by(std::shared_ptr<plans::HealthRule> rule) { rule_ = std::move(rule); }
+
   /// The newest snapshot, or null before the first.
   std::shared_ptr<const ProviderSnapshot> latest() const { return latest_; }
   Provider& provider() { return *provider_; }
@@ -41,10 +46,13 @@ class Observer {
  private:
   Task<Result<void>> call();
 
+  void judge(Observed& item) const;
+
   /// The reported fields, as the copy that was seen before or that others hold.
   std::shared_ptr<const Value> shared(const Observed& item) const;
 
   std::shared_ptr<Provider> provider_;
+  std::shared_ptr<plans::HealthRule> rule_;
   manifest::SpecPool& specs_;
   std::shared_ptr<const ProviderSnapshot> latest_;
   bool is_calling_ = false;

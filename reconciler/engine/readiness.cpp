@@ -19,7 +19,8 @@ Condition running(const ReadinessInput& input, Timestamp now) {
     case Health::Passing:
       return ready(ConditionStatus::True, "Running", "", now);
     case Health::Failing:
-      return ready(ConditionStatus::False, "Unhealthy", input.health.message, now);
+      return ready(ConditionStatus::False, "Unhealthy",
+                   input.has_health_check ? input.health.message : input.observed->message, now);
     case Health::Unknown:
       break;
   }

@@ -80,7 +80,7 @@ Task<Result<std::shared_ptr<const SourceLoad>>> SourceKeeper::load(std::string c
     request.tenant = declaration_.tenant;
     request.scope = settings_.scope;
     request.is_whole_set = request.scope == SourceScope::Platform;
-    TRY_ASSIGN(SourceLoad loaded, load_source(*tree, request, *cache_));
+    TRY_ASSIGN(SourceLoad loaded, load_source(*tree, request, *cache_, *sizes_));
     loaded.commit = commit;
     loaded.message = facts.message;
     return std::make_shared<const SourceLoad>(std::move(loaded));

@@ -61,6 +61,7 @@ class SourceKeeper {
   std::unique_ptr<Mirror> mirror_;
   std::unique_ptr<RefWatch> watch_;
   std::shared_ptr<DocumentCache> cache_;
+  std::shared_ptr<FilesSizes> sizes_ = std::make_shared<FilesSizes>();
   Semaphore turn_;
 };
 

@@ -116,7 +116,7 @@ TEST_P(HostileTest, EndsInAClearErrorAndTheNextCallIsRight) {
     } else {
       EXPECT_FALSE(outcome) << text;
     }
-    EXPECT_EQ(to_json(sandbox->call(good, "run", {41}).value()), "42");
+    EXPECT_EQ(to_json(sandbox->call(good, "run", {Value(41)}).value()), "42");
     EXPECT_LE(sandbox->memory_used(), at_rest + (512U << 10)) << text;
   }
 }

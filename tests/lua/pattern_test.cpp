@@ -59,7 +59,7 @@ std::string ours(Sandbox& sandbox, const std::string& subject, const std::string
   static const Script script =
       Script::compile("all.lua", fmt::format("return {{run = function(...) {} end}}", kAll))
           .value();
-  const Result<Value> result = sandbox.call(script, "run", {subject, pattern});
+  const Result<Value> result = sandbox.call(script, "run", {Value(subject), Value(pattern)});
   return result ? result->as_text() : "raises";
 }
 

@@ -185,7 +185,9 @@ TEST_F(ExpandTest, ANewDefaultDoesNotMoveWhatIsThere) {
   add(instance("api"), plain_app());
   EXPECT_EQ(only().provider, "local");
   input_.allowed_providers = {"cloud"};
-  EXPECT_EQ(only().provider, "cloud") << "unless it may not stay";
+  EXPECT_EQ(only().provider, "local") << "nor does a smaller plan";
+  offered("local").tenants = {"bob"};
+  EXPECT_EQ(only().provider, "cloud") << "unless the tenant may not use it any more";
 }
 
 TEST_F(ExpandTest, TheProviderFillsInItsDefaultsAndCroftsFieldsStay) {

@@ -31,6 +31,8 @@ class FakeEngine final : public Engine {
 
   // What it was asked to do.
   std::vector<DiffRequest> diffs;
+  PriceList price_list;  ///< what price() gives
+  std::vector<PriceRequest> prices;
   std::vector<ReconcileRequest> reconciles;
   std::vector<DirectiveRow> directed;
   std::vector<std::pair<Ref, DirectiveVerb>> withdrawn;
@@ -80,6 +82,10 @@ class FakeEngine final : public Engine {
   Task<Result<void>> start() override { co_return Result<void>(); }
   Task<> stop() override { co_return; }
 
+  Task<Result<PriceList>> price(PriceRequest request) override {
+    prices.push_back(std::move(request));
+    co_return price_list;
+  }
   Task<Result<Changeset>> diff(DiffRequest request) override {
     diffs.push_back(std::move(request));
     if (failure) co_return fail(take_failure());

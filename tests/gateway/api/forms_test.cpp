@@ -3,6 +3,7 @@
 
 #include "core/base/secret.hpp"
 #include "gateway/api/json_forms.hpp"
+#include "gateway/api/price_forms.hpp"
 
 namespace croft {
 namespace {
@@ -50,8 +51,35 @@ ResourceStatus resource() {
   return status;
 }
 
+Money dollars(std::int64_t minor) { return {minor, "USD"}; }
+
+ChangesetPrice price() {
+  ChangesetPrice out;
+  out.rule = "hourly";
+  out.before = dollars(1080);
+  out.after = dollars(1440);
+  out.delta = dollars(360);
+  out.shared = dollars(-5);
+  out.lines = {{.text = "active hours",
+                .resource = "Instance/api",
+                .meter = "activeHours",
+                .rate = "0.005",
+                .quantity = "3600",
+                .per = 3600,
+                .unit = "hour",
+                .amount = dollars(1)}};
+  out.basis = "always-on (730 h)";
+  out.notices = {"a notice"};
+  out.unpriced = {"egress: not measured yet"};
+  return out;
+}
+
 Changeset changeset() {
   Changeset out;
+  out.refusals = {{parse_ref("alice/Instance/api").value(), "spec", "too many", "another plan"},
+                  {Ref{}, "", "nobody's", ""}};
+  out.quotas = {{"instances", "4", "3", true}, {"memory", "1GiB", "2GiB", false}};
+  out.price = price();
   out.tenant = "alice";
   out.plan = "studio";
   out.before = "3f2a9c1";
@@ -76,6 +104,7 @@ Changeset changeset() {
     change.is_drift = change.loses_data = change.erases_data = change.is_record_only =
         change.stops_first = true;
     change.depends_on = {parse_ref("alice/Site/blog").value()};
+    change.price = {dollars(10), dollars(7), dollars(-3)};
     out.changes.push_back(change);
   }
   return out;
@@ -104,6 +133,9 @@ TEST(FormsTest, KeepEveryFieldOfAChangeset) {
   EXPECT_EQ(after.guard, before.guard);
   EXPECT_EQ(after.notes, before.notes);
   EXPECT_EQ(after.observed, before.observed);
+  EXPECT_EQ(after.refusals, before.refusals);
+  EXPECT_EQ(after.quotas, before.quotas);
+  EXPECT_EQ(after.price, before.price);
   ASSERT_THAT(after.changes, SizeIs(8));
   for (std::size_t i = 0; i < after.changes.size(); ++i) {
     EXPECT_EQ(after.changes[i].action, before.changes[i].action);
@@ -111,9 +143,33 @@ TEST(FormsTest, KeepEveryFieldOfAChangeset) {
     EXPECT_EQ(*after.changes[i].before, *before.changes[i].before);
     EXPECT_EQ(after.changes[i].after, nullptr);
     EXPECT_EQ(after.changes[i].depends_on, before.changes[i].depends_on);
+    EXPECT_EQ(after.changes[i].price, before.changes[i].price);
     EXPECT_TRUE(after.changes[i].stops_first && after.changes[i].is_record_only &&
                 after.changes[i].is_drift);
   }
+}
+
+TEST(FormsTest, KeepEveryFieldOfAPriceList) {
+  PlanPrice priced{.plan = "studio", .is_current = true, .rule = "tiered"};
+  priced.quote = plans::Quote{price().lines, dollars(1), {"a notice"}};
+  priced.unpriced = {"requests: not measured yet"};
+  PlanPrice unpriced{.plan = "free", .problem = "the plan has no price"};
+  unpriced.refusals = {{parse_ref("alice/Instance/api").value(), "spec", "too many", ""}};
+  const PriceList list{.plans = {priced, unpriced}, .basis = "always-on (730 h)"};
+  EXPECT_EQ(price_list_from_form(to_form(list)).value(), list);
+
+  const SupposedUsage supposed{.hours = 20, .storage_bytes = 5, .requests = 0};
+  EXPECT_EQ(supposed_from_form(to_form(supposed)).value(), supposed);
+  EXPECT_EQ(supposed_from_form(Value::map()).value(), SupposedUsage{});
+  EXPECT_FALSE(supposed_from_form(Value::map({{"hours", -1}})));
+}
+
+TEST(FormsTest, MoneyThatIsNoneIsRefused) {
+  Value form = to_form(changeset());
+  form.find("price")->set("delta", "3.6000");
+  const auto read = changeset_from_form(form);
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().describe(), testing::HasSubstr("too many digits"));
 }
 
 TEST(FormsTest, IgnoreFieldsOfANewerServerAndMissingOptionalOnes) {

@@ -1,0 +1,37 @@
+#include "cli/output/price_words.hpp"
+
+#include <fmt/format.h>
+
+namespace croft::cli {
+
+std::string signed_amount(const Money& money) {
+  const std::string amount = format_amount(money);
+  return money.minor < 0 ? amount : "+" + amount;
+}
+
+std::string total_phrase(const ChangesetPrice& price) {
+  return fmt::format("{} → {} {}/month ({})", format_amount(price.before),
+                     format_amount(price.after), price.after.currency,
+                     signed_amount(price.delta));
+}
+
+std::string basis_phrase(const ChangesetPrice& price) {
+  return price.basis.empty() ? "" : fmt::format("Basis: {}.", price.basis);
+}
+
+std::string quota_phrase(const std::vector<plans::QuotaUse>& quotas) {
+  if (quotas.empty()) return "";
+  std::vector<std::string> parts;
+  for (const plans::QuotaUse& use : quotas)
+    parts.push_back(fmt::format("{} {}/{}{}", use.name, use.used, use.limit,
+                                use.is_exceeded ? " (exceeded)" : ""));
+  return fmt::format("Quota after: {}.", fmt::join(parts, ", "));
+}
+
+std::string refusal_phrase(const Problem& refusal) {
+  std::string text = refusal.message;
+  if (!refusal.ref.name.empty()) text = local_name(refusal.ref) + ": " + text;
+  return refusal.hint.empty() ? text : text + "; " + refusal.hint;
+}
+
+}  // namespace croft::cli

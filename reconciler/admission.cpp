@@ -1,0 +1,162 @@
+#include "reconciler/admission.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+namespace croft {
+
+namespace {
+
+using plans::Footprint;
+
+const plans::FilesSize* size_of(const FilesSizes* sizes, const Value& spec) {
+  if (sizes == nullptr) return nullptr;
+  const auto found = sizes->find(spec.text_or("files.tree", ""));
+  return found == sizes->end() ? nullptr : &found->second;
+}
+
+/// Those that were stopped by hand.
+std::set<Ref> stopped_in(const World& world) {
+  std::set<Ref> refs;
+  for (const DirectiveRow& directive : world.directives) {
+    const bool is_in_force = !directive.until || *directive.until > world.now;
+    if (directive.verb == DirectiveVerb::Stop && is_in_force) refs.insert(directive.ref);
+  }
+  return refs;
+}
+
+std::vector<Footprint> footprints_of(const std::map<Ref, Desired>& desired,
+                                     const std::set<Ref>& stopped, const FilesSizes* sizes) {
+  std::vector<Footprint> set;
+  set.reserve(desired.size());
+  for (const auto& [ref, one] : desired) {
+    if (!one.spec) continue;
+    set.push_back(footprint_of(ref, one.provider, *one.spec, size_of(sizes, *one.spec)));
+    set.back().runs = !stopped.contains(ref);
+  }
+  return set;
+}
+
+std::vector<Footprint> footprints_of(const std::vector<ResourceRow>& inventory,
+                                     const std::set<Ref>& stopped, const FilesSizes* sizes) {
+  std::vector<Footprint> set;
+  for (const ResourceRow& row : inventory) {
+    if (row.state != InventoryState::Owned || !row.applied) continue;
+    set.push_back(
+        footprint_of(row.ref, row.provider, *row.applied, size_of(sizes, *row.applied)));
+    set.back().runs = !stopped.contains(row.ref);
+  }
+  return set;
+}
+
+std::vector<const plans::PlanTerms*> other_plans(const PlatformTerms& platform,
+                                                 const std::string& name) {
+  std::vector<const plans::PlanTerms*> others;
+  for (const auto& [other, plan] : platform.plans) {
+    if (other != name) others.push_back(plan.get());
+  }
+  return others;
+}
+
+class Admitter {
+ public:
+  explicit Admitter(const AdmissionRequest& request) : request_(request) {}
+
+  Admission run() {
+    if (request_.plan != nullptr) ask_quotas();
+    if (request_.platform != nullptr && request_.platform->policy) ask_policy();
+    return std::move(out_);
+  }
+
+ private:
+  void ask_quotas() {
+    const World& world = *request_.world;
+    const std::set<Ref> stopped = stopped_in(world);
+    std::vector<const plans::PlanTerms*> others;
+    if (request_.platform != nullptr) others = other_plans(*request_.platform, request_.plan->name);
+    std::vector<std::vector<Footprint>> before{
+        footprints_of(world.inventory, stopped, request_.sizes)};
+    if (request_.accepted != nullptr)
+      before.push_back(footprints_of(*request_.accepted, stopped, request_.sizes));
+    plans::QuotaVerdict verdict =
+        check_quotas(*request_.plan, before, footprints_of(world.desired, stopped, request_.sizes),
+                     others);
+    out_.refusals = std::move(verdict.refusals);
+    out_.quotas = std::move(verdict.uses);
+  }
+
+  void ask_policy() {
+    for (const ResourceRow& row : request_.world->inventory) {
+      if (row.state == InventoryState::Owned) owned_.emplace(row.ref, &row);
+    }
+    for (const auto& [ref, desired] : request_.world->desired) {
+      if (!desired.spec || is_granted(ref, desired)) continue;
+      const Result<plans::PolicyVerdict> verdict = request_.platform->policy->judge(
+          {.tenant = request_.world->tenant,
+           .plan = request_.world->plan,
+           .ref = ref,
+           .provider = desired.provider,
+           .spec = desired.spec});
+      note(ref, verdict);
+    }
+  }
+
+  /// What stands as it was is not judged again.
+  bool is_granted(const Ref& ref, const Desired& desired) const {
+    const auto is_same = [&](const std::string& provider, const Value* spec) {
+      return provider == desired.provider && spec != nullptr &&
+             (spec == desired.spec.get() || *spec == *desired.spec);
+    };
+    if (request_.accepted != nullptr) {
+      const auto accepted = request_.accepted->find(ref);
+      if (accepted != request_.accepted->end() &&
+          is_same(accepted->second.provider, accepted->second.spec.get()))
+        return true;
+    }
+    const auto owned = owned_.find(ref);
+    return owned != owned_.end() && is_same(owned->second->provider, owned->second->applied.get());
+  }
+
+  void note(const Ref& ref, const Result<plans::PolicyVerdict>& verdict) {
+    using Word = plans::PolicyVerdict::Word;
+    if (!verdict) {
+      out_.refusals.push_back({ref, "spec",
+                               "the operator's policy failed: " + verdict.error().describe(),
+                               "tell the operator"});
+    } else if (verdict->word == Word::Deny) {
+      out_.refusals.push_back({ref, "spec", "the operator's policy: " + verdict->reason, ""});
+    } else if (verdict->word == Word::Warn) {
+      out_.warnings.push_back(
+          fmt::format("{}: the operator's policy: {}", local_name(ref), verdict->reason));
+    }
+  }
+
+  const AdmissionRequest& request_;
+  std::map<Ref, const ResourceRow*> owned_;
+  Admission out_;
+};
+
+}  // namespace
+
+Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
+                         const World& world, const Ref& ref) {
+  std::set<Ref> stopped = stopped_in(world);
+  const auto all = [&] {
+    return world.desired.empty() ? footprints_of(world.inventory, stopped, nullptr)
+                                 : footprints_of(world.desired, stopped, nullptr);
+  };
+  const std::vector<Footprint> before = all();
+  stopped.erase(ref);
+  const std::vector<Footprint> after = all();
+  const plans::QuotaVerdict verdict =
+      check_quotas(plan, {before}, after, other_plans(platform, plan.name));
+  if (verdict.refusals.empty()) return {};
+  const Problem& refusal = verdict.refusals.front();
+  return fail(Error(ErrorCode::Denied, refusal.message)
+                  .with_hint("stop another one first; " + refusal.hint));
+}
+
+Admission admit(const AdmissionRequest& request) { return Admitter(request).run(); }
+
+}  // namespace croft

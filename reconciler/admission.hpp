@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plans/admission/quotas.hpp"
+#include "reconciler/terms.hpp"
+#include "reconciler/world.hpp"
+
+namespace croft {
+
+/// Sizes of what Sites serve, by tree id.
+using FilesSizes = std::map<std::string, plans::FilesSize>;
+
+/// Whether a tenant may have what it asks for.
+struct AdmissionRequest {
+  const plans::PlanTerms* plan = nullptr;  ///< null: no plan, all is allowed
+  const PlatformTerms* platform = nullptr;
+  const World* world = nullptr;  ///< its desired set, and the inventory that counts as granted
+  /// What was accepted before, which counts as granted, too; may be null.
+  const std::map<Ref, Desired>* accepted = nullptr;
+  const FilesSizes* sizes = nullptr;
+};
+
+struct Admission {
+  /// Any: the revision is refused as a whole. By resource.
+  std::vector<Problem> refusals;
+  std::vector<std::string> warnings;  ///< of the policy, for people
+  std::vector<plans::QuotaUse> quotas;
+};
+
+/// Starting again what was stopped by hand: whether the plan allows that much at a time, of what
+/// `world` declares, or of its inventory if nothing is known to be declared. Denied with what the
+/// plan allows and which one would.
+Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
+                         const World& world, const Ref& ref);
+
+/// Quotas of the plan, then the operator's policy for each resource that is new or changed. Pure.
+Admission admit(const AdmissionRequest& request);
+
+}  // namespace croft
