@@ -32,6 +32,11 @@ struct EngineSettings {
   std::filesystem::path secrets_dir;
   Duration resync{60'000};  ///< drift is noticed within this
   Duration retention{30LL * 86'400'000};
+  /// Adapters that are scripts: how to make providers of them (null: there are none), and those
+  /// that this program brings along. The platform repository's `adapters/NAME/adapter.lua` come
+  /// before these, and what is in C++ before both.
+  std::shared_ptr<ScriptedAdapters> scripted;
+  std::vector<AdapterScript> shipped_scripts;
 };
 
 /// One resource as `croft get` and `croft describe` show it.

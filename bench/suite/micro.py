@@ -52,3 +52,21 @@ def manifest(scratch, quick: bool) -> None:
 
 def pure(scratch, quick: bool) -> None:
     google("diff_bench", "The pure middle alone: one tenant's expansion and diff", 0.2, "/1000$" if quick else ".")
+
+
+def adapters(scratch, quick: bool) -> None:
+    """A thousand calls of a Lua adapter at once; the same requests by a plain client say what the server costs."""
+    rows = []
+    for calls in [1000] if quick else [100, 1000, 4000]:
+        done = subprocess.run([BUILD / "bench" / "adapter_bench", str(calls)], capture_output=True, text=True, timeout=600,
+                              check=True)
+        seen = json.loads(done.stdout)
+        for case in ("first", "warm"):
+            plain, lua = seen[f"plain_{case}_ms"], seen[f"lua_{case}_ms"]
+            rows.append([f"{calls:,}", {"first": "connecting", "warm": "connections kept"}[case], f"{plain:.0f}", f"{lua:.0f}",
+                         f"{lua / plain:.2f}", f"{lua / seen['answer_ms']:.1f}",
+                         f"{seen[f'plain_{case}_cpu_ms']:.0f}", f"{seen[f'lua_{case}_cpu_ms']:.0f}",
+                         f"{seen['lua_heap_bytes_a_call'] / 1024:.1f}", f"{seen['vm_bytes_a_call'] / 1024:.1f}"])
+    table("Calls of a Lua adapter, all at once, one thread; the server answers after 50 ms",
+          ["calls", "case", "plain client ms", "adapter ms", "adapter / plain", "/ 50 ms", "plain CPU ms", "adapter CPU ms",
+           "KiB a call", "of it Lua"], rows)

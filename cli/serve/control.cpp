@@ -81,8 +81,8 @@ class Control {
       : settings_(settings),
         store_(std::move(store)),
         pool_(kPoolThreads),
-        engine_(make_engine(engine_settings(settings), io_.get_executor(), *store_,
-                            make_adapters({settings.data, io_.get_executor(), pool_, clock_}),
+        engine_(make_engine(with_scripts(engine_settings(settings), registry_parts(settings)),
+                            io_.get_executor(), *store_, make_adapters(registry_parts(settings)),
                             clock_, random_)),
         api_(make_api({*engine_, *store_, clock_, random_, pool_},
                       api_settings(settings, std::move(operators)))),
@@ -102,6 +102,16 @@ class Control {
   }
 
  private:
+  RegistryParts registry_parts(const Settings& settings) {
+    return {settings.data, io_.get_executor(), pool_, clock_, settings.secrets_dir};
+  }
+
+  static EngineSettings with_scripts(EngineSettings settings, RegistryParts parts) {
+    settings.scripted = make_scripted_adapters(std::move(parts));
+    settings.shipped_scripts = shipped_adapters();
+    return settings;
+  }
+
   static ApiSettings api_settings(const Settings& settings, std::vector<std::uint32_t> operators) {
     ApiSettings api;
     api.operator_uids = std::move(operators);

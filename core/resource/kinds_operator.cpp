@@ -229,7 +229,8 @@ Field describe_provider() {
              {text_field("adapter",
                          "The code that drives this type of target: `process` (local processes in "
                          "namespaces), "
-                         "`site` (static sites served by the gateway).")
+                         "`site` (static sites served by the gateway), or a script: one that Croft "
+                         "brings along, or `adapters/NAME/adapter.lua` of the platform repository.")
                   .as_required()
                   .checked_by(check_resource_name)
                   .like("process"),
@@ -238,15 +239,19 @@ Field describe_provider() {
                         "`process`: `isolation`, `full` (the "
                         "default) or `none`, which runs apps even where the machine cannot keep "
                         "them apart; `volumes`, `image` (the default: they hold their size and no "
-                        "more) or `directory`, which is only measured.",
+                        "more) or `directory`, which is only measured. A script has `url`, another "
+                        "address of its server, and what it says itself.",
                         text_field("", "").or_secret())
                   .between(0, 100)
                   .like("{isolation: full}"),
               credentials_field("What the adapter signs in with."),
               object_field(
-                  "rateLimit", "How often Croft may call the target.",
-                  {integer_field("perSecond", "Calls a second.").between(1, 10000).as_required()})
-                  .like("{perSecond: 1}"),
+                  "rateLimit",
+                  "How often Croft may call the target. What is not given is the adapter's own.",
+                  {integer_field("perSecond", "Calls in any second.").between(1, 10000),
+                   integer_field("perHour", "Calls in any hour.").between(1, 1'000'000),
+                   integer_field("concurrency", "Calls at the same time.").between(1, 10000)})
+                  .like("{perSecond: 1, perHour: 100, concurrency: 4}"),
               text_field("healthRule",
                          "A Lua file of the platform's manifests that judges whether what runs "
                          "there is well, in the place of the adapter.")

@@ -125,6 +125,16 @@ void Connection::send_redirect(std::string_view location, std::string_view query
   out_.append("Location: ").append(location).append(query).append("\r\nContent-Length: 0\r\n\r\n");
 }
 
+/// What runs at a provider that serves it itself, under a name and a certificate of its own: the
+/// client goes there with the same request.
+void Connection::send_elsewhere(const Endpoint& endpoint) {
+  begin_head(307);
+  const std::string_view target = reader_.head().target;
+  out_.append("Location: ").append(to_string(endpoint));
+  if (target.starts_with('/')) out_.append(target);
+  out_.append("\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n");
+}
+
 void Connection::send_page(const Page& page) {
   const PageBody body = write_page(page, reader_.head().value(Header::Accept));
   begin_head(page.status);

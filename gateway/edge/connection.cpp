@@ -124,6 +124,10 @@ Connection::Next Connection::decide() {
     send_page({503, route.ref, route.state, route.message});
     return Next::Send;
   }
+  if (route.endpoint.scheme == Endpoint::Scheme::Https) {
+    send_elsewhere(route.endpoint);
+    return Next::Send;
+  }
   if (route.endpoint.scheme != Endpoint::Scheme::Release) return Next::Proxy;
   const std::shared_ptr<const Release>& known = worker_.known_release(*route_);
   if (known == nullptr) return Next::LoadRelease;

@@ -58,6 +58,7 @@ class Connection {
                  std::uint64_t length);
   void send_not_modified(const Prepared& prepared);
   void send_redirect(std::string_view location, std::string_view query);
+  void send_elsewhere(const Endpoint& endpoint);
   void send_page(const Page& page);
   void send_failure(const EdgeRoute& route, const Error& error);
 

@@ -135,6 +135,8 @@ std::string_view reason_of(int status) {
       return "Moved Permanently";
     case 304:
       return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
     case 400:
       return "Bad Request";
     case 404:

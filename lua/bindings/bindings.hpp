@@ -5,6 +5,7 @@
 //   json        documents: between Lua's tables, Value and JSON text
 //   http        requests to the provider's server
 //   text        log, time, base64, hash, hmac, url
+//   memory      what calls leave for later ones
 //   prelude     what is easier said in Lua: await.all, poll, fail, http.pages, graphql
 
 #include <string>
@@ -37,6 +38,7 @@ void push_base64_module(lua_State* state);
 void push_hash_module(lua_State* state);
 void push_hmac_module(lua_State* state);
 void push_url_module(lua_State* state);
+void push_memory_module(lua_State* state);
 /// What the prelude builds on: request, join, sleep, steady.
 void push_host_functions(lua_State* state);
 
@@ -50,6 +52,8 @@ bool push_json(lua_State* state, std::string_view text);
 Result<Value> read_document(lua_State* state, int index);
 /// The same, but an empty table without a mark is Invalid.
 Result<Value> read_marked_document(lua_State* state, int index);
+/// The same, but functions and their like stand there as the words for them: for errors and logs.
+Result<Value> read_loose_document(lua_State* state, int index);
 
 /// Pushes nil and the table that describes the error to a script.
 int push_failure(lua_State* state, const Error& error);

@@ -240,14 +240,26 @@ void push_response(lua_State* state, const HttpResponse& response) {
   lua_setfield(state, -2, "json");
 }
 
-int push_status_error(lua_State* state, const AdapterRequest& request,
-                      const HttpResponse& response) {
+/// A request, what is said of it in an error, and what became of it.
+struct Exchange {
+  explicit Exchange(AdapterRequest what)
+      : request(std::move(what)),
+        method(request.method),
+        path(request.path.substr(0, request.path.find('?'))),
+        accept(request.accept) {}
+  AdapterRequest request;  // gone once it was sent
+  std::string method;
+  std::string path;
+  std::vector<int> accept;
+  Result<HttpResponse> outcome;
+};
+
+int push_status_error(lua_State* state, const Exchange& exchange, const HttpResponse& response) {
   const std::string said = excerpt(response.body);
-  const std::string path = request.path.substr(0, request.path.find('?'));
   const Error error(
       code_of_status(response.status),
-      fmt::format("{} {}: {} {}{}{}", request.method, path.empty() ? "/" : path, response.status,
-                  reason_phrase(response.status), said.empty() ? "" : ": ", said));
+      fmt::format("{} {}: {} {}{}{}", exchange.method, exchange.path.empty() ? "/" : exchange.path,
+                  response.status, reason_phrase(response.status), said.empty() ? "" : ": ", said));
   push_failure(state, error);
   // A conflict of a provider's own is a fact, which the same request meets again.
   lua_pushboolean(
@@ -263,26 +275,19 @@ int push_status_error(lua_State* state, const AdapterRequest& request,
   return 2;
 }
 
-struct Exchange {
-  AdapterRequest request;
-  Result<HttpResponse> outcome;
-};
-
 int push_exchange(lua_State* state, const Exchange& exchange) {
   if (!exchange.outcome) return push_failure(state, exchange.outcome.error());
   const HttpResponse& response = *exchange.outcome;
   const bool is_accepted =
       response.status < 400 ||
-      std::ranges::find(exchange.request.accept, response.status) != exchange.request.accept.end();
-  if (!is_accepted) return push_status_error(state, exchange.request, response);
+      std::ranges::find(exchange.accept, response.status) != exchange.accept.end();
+  if (!is_accepted) return push_status_error(state, exchange, response);
   push_response(state, response);
   return 1;
 }
 
 Task<Reply> perform(std::shared_ptr<AdapterHttp> http, std::shared_ptr<Exchange> exchange) {
-  AdapterRequest request = exchange->request;
-  exchange->request.body.clear();
-  exchange->outcome = co_await http->send(std::move(request));
+  exchange->outcome = co_await http->send(std::move(exchange->request));
   Reply reply = [exchange](lua_State* state) { return push_exchange(state, *exchange); };
   co_return reply;
 }
@@ -293,8 +298,7 @@ int request(lua_State* state) {
   Machine& machine = Machine::of(state);
   const std::string name = method == nullptr ? "http.request" : "http." + lower(method);
   machine.require_waiting(state, name);
-  auto exchange = std::make_shared<Exchange>(
-      Exchange{read_request(state, method == nullptr ? "" : method), HttpResponse{}});
+  auto exchange = std::make_shared<Exchange>(read_request(state, method == nullptr ? "" : method));
   const std::shared_ptr<CallState> call = machine.running()->call;
   exchange->request.deadline = call->deadline;
   exchange->request.is_wanted = [call] { return !call->is_called_off(); };

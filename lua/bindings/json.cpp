@@ -122,7 +122,12 @@ void push(lua_State* state, const json::value& value, int depth) {
 /// Reads a document with what neither allocates in the VM nor raises.
 class Reader {
  public:
-  Reader(lua_State* state, bool needs_marks) : state_(state), needs_marks_(needs_marks) {}
+  enum class Manner {
+    Plain,   ///< an empty table is a list
+    Marked,  ///< an empty table must say what it is
+    Loose,   ///< what is no document stands there by its kind
+  };
+  Reader(lua_State* state, Manner manner) : state_(state), manner_(manner) {}
 
   Result<Value> read(int index, int depth) {
     if (++count_ > kMostValues)
@@ -142,6 +147,7 @@ class Reader {
       case LUA_TTABLE:
         return read_table(index < 0 ? lua_gettop(state_) + index + 1 : index, depth);
       default:
+        if (manner_ == Manner::Loose) return Value(luaL_typename(state_, index));
         return refuse(
             fmt::format("a {} is no document", lua_typename(state_, lua_type(state_, index))));
     }
@@ -188,7 +194,7 @@ class Reader {
       if (lua_type(state_, -2) == LUA_TSTRING) ++texts;
     }
     const Shape shape = marked(table);
-    if (entries == 0 && shape == Shape::Unknown && needs_marks_)
+    if (entries == 0 && shape == Shape::Unknown && manner_ == Manner::Marked)
       return refuse("an empty table is neither list nor map: use json.array{} or json.object{}");
     const bool can_be_map = texts == entries;
     const bool can_be_list = texts == 0 && length == entries;
@@ -235,7 +241,7 @@ class Reader {
   }
 
   lua_State* state_;
-  bool needs_marks_;
+  Manner manner_;
   std::size_t count_ = 0;
   std::string path_;
 };
@@ -308,11 +314,15 @@ bool push_json(lua_State* state, std::string_view text) {
 }
 
 Result<Value> read_document(lua_State* state, int index) {
-  return Reader(state, false).read(index, 0);
+  return Reader(state, Reader::Manner::Plain).read(index, 0);
 }
 
 Result<Value> read_marked_document(lua_State* state, int index) {
-  return Reader(state, true).read(index, 0);
+  return Reader(state, Reader::Manner::Marked).read(index, 0);
+}
+
+Result<Value> read_loose_document(lua_State* state, int index) {
+  return Reader(state, Reader::Manner::Loose).read(index, 0);
 }
 
 int push_failure(lua_State* state, const Error& error) {

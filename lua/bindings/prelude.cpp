@@ -202,6 +202,7 @@ void push_adapter_library(lua_State* state) {
   add(push_hash_module, "hash");
   add(push_hmac_module, "hmac");
   add(push_url_module, "url");
+  add(push_memory_module, "memory");
   const std::string_view source = prelude_source();
   if (luaL_loadbuffer(state, source.data(), source.size(), "=croft") != 0) lua_error(state);
   lua_pushvalue(state, globals);

@@ -50,7 +50,7 @@ int log_line(lua_State* state) {
   const std::string message(text_argument(state, 1, "log", "the message"));
   std::string fields;
   if (!lua_isnoneornil(state, 2)) {
-    const Result<Value> read = read_document(state, 2);
+    const Result<Value> read = read_loose_document(state, 2);
     if (!read || !lua_istable(state, 2)) {
       throw Misuse{"log: the fields must be a table" + (read ? "" : ": " + read.error().message())};
     }

@@ -115,9 +115,11 @@ Task<Result<void>> AdapterHost::Core::drive(std::shared_ptr<Core> core,
     if (auto refused = core->wait_refusal(*fiber)) co_return std::unexpected(std::move(*refused));
     const Operation operation = std::move(fiber->pending);
     fiber->pending = nullptr;
+    const Duration begun = core->services.clock->steady();
     const Reply reply = co_await operation();
     // Others have their turn, also after a wait that was none.
-    co_await asio::post(core->executor, asio::use_awaitable);
+    if (core->services.clock->steady() == begun)
+      co_await asio::post(core->executor, asio::use_awaitable);
     if (auto refused = core->refusal(*fiber)) co_return std::unexpected(std::move(*refused));
     CO_TRY_ASSIGN(arguments, fiber->machine->answer(*fiber, reply));
   }

@@ -13,6 +13,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/value.hpp"
 #include "lua/bindings/adapter_http.hpp"
+#include "lua/bindings/adapter_memory.hpp"
 #include "lua/engine/sandbox.hpp"
 
 namespace croft::lua {
@@ -29,7 +30,8 @@ struct HostLimits {
 struct HostServices {
   std::string name;  ///< of the provider, for logs
   std::shared_ptr<AdapterHttp> http;
-  const Clock* clock = nullptr;  ///< outlives the host
+  std::shared_ptr<AdapterMemory> memory;  ///< unset: nothing is remembered
+  const Clock* clock = nullptr;           ///< outlives the host
   /// How poll() waits; unset: sleep_for().
   std::function<Task<>(Duration)> sleep;
 };
@@ -47,10 +49,10 @@ struct AdapterCall {
 /// Runs an adapter: each call is a coroutine over one VM, written as if it blocked; what it asks of
 /// the host (http, poll, await.all) suspends it, and others go on. Thousands may be in flight.
 ///
-/// Nothing leads from one call to another: the script's file runs anew for each, in an environment
-/// of its own, and what the host provides is read-only. A coroutine that takes more instructions
-/// than it may without waiting is ended, alone. If the VM runs out of memory, everything in flight
-/// fails, and the next call gets a new one.
+/// Nothing but `memory` leads from one call to another: the script's file runs anew for each, in an
+/// environment of its own, and what the host provides is read-only. A coroutine that takes more
+/// instructions than it may without waiting is ended, alone. If the VM runs out of memory,
+/// everything in flight fails, and the next call gets a new one.
 ///
 /// On one executor, not thread safe. It may be destroyed while calls are in flight: they end with
 /// Cancelled, without another line of the script being run.

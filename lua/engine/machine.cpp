@@ -389,7 +389,8 @@ int Machine::result_protected(lua_State* state) {
   lua_settop(returned.thread, 2);
   lua_xmove(returned.thread, state, 2);
   const bool has_failed = lua_toboolean(state, 1) == 0 && !lua_isnil(state, 2);
-  returned.value = read_document(state, has_failed ? 2 : 1);
+  // An error of http's has a function in it: json().
+  returned.value = has_failed ? read_loose_document(state, 2) : read_document(state, 1);
   if (!has_failed || !returned.value) return 0;
   if (auto error = error_from(*returned.value)) {
     returned.value = std::unexpected(std::move(*error));

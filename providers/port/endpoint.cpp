@@ -1,5 +1,6 @@
 #include "providers/port/endpoint.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fcntl.h>
@@ -198,6 +199,16 @@ Task<Result<UniqueFd>> dial_tcp(std::string address, Duration timeout) {
 
 }  // namespace
 
+namespace {
+
+/// "//HOST[:PORT]", and nothing behind it.
+bool is_https_address(std::string_view text) {
+  return text.starts_with("//") && text.size() > 2 &&
+         text.find_first_of("/?#@", 2) == std::string_view::npos;
+}
+
+}  // namespace
+
 std::string to_string(const Endpoint& endpoint) {
   for (const auto& [name, scheme] : kSchemes) {
     if (scheme == endpoint.scheme) return fmt::format("{}:{}", name, endpoint.address);
@@ -207,6 +218,12 @@ std::string to_string(const Endpoint& endpoint) {
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.empty()) return Endpoint{};
+  // It is shown, and sent in a header; it comes from a provider's server.
+  const bool is_clean =
+      std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && c != '"'; });
+  const bool is_of_https = text.starts_with("https:");
+  if (is_of_https && (!is_clean || !is_https_address(text.substr(6))))
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no endpoint: https://HOST[:PORT]", text));
   const std::size_t colon = text.find(':');
   for (const auto& [name, scheme] : kSchemes) {
     if (colon != std::string_view::npos && text.substr(0, colon) == name &&

@@ -102,6 +102,9 @@ class Provider {
  public:
   virtual ~Provider() = default;
 
+  /// Another takes its place: what is under way may be called off and end with Cancelled.
+  virtual void retire() {}
+
   virtual Capabilities capabilities() const = 0;
   /// Pure: the spec with this provider's defaults filled in. A field that it cannot honour is
   /// Invalid, never dropped.
@@ -144,5 +147,19 @@ struct AdapterScript {
 /// names them.
 using ProviderFactory = std::function<Result<std::shared_ptr<Provider>>(
     const std::string& name, const Value& provider_spec)>;
+
+/// Makes providers of adapters that are scripts.
+class ScriptedAdapters {
+ public:
+  virtual ~ScriptedAdapters() = default;
+  virtual Result<std::shared_ptr<Provider>> make(const AdapterScript& script,
+                                                 const std::string& name,
+                                                 const Value& provider_spec) = 0;
+  /// Whether it is an adapter at all. Invalid with "FILE:LINE: ...".
+  virtual Result<void> check(const AdapterScript& script) const = 0;
+  /// Whether make() would take the settings too. Credentials are not looked at.
+  virtual Result<void> check(const AdapterScript& script, const std::string& name,
+                             const Value& provider_spec) const = 0;
+};
 
 }  // namespace croft

@@ -2,6 +2,8 @@
 
 #include "providers/process/clear.hpp"
 #include "providers/process/process_provider.hpp"
+#include "providers/script/script_provider.hpp"
+#include "providers/script/shipped.hpp"
 #include "providers/site/site_provider.hpp"
 
 namespace croft {
@@ -43,6 +45,15 @@ std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts) {
   };
   return adapters;
 }
+
+std::shared_ptr<ScriptedAdapters> make_scripted_adapters(RegistryParts parts) {
+  return std::make_shared<ScriptProviders>(ScriptParts{.executor = parts.executor,
+                                                       .clock = parts.clock,
+                                                       .secrets_dir = parts.secrets_dir,
+                                                       .pool = &parts.pool});
+}
+
+std::vector<AdapterScript> shipped_adapters() { return script::shipped(); }
 
 Result<int> clear_local_providers(const std::filesystem::path& data) {
   int count = 0;

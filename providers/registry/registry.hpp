@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
@@ -19,6 +21,7 @@ struct RegistryParts {
   asio::any_io_executor executor;
   BlockingPool& pool;
   Clock& clock;
+  std::filesystem::path secrets_dir = {};  ///< for adapters that sign in somewhere
 };
 
 /// The name of the only provider of adapter `site`: the edge serves from one release store.
@@ -26,6 +29,11 @@ inline constexpr std::string_view kOneSiteProvider = "site";
 
 /// adapter → how to make a provider of it.
 std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts);
+
+/// Makes providers of scripts.
+std::shared_ptr<ScriptedAdapters> make_scripted_adapters(RegistryParts parts);
+/// The scripts inside this program.
+std::vector<AdapterScript> shipped_adapters();
 
 /// Ends every app that the adapters run on this machine itself, and takes what they have on it
 /// away; their data stays. Gives how many there were. For when no Croft uses the data directory.

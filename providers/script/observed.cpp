@@ -121,8 +121,8 @@ Result<std::vector<Observed>> read_observed(const Value& list) {
 }
 
 Result<Capabilities> read_capabilities(const Value& table, bool has_logs) {
-  static constexpr std::array<std::string_view, 4> kKnown = {"workloads", "volumes", "logs",
-                                                             "in_place"};
+  static constexpr std::array<std::string_view, 6> kKnown = {"workloads", "volumes",  "logs",
+                                                             "files",     "in_place", "missing"};
   if (!table.is_map()) return fail(ErrorCode::Invalid, "capabilities() returned no table");
   for (const Value::Entry& entry : table.as_map()) {
     if (std::ranges::find(kKnown, entry.key) != kKnown.end()) continue;
@@ -136,6 +136,13 @@ Result<Capabilities> read_capabilities(const Value& table, bool has_logs) {
   capabilities.logs = table.boolean_or("logs", false);
   if (capabilities.logs && !has_logs)
     return fail(ErrorCode::Invalid, "capabilities() has logs, but there is no function 'logs'");
+  const Value* missing = table.find("missing");
+  for (std::size_t i = 0; missing != nullptr && i < missing->size(); ++i) {
+    const Value* one = missing->is_list() ? &missing->as_list()[i] : nullptr;
+    if (one == nullptr || one->text_or("what", "").empty() || one->text_or("why", "").empty())
+      return fail(ErrorCode::Invalid, "capabilities().missing must be a list of {what, why}");
+    capabilities.missing.push_back({one->text_or("what", ""), one->text_or("why", "")});
+  }
   return capabilities;
 }
 

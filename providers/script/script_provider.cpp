@@ -4,6 +4,7 @@
 
 #include "core/base/files.hpp"
 #include "providers/script/adapter.hpp"
+#include "providers/script/effect_files.hpp"
 #include "providers/script/observed.hpp"
 
 namespace croft {
@@ -26,6 +27,7 @@ struct State {
   std::unique_ptr<AdapterHost> host;
   Value context;
   Capabilities capabilities;
+  bool takes_files = false;                                  ///< its capabilities say so
   std::map<std::string, std::weak_ptr<script::Lane>> turns;  ///< by uid: one effect at a time
 };
 
@@ -45,6 +47,14 @@ std::shared_ptr<script::Lane> turn_of(State& state, const std::string& uid) {
   return lane;
 }
 
+/// The files of an effect, read where blocking is allowed.
+Task<Result<Value>> read_files(std::shared_ptr<State> state, std::shared_ptr<const FileTree> tree) {
+  auto read = [tree = std::move(tree)] { return script::read_effect_files(*tree); };
+  if (state->parts.pool == nullptr) co_return read();
+  auto reading = state->parts.pool->run(std::move(read));
+  co_return co_await std::move(reading);
+}
+
 Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Effect effect,
                               std::optional<DataPolicy> data) {
   const Duration deadline = state->parts.clock.steady() + effect.deadline;
@@ -58,6 +68,10 @@ Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Ef
   call.deadline = deadline;
   call.arguments.push_back(state->context);
   call.arguments.push_back(script::effect_value(effect, data));
+  if (effect.files) {
+    CO_TRY_ASSIGN(Value files, co_await read_files(state, effect.files));
+    call.arguments.back().set("files", std::move(files));
+  }
   const Result<Value> done = co_await state->host->call(std::move(call));
   if (!done) co_return std::unexpected(done.error());
   co_return Result<void>();
@@ -90,13 +104,14 @@ class ScriptProvider final : public Provider {
   explicit ScriptProvider(std::shared_ptr<State> state) : state_(std::move(state)) {}
   /// What is under way ends with Cancelled, without another line of the script being run.
   ~ScriptProvider() override { state_->host->cancel(); }
+  void retire() override { state_->host->cancel(); }
   ScriptProvider(const ScriptProvider&) = delete;
   ScriptProvider& operator=(const ScriptProvider&) = delete;
 
   Capabilities capabilities() const override { return state_->capabilities; }
 
   Result<Value> normalize(const Ref& ref, const Value& spec) const override {
-    if (spec.at_path("files.path") != nullptr) {
+    if (!state_->takes_files && spec.at_path("files.path") != nullptr) {
       return fail(Error(ErrorCode::Invalid, "it cannot bring files there")
                       .with_hint("put them into the image")
                       .while_doing("spec.files"));
@@ -189,6 +204,14 @@ class LateServer final : public lua::AdapterHttp {
   std::shared_ptr<lua::AdapterHttp> server = std::make_shared<NoServer>();
 };
 
+/// What is wrong with the table of a script, which has no line: its file stands before it.
+template <typename T>
+Result<T> placed(Result<T> result, const AdapterScript& script) {
+  if (result) return result;
+  Error error(result.error().code(), script.path + ": " + result.error().message());
+  return fail(std::move(error).with_hint(result.error().hint()));
+}
+
 Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, const std::string& name,
                                                const ScriptParts& parts,
                                                std::shared_ptr<lua::AdapterHttp> http) {
@@ -196,6 +219,7 @@ Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, cons
   lua::HostServices services;
   services.name = name;
   services.http = std::move(http);
+  services.memory = std::make_shared<lua::AdapterMemory>();
   services.clock = &parts.clock;
   services.sleep = parts.sleep;
   return AdapterHost::make(parts.executor, std::move(compiled), std::move(services), parts.limits);
@@ -205,23 +229,38 @@ int limit_of(const Value& spec, const char* path, int fallback) {
   return static_cast<int>(spec.integer_or(path, fallback));
 }
 
+/// A provider without its server: script, settings and capabilities.
+Result<std::shared_ptr<State>> read_script(const AdapterScript& script, const std::string& name,
+                                           const Value& spec, const ScriptParts& parts,
+                                           std::int64_t generation,
+                                           std::shared_ptr<lua::AdapterHttp> http) {
+  TRY_ASSIGN(std::unique_ptr<AdapterHost> host, make_host(script, name, parts, std::move(http)));
+  TRY_ASSIGN(script::AdapterDescription adapter,
+             placed(script::read_adapter(host->description(), host->functions()), script));
+  auto state = std::make_shared<State>(name, std::move(adapter), parts);
+  state->host = std::move(host);
+  TRY_ASSIGN(Value settings, script::read_settings(state->adapter, spec.find("settings")));
+  state->context = Value::map(
+      {{"provider", name}, {"settings", std::move(settings)}, {"generation", generation}});
+  AdapterCall call;
+  call.function = "capabilities";
+  call.arguments.push_back(state->context);
+  TRY_ASSIGN(const Value capabilities, state->host->call_pure(std::move(call)));
+  TRY_ASSIGN(state->capabilities,
+             placed(script::read_capabilities(capabilities, state->adapter.has_logs), script));
+  state->takes_files = capabilities.boolean_or("files", false);
+  return state;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Provider>> ScriptProviders::make(const AdapterScript& script,
                                                         const std::string& name,
                                                         const Value& spec) {
   auto server = std::make_shared<LateServer>();
-  TRY_ASSIGN(std::unique_ptr<AdapterHost> host, make_host(script, name, parts_, server));
-  TRY_ASSIGN(script::AdapterDescription adapter,
-             while_doing(script::read_adapter(host->description(), host->functions()),
-                         "reading " + script.path));
-  auto state = std::make_shared<State>(name, std::move(adapter), parts_);
-  state->host = std::move(host);
-  TRY_ASSIGN(Value settings, script::read_settings(state->adapter, spec.find("settings")));
-  state->context = Value::map(
-      {{"provider", name}, {"settings", std::move(settings)}, {"generation", ++generation_}});
+  TRY_ASSIGN(std::shared_ptr<State> state,
+             read_script(script, name, spec, parts_, ++generation_, server));
   TRY_ASSIGN(script::VendorSettings vendor, vendor_settings(state->adapter, parts_, spec));
-
   const int per_second = limit_of(spec, "rateLimit.perSecond", state->adapter.per_second);
   const int per_hour = limit_of(spec, "rateLimit.perHour", state->adapter.per_hour);
   const int concurrency = limit_of(spec, "rateLimit.concurrency", state->adapter.concurrency);
@@ -235,23 +274,20 @@ Result<std::shared_ptr<Provider>> ScriptProviders::make(const AdapterScript& scr
   auto sleep = parts_.sleep ? parts_.sleep : [](Duration time) { return sleep_for(time); };
   TRY_ASSIGN(server->server,
              script::VendorClient::make(std::move(vendor), fresh, parts_.clock, std::move(sleep)));
-  AdapterCall call;
-  call.function = "capabilities";
-  call.arguments.push_back(state->context);
-  TRY_ASSIGN(const Value capabilities, state->host->call_pure(std::move(call)));
-  TRY_ASSIGN(state->capabilities, script::read_capabilities(capabilities, state->adapter.has_logs));
   gate = std::move(fresh);
   return std::shared_ptr<Provider>(std::make_shared<ScriptProvider>(std::move(state)));
 }
 
-Result<void> check_adapter(const AdapterScript& script) {
-  const SystemClock clock;
-  asio::io_context none;
-  const ScriptParts parts{.executor = none.get_executor(), .clock = clock};
+Result<void> ScriptProviders::check(const AdapterScript& script) const {
   TRY_ASSIGN(const std::unique_ptr<AdapterHost> host,
-             make_host(script, script.name, parts, std::make_shared<NoServer>()));
-  TRY(while_doing(script::read_adapter(host->description(), host->functions()),
-                  "reading " + script.path));
+             make_host(script, script.name, parts_, std::make_shared<NoServer>()));
+  TRY(placed(script::read_adapter(host->description(), host->functions()), script));
+  return {};
+}
+
+Result<void> ScriptProviders::check(const AdapterScript& script, const std::string& name,
+                                    const Value& spec) const {
+  TRY(read_script(script, name, spec, parts_, 0, std::make_shared<NoServer>()));
   return {};
 }
 

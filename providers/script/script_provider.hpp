@@ -33,25 +33,26 @@ struct ScriptParts {
   lua::HostLimits limits;
   Duration observe_deadline{120'000};
   Duration log_deadline{60'000};  ///< of a request for logs that does not follow
+  BlockingPool* pool = nullptr;   ///< where files are read; unset: on the executor
 };
 
 /// Makes providers of scripts. What was called at a provider's server counts for its limits also
 /// after the provider was made anew: that is kept here by its name. On one executor.
-class ScriptProviders {
+class ScriptProviders final : public ScriptedAdapters {
  public:
   explicit ScriptProviders(ScriptParts parts) : parts_(std::move(parts)) {}
 
   /// Invalid with "FILE:LINE: ..." for a script that is none, or settings that it does not take.
   Result<std::shared_ptr<Provider>> make(const AdapterScript& script, const std::string& name,
-                                         const Value& provider_spec);
+                                         const Value& provider_spec) override;
+  Result<void> check(const AdapterScript& script) const override;
+  Result<void> check(const AdapterScript& script, const std::string& name,
+                     const Value& provider_spec) const override;
 
  private:
   ScriptParts parts_;
   std::map<std::string, std::shared_ptr<script::VendorGate>> gates_;
   std::int64_t generation_ = 0;
 };
-
-/// Compiles and reads a script as making a provider of it would, settings aside.
-Result<void> check_adapter(const AdapterScript& script);
 
 }  // namespace croft

@@ -107,8 +107,9 @@ struct VendorClient::Core {
     int redirects = 0;
   };
 
-  /// Sets `was_sent` if it came so far; what did not is not worth trying again.
-  Task<Result<HttpResponse>> try_once(Flight flight, bool& was_sent);
+  /// Both outlive it: they are its caller's. Sets `was_sent` if it came so far; what did not is not
+  /// worth trying again.
+  Task<Result<HttpResponse>> try_once(const Flight& flight, bool& was_sent);
   Task<Result<void>> admit(const Flight& flight, Lane::Place& place);
   Result<void> check_time(const Flight& flight) const;
   void note(const Result<HttpResponse>& outcome);
@@ -223,6 +224,12 @@ void VendorClient::Core::note(const Result<HttpResponse>& outcome) {
 void VendorClient::Core::scrub(HttpResponse& response) const {
   if (forms.empty()) return;
   hide(response.body, forms);
+  const auto is_clean = [this](const HttpHeaders::Field& field) {
+    return std::ranges::none_of(forms, [&](const std::string& form) {
+      return field.second.find(form) != std::string::npos;
+    });
+  };
+  if (std::ranges::all_of(response.headers.fields(), is_clean)) return;
   HttpHeaders clean;
   for (const auto& [name, value] : response.headers.fields()) {
     std::string hidden = value;
@@ -232,7 +239,7 @@ void VendorClient::Core::scrub(HttpResponse& response) const {
   response.headers = std::move(clean);
 }
 
-Task<Result<HttpResponse>> VendorClient::Core::try_once(Flight flight, bool& was_sent) {
+Task<Result<HttpResponse>> VendorClient::Core::try_once(const Flight& flight, bool& was_sent) {
   Lane::Place place;
   CO_TRY(co_await admit(flight, place));
   was_sent = true;
@@ -292,9 +299,8 @@ Task<Result<HttpResponse>> VendorClient::send(lua::AdapterRequest request) {
   flight.deadline = request.deadline.value_or(core->clock.steady() + kWithoutDeadline);
   flight.request = std::move(request);
   for (int tried = 1;; ++tried) {
-    Core::Flight copy = flight;
     bool was_sent = false;
-    Result<HttpResponse> outcome = co_await core->try_once(std::move(copy), was_sent);
+    Result<HttpResponse> outcome = co_await core->try_once(flight, was_sent);
     if (!was_sent) co_return outcome;
     const bool is_redirect =
         outcome && outcome->status >= 300 && outcome->status < 400 && outcome->status != 304;

@@ -9,6 +9,7 @@
 #include "core/base/units.hpp"
 #include "core/manifest/problem.hpp"
 #include "core/resource/resource.hpp"
+#include "providers/port/provider.hpp"
 #include "reconciler/terms.hpp"
 
 namespace croft {
@@ -58,7 +59,8 @@ struct Catalog {
   std::map<std::string, TenantDeclaration> tenants;
   std::map<std::string, SourceDeclaration> sources;  ///< by key, the platform's own left out
   std::map<std::string, ProviderDeclaration> providers;
-  PlatformTerms terms;            ///< its problems are among `problems`
+  std::map<std::string, AdapterScript> adapters;  ///< the operator's own scripts, by name
+  PlatformTerms terms;                            ///< its problems are among `problems`
   std::vector<Problem> problems;  ///< any: the platform stays at its last good revision
 };
 

@@ -37,7 +37,8 @@ struct SourceState {
 /// A configured provider as the engine uses it.
 struct ProviderState {
   ProviderDeclaration declaration;
-  ProviderLane lane;  ///< no provider if it could not be made
+  AdapterScript script;  ///< what it was made of; empty for C++
+  ProviderLane lane;     ///< no provider if it could not be made
   std::shared_ptr<Observer> observer;
   std::string error;          ///< why it could not be made
   std::string observe_error;  ///< why the last observation failed; empty if it did not
@@ -119,10 +120,20 @@ class EngineImpl final : public Engine {
   /// What the inventory forbids: removing a Provider in use, taking a removed tenant's name.
   void check_against_the_past(Catalog& catalog) const;
   void sync_sources();
-  void sync_providers();
   std::string root_source() const;
   bool is_solo() const { return !settings_.solo_url.empty(); }
   SourceDeclaration root_declaration() const;
+
+  // engine_adapters.cpp: providers, and the scripts that they are made of
+  /// Whether every adapter that a commit of the platform names is there and works.
+  Result<void> check_adapters(const SourceLoad& load) const;
+  /// The script of an adapter, or null if it is in C++ or unknown.
+  const AdapterScript* script_of(const std::map<std::string, AdapterScript>& own,
+                                 const std::string& adapter) const;
+  Error unknown_adapter(const std::map<std::string, AdapterScript>& own,
+                        const std::string& adapter) const;
+  ProviderState make_provider(const ProviderDeclaration& declaration);
+  void sync_providers();
 
   // engine_pass.cpp: one tenant's pass
   Task<Outcome> tenant_pass(std::string tenant);

@@ -106,7 +106,8 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
     co_return std::unexpected(std::move(load.error()));
   }
   if (key == root_source()) {
-    const Result<void> taken = co_await take_catalog(**load);
+    Result<void> taken = check_adapters(**load);
+    if (taken) taken = co_await take_catalog(**load);
     if (!taken) {
       std::optional<Error> error = taken.error();
       co_await note_source(key, *head, std::move(error));
@@ -195,6 +196,7 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
 Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
                               : make_catalog(*load.resources, load.scripts);
+  catalog.adapters = load.adapters;
   check_against_the_past(catalog);
   if (!catalog.problems.empty()) {
     co_return fail(ErrorCode::Invalid, render_problems(nullptr, *load.resources, catalog.problems));
@@ -268,58 +270,6 @@ void EngineImpl::sync_sources() {
         [this, watched = key] { source_queue_.add(watched); });
     source_queue_.add(key);
   }
-}
-
-void EngineImpl::sync_providers() {
-  const auto make = [this](const ProviderDeclaration& declaration) {
-    ProviderState state;
-    state.declaration = declaration;
-    const auto factory = adapters_.find(declaration.adapter);
-    if (factory == adapters_.end()) {
-      state.error = fmt::format("there is no adapter '{}'", declaration.adapter);
-      return state;
-    }
-    Result<std::shared_ptr<Provider>> made = factory->second(declaration.name, *declaration.spec);
-    if (!made) {
-      state.error = made.error().describe();
-      return state;
-    }
-    constexpr int kConcurrentEffects = 8;
-    (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
-    state.lane.provider = *made;
-    state.lane.permits = std::make_shared<Semaphore>(executor_, kConcurrentEffects);
-    state.observer = std::make_shared<Observer>(executor_, *made, *specs_);
-    return state;
-  };
-  for (const auto& [name, declaration] : catalog_.providers) {
-    const auto known = providers_.find(name);
-    const bool is_same = known != providers_.end() &&
-                         known->second.declaration.adapter == declaration.adapter &&
-                         *known->second.declaration.spec == *declaration.spec;
-    if (is_same) continue;
-    ++providers_version_;
-    ProviderState state = make(declaration);
-    if (!state.error.empty()) {
-      log_error("engine", "a provider cannot be used",
-                {{"provider", name}, {"error", state.error}});
-    }
-    providers_.insert_or_assign(name, std::move(state));
-  }
-  for (auto& [name, provider] : providers_) {
-    const auto rule = catalog_.terms.health_rules.find(name);
-    if (provider.observer)
-      provider.observer->judge_by(rule == catalog_.terms.health_rules.end() ? nullptr
-                                                                            : rule->second);
-  }
-  // A provider that still has something of ours is kept, declared or not: what is there must be
-  // found again.
-  std::erase_if(providers_, [this](const auto& entry) {
-    if (catalog_.providers.contains(entry.first)) return false;
-    for (const auto& [uid, row] : journal_.resources()) {
-      if (row.provider == entry.first) return false;
-    }
-    return true;
-  });
 }
 
 }  // namespace croft

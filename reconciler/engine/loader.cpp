@@ -21,6 +21,34 @@ std::map<std::string, std::string> trees_of(const FileTree& tree,
   return trees;
 }
 
+constexpr std::string_view kAdapters = "adapters";
+constexpr std::size_t kLongestScript = 1 << 20;
+constexpr std::size_t kMostAdapters = 200;
+
+/// The operator's own adapters.
+Result<std::map<std::string, AdapterScript>> adapters_of(const FileTree& tree) {
+  std::map<std::string, AdapterScript> adapters;
+  const Result<TreeEntry> folder = tree.entry(kAdapters);
+  if (!folder || folder->mode != FileMode::Directory) return adapters;
+  TRY_ASSIGN(const std::vector<TreeEntry> entries, tree.list(kAdapters));
+  for (const TreeEntry& entry : entries) {
+    if (entry.mode != FileMode::Directory) continue;
+    AdapterScript script;
+    script.name = entry.name;
+    script.path = std::string(kAdapters) + "/" + entry.name + "/adapter.lua";
+    const Result<TreeEntry> file = tree.entry(script.path);
+    if (!file || (file->mode != FileMode::Regular && file->mode != FileMode::Executable)) continue;
+    if (!is_resource_name(entry.name))
+      return fail(ErrorCode::Invalid, script.path + ": '" + entry.name + "' is no adapter's name");
+    if (adapters.size() == kMostAdapters)
+      return fail(ErrorCode::Invalid, "adapters: there are too many");
+    TRY_ASSIGN(script.source,
+               while_doing(tree.read(file->id, kLongestScript), "reading " + script.path));
+    adapters.emplace(script.name, std::move(script));
+  }
+  return adapters;
+}
+
 const Resource* find_resource(const std::vector<Resource>& resources, const Ref& ref) {
   const auto found = std::find_if(resources.begin(), resources.end(),
                                   [&](const Resource& resource) { return resource.ref == ref; });
@@ -88,6 +116,9 @@ Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest
   if (!loaded.is_usable()) return fail(ErrorCode::Invalid, manifest::render(loaded.diagnostics));
   SourceLoad load;
   load.trees = trees_of(tree, loaded.resources);
+  if (request.scope != SourceScope::Tenant) {
+    TRY_ASSIGN(load.adapters, adapters_of(tree));
+  }
   TRY_ASSIGN(load.sizes, measure_sites(tree, loaded.resources, known_sizes));
   if (request.scope == SourceScope::Platform) {
     TRY_ASSIGN(load.scripts, read_scripts(tree, loaded.resources));

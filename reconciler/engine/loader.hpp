@@ -9,6 +9,7 @@
 #include "core/manifest/load.hpp"
 #include "core/manifest/problem.hpp"
 #include "core/resource/resource.hpp"
+#include "providers/port/provider.hpp"
 #include "reconciler/admission.hpp"
 #include "reconciler/terms.hpp"
 
@@ -23,8 +24,10 @@ struct SourceLoad {
   std::string message;  ///< of the commit
   std::shared_ptr<const std::vector<Resource>> resources;
   std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
-  FilesSizes sizes;                          ///< of the trees that Sites serve
-  Scripts scripts;                           ///< of a platform
+  /// `adapters/NAME/adapter.lua` by NAME; never in a tenant's source.
+  std::map<std::string, AdapterScript> adapters;
+  FilesSizes sizes;  ///< of the trees that Sites serve
+  Scripts scripts;   ///< of a platform
 };
 
 /// What the Sites among the resources serve weighs, by tree id. `known` are sizes of before: their

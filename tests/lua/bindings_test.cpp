@@ -200,6 +200,9 @@ TEST_F(BindingsTest, HttpStatusesBecomeErrors) {
             R"("GET /apps/x: 404 Not Found: no app")");
   EXPECT_EQ(eval("http.get('/', {accept = {404, 410}}).status"), "404");
   EXPECT_EQ(call("f").value(), Value(404));
+  // As it came, with its json().
+  eval_body("local r, err = http.get('/apps/x') log.info('x', {err = err}) return nil, err");
+  EXPECT_EQ(call("f").error().code(), ErrorCode::NotFound);
 }
 
 TEST_F(BindingsTest, HttpFailuresAndBadBodiesAreErrors) {
@@ -329,14 +332,14 @@ TEST_F(BindingsTest, EmitHandsTextsOver) {
 
 TEST_F(BindingsTest, ProvidesWhatItIsSaidToProvide) {
   load("");
-  EXPECT_THAT(
-      host->provided(),
-      testing::ElementsAre("await.all", "base64.decode", "base64.encode", "fail", "graphql",
-                           "hash.sha256", "hmac.sha256", "http.delete", "http.get", "http.pages",
-                           "http.patch", "http.post", "http.put", "http.request", "json.array",
-                           "json.decode", "json.encode", "json.null", "json.object", "log.debug",
-                           "log.error", "log.info", "log.warn", "poll", "time.format", "time.now",
-                           "time.parse", "url.encode", "url.query", "xpcall"));
+  EXPECT_THAT(host->provided(),
+              testing::ElementsAre("await.all", "base64.decode", "base64.encode", "fail", "graphql",
+                                   "hash.sha256", "hmac.sha256", "http.delete", "http.get",
+                                   "http.pages", "http.patch", "http.post", "http.put",
+                                   "http.request", "json.array", "json.decode", "json.encode",
+                                   "json.null", "json.object", "log.debug", "log.error", "log.info",
+                                   "log.warn", "memory.get", "memory.set", "poll", "time.format",
+                                   "time.now", "time.parse", "url.encode", "url.query", "xpcall"));
 }
 
 }  // namespace

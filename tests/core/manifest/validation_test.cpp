@@ -276,7 +276,10 @@ TEST(ValidationTest, ThePromisedPlatformIsFine) {
       "interval: 1m}\n"
       "---\napiVersion: croft/v1\nkind: Provider\nmetadata: {name: fly}\nspec:\n  adapter: fly\n"
       "  settings: {organization: my-org, region: cdg}\n  credentials: {secret: fly-token}\n  "
-      "rateLimit: {perSecond: 1}\n";
+      "rateLimit: {perSecond: 1}\n"
+      "---\napiVersion: croft/v1\nkind: Provider\nmetadata: {name: railway}\nspec:\n  adapter: "
+      "railway\n"
+      "  rateLimit: {perHour: 100, concurrency: 4}\n";
   EXPECT_EQ(complaints(load_text(text, SourceScope::Platform)), "");
 }
 

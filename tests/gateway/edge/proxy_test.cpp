@@ -70,6 +70,14 @@ class ProxyTest : public testing::Test {
   std::unique_ptr<TestApp> app_;
 };
 
+TEST_F(ProxyTest, SendsVisitorsToWhatRunsElsewhere) {
+  harness_.route_app(std::string(kHost), "https://web.fly.example.com:8443");
+  harness_.start();
+  const Answer answer = fetch("/a/b?x=1");
+  EXPECT_EQ(answer.status, 307);
+  EXPECT_EQ(answer.field("location"), "https://web.fly.example.com:8443/a/b?x=1");
+}
+
 TEST_F(ProxyTest, PassesRequestsOnWithTheTruthAboutTheirOrigin) {
   serve(echo_heads);
   const std::string head =

@@ -225,13 +225,15 @@ TEST(WireTest, AnyTextTravelsInALine) {
 }
 
 TEST(EndpointTest, ReadsBackWhatItPrints) {
-  for (const char* text : {"unix:/run/x.sock", "shim:/data/u.sock", "tcp:localhost:80",
-                           "tcp:[::1]:80", "release:abc", ""}) {
+  for (const char* text :
+       {"unix:/run/x.sock", "shim:/data/u.sock", "tcp:localhost:80", "tcp:[::1]:80", "release:abc",
+        "https://x.example.com", "https://x.example.com:8443", ""}) {
     const Result<Endpoint> endpoint = parse_endpoint(text);
     ASSERT_TRUE(endpoint) << text;
     EXPECT_EQ(to_string(*endpoint), text);
   }
-  for (const char* text : {"http://x", "unix:", ":x", "nonsense"})
+  for (const char* text : {"http://x", "unix:", ":x", "nonsense", "https:x", "https://",
+                           "https://x/y", "https://a@x", "https://x\r\ny", "https://x y"})
     EXPECT_FALSE(parse_endpoint(text)) << text;
 }
 

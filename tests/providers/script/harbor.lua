@@ -3,6 +3,7 @@
 local function config_of(spec)
   return {
     image = spec.image,
+    command = spec.command,
     env = spec.env or json.object{},
     memory = spec.resources.memory,
     mounts = spec.volumes or json.array{},
@@ -12,6 +13,7 @@ end
 local function spec_of(config)
   return {
     image = config.image,
+    command = config.command,
     env = config.env,
     resources = {memory = config.memory},
     volumes = config.mounts,
@@ -71,15 +73,18 @@ return {
   capabilities = function() return {workloads = true, volumes = true, logs = true} end,
 
   normalize = function(context, resource)
-    local known = {image = true, env = true, resources = true, volumes = true}
+    local known = {image = true, command = true, env = true, resources = true, volumes = true}
+    local ours = {grace = true}  -- Harbor's own takes its place
     local spec = {}
     for field, value in pairs(resource.spec) do
-      if not known[field] then
+      if not known[field] and not ours[field] then
         return fail("Invalid", "Harbor knows no '" .. field .. "'", {field = "spec." .. field})
       end
       spec[field] = value
     end
-    if not spec.image then return fail("Invalid", "Harbor runs images", {field = "spec.image"}) end
+    if not spec.image and not spec.command then
+      return fail("Invalid", "Harbor runs an image or a command", {field = "spec"})
+    end
     local resources = {}
     for field, value in pairs(spec.resources or {}) do resources[field] = value end
     resources.memory = resources.memory or context.settings.memory

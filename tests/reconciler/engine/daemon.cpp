@@ -77,6 +77,7 @@ Daemon::Daemon(TestBed& bed, const std::function<void(FaultyStore&)>& prepare)
   settings.platform_url = bed.platform_remote.path().string();
   settings.platform_interval = Duration(3'600'000);
   settings.secrets_dir = bed.data.path() / "secrets";
+  if (bed.configure) bed.configure(settings, parts_->io.get_executor());
   const ProviderFactory factory = [&bed](const std::string&, const Value&) {
     return Result<std::shared_ptr<Provider>>(
         std::make_shared<FakeProvider>(bed.world, bed.provider));

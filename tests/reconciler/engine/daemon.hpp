@@ -31,6 +31,8 @@ struct TestBed {
   GitRepository alice;
   std::shared_ptr<FakeWorld> world;
   FakeSettings provider;  ///< of every provider
+  /// Says more of the engine's settings, before each life.
+  std::function<void(EngineSettings&, const asio::any_io_executor&)> configure;
 };
 
 /// One life of the daemon's heart: engine and store over a test bed.

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <vector>
+
+#include "providers/port/provider.hpp"
+
+namespace croft::script {
+
+/// The adapters inside this program: providers/NAME/adapter.lua of its sources, as listed in
+/// providers/script/CMakeLists.txt.
+std::vector<AdapterScript> shipped();
+
+}  // namespace croft::script

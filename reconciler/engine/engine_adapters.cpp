@@ -1,0 +1,128 @@
+// Providers: made of adapters in C++, or of scripts that this program or the operator brings.
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "core/base/suggest.hpp"
+#include "reconciler/engine/engine_impl.hpp"
+
+namespace croft {
+
+namespace {
+
+constexpr int kConcurrentEffects = 8;
+
+}  // namespace
+
+const AdapterScript* EngineImpl::script_of(const std::map<std::string, AdapterScript>& own,
+                                           const std::string& adapter) const {
+  if (!settings_.scripted || adapters_.contains(adapter)) return nullptr;
+  const auto found = own.find(adapter);
+  if (found != own.end()) return &found->second;
+  for (const AdapterScript& shipped : settings_.shipped_scripts) {
+    if (shipped.name == adapter) return &shipped;
+  }
+  return nullptr;
+}
+
+Error EngineImpl::unknown_adapter(const std::map<std::string, AdapterScript>& own,
+                                  const std::string& adapter) const {
+  std::vector<std::string> names;
+  for (const auto& [name, factory] : adapters_) names.push_back(name);
+  for (const auto& [name, script] : own) names.push_back(name);
+  for (const AdapterScript& shipped : settings_.shipped_scripts) names.push_back(shipped.name);
+  Error error(ErrorCode::Invalid, fmt::format("there is no adapter '{}'", adapter));
+  const auto meant = closest_word(adapter, names);
+  return std::move(error).with_hint(
+      meant ? fmt::format("did you mean '{}'?", *meant)
+            : fmt::format("an own one is adapters/{}/adapter.lua of the platform repository",
+                          adapter));
+}
+
+Result<void> EngineImpl::check_adapters(const SourceLoad& load) const {
+  if (!settings_.scripted) return {};
+  for (const auto& [name, script] : load.adapters) {
+    TRY(settings_.scripted->check(script));
+  }
+  std::vector<Problem> problems;
+  for (const Resource& resource : *load.resources) {
+    if (resource.ref.kind != Kind::Provider) continue;
+    const std::string adapter = resource.spec->text_or("adapter", "");
+    if (adapters_.contains(adapter)) continue;
+    const AdapterScript* const script = script_of(load.adapters, adapter);
+    const Result<void> fine =
+        script != nullptr ? settings_.scripted->check(*script, resource.ref.name, *resource.spec)
+                          : Result<void>(std::unexpected(unknown_adapter(load.adapters, adapter)));
+    if (fine) continue;
+    const Error& error = fine.error();
+    problems.push_back(
+        {resource.ref, script != nullptr ? "spec" : "spec.adapter", error.message(), error.hint()});
+  }
+  if (problems.empty()) return {};
+  return fail(ErrorCode::Invalid, render_problems(nullptr, *load.resources, problems));
+}
+
+ProviderState EngineImpl::make_provider(const ProviderDeclaration& declaration) {
+  ProviderState state;
+  state.declaration = declaration;
+  const auto factory = adapters_.find(declaration.adapter);
+  const AdapterScript* const script = script_of(catalog_.adapters, declaration.adapter);
+  if (factory == adapters_.end() && script == nullptr) {
+    state.error = unknown_adapter(catalog_.adapters, declaration.adapter).describe();
+    return state;
+  }
+  if (script != nullptr) state.script = *script;
+  Result<std::shared_ptr<Provider>> made =
+      script != nullptr ? settings_.scripted->make(*script, declaration.name, *declaration.spec)
+                        : factory->second(declaration.name, *declaration.spec);
+  if (!made) {
+    state.error = made.error().describe();
+    return state;
+  }
+  (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
+  state.lane.provider = *made;
+  state.lane.permits = std::make_shared<Semaphore>(executor_, kConcurrentEffects);
+  state.observer = std::make_shared<Observer>(executor_, *made, *specs_);
+  return state;
+}
+
+void EngineImpl::sync_providers() {
+  for (const auto& [name, declaration] : catalog_.providers) {
+    const auto known = providers_.find(name);
+    const AdapterScript* const script = script_of(catalog_.adapters, declaration.adapter);
+    const bool is_same = known != providers_.end() &&
+                         known->second.declaration.adapter == declaration.adapter &&
+                         *known->second.declaration.spec == *declaration.spec &&
+                         known->second.script == (script != nullptr ? *script : AdapterScript{});
+    if (is_same) continue;
+    ++providers_version_;
+    ProviderState state = make_provider(declaration);
+    if (!state.error.empty()) {
+      log_error("engine", "a provider cannot be used",
+                {{"provider", name}, {"error", state.error}});
+    } else if (known != providers_.end()) {
+      log_info("engine", "a provider was made anew",
+               {{"provider", name}, {"adapter", declaration.adapter}});
+    }
+    if (known != providers_.end() && known->second.lane.provider)
+      known->second.lane.provider->retire();
+    providers_.insert_or_assign(name, std::move(state));
+  }
+  for (auto& [name, provider] : providers_) {
+    const auto rule = catalog_.terms.health_rules.find(name);
+    if (provider.observer)
+      provider.observer->judge_by(rule == catalog_.terms.health_rules.end() ? nullptr
+                                                                            : rule->second);
+  }
+  // A provider that still has something of ours is kept, declared or not: what is there must be
+  // found again.
+  std::erase_if(providers_, [this](const auto& entry) {
+    if (catalog_.providers.contains(entry.first)) return false;
+    for (const auto& [uid, row] : journal_.resources()) {
+      if (row.provider == entry.first) return false;
+    }
+    return true;
+  });
+}
+
+}  // namespace croft

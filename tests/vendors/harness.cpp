@@ -1,0 +1,185 @@
+#include "tests/vendors/harness.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include "core/resource/resource.hpp"
+#include "providers/script/script_provider.hpp"
+
+namespace croft {
+
+namespace {
+
+template <typename T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().describe());
+  return std::move(*result);
+}
+
+AdapterScript script_of(const std::string& adapter) {
+  const std::string path = fmt::format("{}/{}/adapter.lua", CROFT_PROVIDERS, adapter);
+  return {adapter, fmt::format("providers/{}/adapter.lua", adapter),
+          must(read_file(path, 1 << 20))};
+}
+
+}  // namespace
+
+VendorHarness::VendorHarness(VendorSetup setup, Sample sample)
+    : setup_(std::move(setup)),
+      sample_(std::move(sample)),
+      secrets_(TemporaryDirectory::make("croft-vendor-").value()),
+      rate_limit_(Value::map({{"perSecond", 100'000}, {"perHour", 1'000'000}})) {
+  const auto written = write_file_atomic(secrets_.path() / "token", vendor().token() + "\n", 0600);
+  if (!written) throw std::runtime_error(written.error().describe());
+  vendor().reset();
+  if (!setup_.vendor_plan.empty()) vendor().act("plan", Value::map({{"plan", setup_.vendor_plan}}));
+  restart();
+}
+
+VendorHarness::~VendorHarness() {
+  for (const std::string& violation : vendor().violations())
+    ADD_FAILURE() << "the vendor's specification was broken: " << violation;
+}
+
+void VendorHarness::restart() {
+  const Clock& clock = manual_clock_ != nullptr ? static_cast<const Clock&>(*manual_clock_)
+                                                : static_cast<const Clock&>(system_clock_);
+  ScriptParts parts{
+      .executor = context_.get_executor(), .clock = clock, .secrets_dir = secrets_.path()};
+  if (manual_clock_ != nullptr) {
+    // Others may wait at the same time: whoever comes first moves the clock, the next only the
+    // rest.
+    parts.sleep = [this](Duration time) -> Task<> {
+      const Duration until = manual_clock_->steady() + time;
+      co_await asio::post(context_, asio::use_awaitable);
+      pass(std::max(until - manual_clock_->steady(), Duration(0)));
+    };
+  }
+  Value settings = setup_.settings;
+  settings.set("url", vendor().url());
+  const Value provider = Value::map({{"adapter", setup_.adapter},
+                                     {"settings", settings},
+                                     {"credentials", Value::map({{"secret", "token"}})},
+                                     {"rateLimit", rate_limit_}});
+  provider_ =
+      must(ScriptProviders(parts).make(script_of(setup_.adapter), setup_.adapter, provider));
+}
+
+void VendorHarness::change_setting(const std::string& name, const std::string& value) {
+  setup_.settings.set(name, value);
+  restart();
+}
+
+void VendorHarness::live_on(ManualClock& clock, const Value& rate_limit) {
+  manual_clock_ = &clock;
+  rate_limit_ = rate_limit;
+  restart();
+}
+
+void VendorHarness::pass(Duration time) {
+  if (manual_clock_ != nullptr) manual_clock_->advance(time);
+  vendor().advance(time);
+}
+
+bool VendorHarness::lose_next_reply() {
+  vendor().lose(setup_.losing);
+  return true;
+}
+
+Value VendorHarness::place_of(const std::string& uid, const std::string& volume) const {
+  const std::string name = "croft-" + uid;
+  return Value::map({{"app", name}, {"project", name}, {"volume", volume}});
+}
+
+Result<void> VendorHarness::write(const std::string& uid, const std::string& volume,
+                                  const std::string& text) {
+  Value place = place_of(uid, volume);
+  place.set("text", text);
+  vendor().act("write", std::move(place));
+  return {};
+}
+
+Result<std::string> VendorHarness::read(const std::string& uid, const std::string& volume) {
+  return vendor().act("read", place_of(uid, volume)).text_or("text", "");
+}
+
+void VendorTest::set_up(const std::function<std::unique_ptr<VendorHarness>()>& make) {
+  if (const std::string why = FakeVendor::missing(); !why.empty()) GTEST_SKIP() << why;
+  harness_ = make();
+  sample_ = harness_->sample();
+  files_ = sample_.files;
+}
+
+Effect VendorTest::effect(const std::string& intent, const Value* spec, const std::string& uid) {
+  Effect effect;
+  effect.intent = intent;
+  effect.uid = uid;
+  effect.ref = Ref{"alice", Kind::Instance, "web"};
+  effect.tenant = {"tenant0uid0aaaaaaaaaaaaaaa", "alice", 1};
+  effect.deadline = Duration(30'000);
+  if (spec == nullptr) return effect;
+  Value declared = *spec;
+  if (files_ && declared.find("files") != nullptr)
+    declared.find("files")->set("tree", files_->id());
+  Value normal = must(provider().normalize(effect.ref, declared));
+  effect.spec_digest = spec_digest(normal);
+  effect.spec = std::make_shared<const Value>(std::move(normal));
+  if (declared.find("files") != nullptr) effect.files = files_;
+  return effect;
+}
+
+Result<void> VendorTest::create(const std::string& intent, const Value& spec) {
+  Effect wanted = effect(intent, &spec);
+  return harness_->run(provider().create(std::move(wanted)));
+}
+Result<void> VendorTest::update(const std::string& intent, const Value& spec) {
+  Effect wanted = effect(intent, &spec);
+  return harness_->run(provider().update(std::move(wanted)));
+}
+Result<void> VendorTest::start(const std::string& intent) {
+  Effect wanted = effect(intent);
+  return harness_->run(provider().start(std::move(wanted)));
+}
+Result<void> VendorTest::stop(const std::string& intent) {
+  Effect wanted = effect(intent);
+  return harness_->run(provider().stop(std::move(wanted)));
+}
+Result<void> VendorTest::destroy(const std::string& intent, DataPolicy data) {
+  Effect wanted = effect(intent);
+  return harness_->run(provider().destroy(std::move(wanted), data));
+}
+
+std::vector<Observed> VendorTest::observe() {
+  auto all = harness_->run(provider().observe());
+  EXPECT_TRUE(all) << all.error().describe();
+  return all ? *all : std::vector<Observed>{};
+}
+
+Observed VendorTest::only() {
+  auto all = observe();
+  EXPECT_EQ(all.size(), 1u);
+  return all.empty() ? Observed{} : all.front();
+}
+
+void VendorTest::create_and_wait(const Value& spec) {
+  const auto done = create("intent-1", spec);
+  ASSERT_TRUE(done) << done.error().describe();
+  vendor().advance(Duration(10'000));
+  ASSERT_EQ(only().phase, Phase::Running);
+}
+
+std::string VendorTest::refusal(const Value& spec) {
+  const auto normal = provider().normalize(Ref{"alice", Kind::Instance, "web"}, spec);
+  return normal ? "" : normal.error().describe();
+}
+
+Value with(Value spec, const std::string& key, Value value) {
+  spec.set(key, std::move(value));
+  return spec;
+}
+
+}  // namespace croft
