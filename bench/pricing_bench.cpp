@@ -2,18 +2,18 @@
 //
 //   pricing_bench [TENANTS]      10,000 of them if not given
 //
-// The same rule (a monthly price, active hours past the included ones) asked by Croft, written in C++, and
-// run by LuaJIT alone: without a sandbox, without reading what it returns, its tables made once.
-// Prints a line of JSON for each.
+// The same rule (a monthly price, active hours past the included ones) asked by Croft, written in
+// C++, and run by LuaJIT alone: without a sandbox, without reading what it returns, its tables made
+// once. Prints a line of JSON for each.
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <lua.hpp>
 #include <malloc.h>
 
 #include <fmt/format.h>
-#include <lua.hpp>
 
 #include "plans/pricing/quote.hpp"
 
@@ -37,8 +37,7 @@ double fastest(std::size_t tenants, const std::function<std::int64_t(std::size_t
   for (int round = 0; round < kRounds; ++round) {
     const auto begun = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < tenants; ++i) sum += quote(i);
-    const std::chrono::duration<double, std::micro> took =
-        std::chrono::steady_clock::now() - begun;
+    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begun;
     best = std::min(best, took.count() / static_cast<double>(tenants));
   }
   if (sum == 0) std::abort();  // nothing is optimised away
@@ -52,12 +51,12 @@ void report(const char* what, double microseconds, std::size_t bytes) {
 
 PricedResource resource_of(std::size_t tenant, int index) {
   PricedResource resource;
-  resource.footprint = {.ref = {"t" + std::to_string(tenant), Kind::Instance,
-                                "app" + std::to_string(index)},
-                        .provider = "local",
-                        .cpu_millis = 250,
-                        .memory_bytes = 128 << 20,
-                        .storage_bytes = 1 << 30};
+  resource.footprint = {
+      .ref = {"t" + std::to_string(tenant), Kind::Instance, "app" + std::to_string(index)},
+      .provider = "local",
+      .cpu_millis = 250,
+      .memory_bytes = 128 << 20,
+      .storage_bytes = 1 << 30};
   resource.usage = {.active_seconds = static_cast<std::int64_t>(tenant % 500 + 10) * 3600,
                     .storage_bytes = 1 << 30};
   return resource;
@@ -143,6 +142,11 @@ void run(std::size_t tenants) {
   const std::size_t at_rest = pricer.memory_used();
   const auto ask = [&](std::size_t i) { return must(pricer.quote(terms, sets[i])).total.minor; };
   report("croft", fastest(tenants, ask), a_set);
+  const PricedSet nothing;
+  report(
+      "croft, no resources",
+      fastest(tenants, [&](std::size_t) { return must(pricer.quote(terms, nothing)).total.minor; }),
+      0);
   fmt::print("{{\"what\":\"sandbox\",\"at_rest\":{},\"afterwards\":{}}}\n", at_rest,
              pricer.memory_used());
   report("cpp", fastest(tenants, [&](std::size_t i) { return quote_in_cpp(resources[i]); }), 0);

@@ -54,10 +54,10 @@ Result<std::shared_ptr<HealthRule>> HealthRule::make(const std::string& name,
   TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox, lua::Sandbox::make(kLimits));
   TRY_ASSIGN(const Value api, sandbox->read(script, "api"));
   if (api != Value(kHealthApi)) {
-    return fail(Error(ErrorCode::Invalid,
-                      fmt::format("{} says `api = {}`; this Croft has version {}", name,
-                                  api.is_null() ? "nil" : to_json(api), kHealthApi))
-                    .with_hint("return {api = 1, Instance = function(observed) ... end}"));
+    return fail(
+        Error(ErrorCode::Invalid, fmt::format("{} says `api = {}`; this Croft has version {}", name,
+                                              api.is_null() ? "nil" : to_json(api), kHealthApi))
+            .with_hint("return {api = 1, Instance = function(observed) ... end}"));
   }
   return std::shared_ptr<HealthRule>(
       new HealthRule(std::move(script), std::move(sandbox), sha256_hex(text)));

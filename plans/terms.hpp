@@ -36,10 +36,10 @@ struct Rule {
 /// A Plan as admission and pricing read it. A value, cheap to copy.
 struct PlanTerms {
   std::string name;
-  std::shared_ptr<const Value> spec;        ///< as declared
+  std::shared_ptr<const Value> spec;          ///< as declared
   std::shared_ptr<const Value> seen_by_rule;  ///< what a rule gets of it
-  std::string currency;                     ///< empty: the plan has no price
-  std::shared_ptr<const Rule> rule;         ///< null: the plan has no price
+  std::string currency;                       ///< empty: the plan has no price
+  std::shared_ptr<const Rule> rule;           ///< null: the plan has no price
   /// Of all that decides what it costs: the price, rates, what is included, the rule's text.
   std::string digest;
 

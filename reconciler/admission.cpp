@@ -43,8 +43,7 @@ std::vector<Footprint> footprints_of(const std::vector<ResourceRow>& inventory,
   std::vector<Footprint> set;
   for (const ResourceRow& row : inventory) {
     if (row.state != InventoryState::Owned || !row.applied) continue;
-    set.push_back(
-        footprint_of(row.ref, row.provider, *row.applied, size_of(sizes, *row.applied)));
+    set.push_back(footprint_of(row.ref, row.provider, *row.applied, size_of(sizes, *row.applied)));
     set.back().runs = !stopped.contains(row.ref);
   }
   return set;
@@ -79,9 +78,8 @@ class Admitter {
         footprints_of(world.inventory, stopped, request_.sizes)};
     if (request_.accepted != nullptr)
       before.push_back(footprints_of(*request_.accepted, stopped, request_.sizes));
-    plans::QuotaVerdict verdict =
-        check_quotas(*request_.plan, before, footprints_of(world.desired, stopped, request_.sizes),
-                     others);
+    plans::QuotaVerdict verdict = check_quotas(
+        *request_.plan, before, footprints_of(world.desired, stopped, request_.sizes), others);
     out_.refusals = std::move(verdict.refusals);
     out_.quotas = std::move(verdict.uses);
   }
@@ -92,12 +90,12 @@ class Admitter {
     }
     for (const auto& [ref, desired] : request_.world->desired) {
       if (!desired.spec || is_granted(ref, desired)) continue;
-      const Result<plans::PolicyVerdict> verdict = request_.platform->policy->judge(
-          {.tenant = request_.world->tenant,
-           .plan = request_.world->plan,
-           .ref = ref,
-           .provider = desired.provider,
-           .spec = desired.spec});
+      const Result<plans::PolicyVerdict> verdict =
+          request_.platform->policy->judge({.tenant = request_.world->tenant,
+                                            .plan = request_.world->plan,
+                                            .ref = ref,
+                                            .provider = desired.provider,
+                                            .spec = desired.spec});
       note(ref, verdict);
     }
   }

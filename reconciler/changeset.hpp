@@ -140,7 +140,7 @@ struct Changeset {
   std::vector<Problem> refusals;
   std::vector<plans::QuotaUse> quotas;  ///< of the plan, afterwards
   std::optional<ChangesetPrice> price;  ///< nothing where the plan has no price
-  std::string digest;          ///< 64 hexadecimal digits
+  std::string digest;                   ///< 64 hexadecimal digits
 };
 
 /// True if applying it would do anything.

@@ -1,8 +1,7 @@
 #include "reconciler/pricing.hpp"
 
-#include <set>
-
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -130,8 +129,7 @@ class ChangesetPricer {
     if (is_there_before(change))
       resource.before = basis_.priced(change.ref, change.uid, from, *change.before, false);
     if (is_there_after(change))
-      resource.after =
-          basis_.priced(change.ref, change.uid, change.provider, *change.after, true);
+      resource.after = basis_.priced(change.ref, change.uid, change.provider, *change.after, true);
     return resource;
   }
 
@@ -193,8 +191,8 @@ std::vector<std::string> left_out(const plans::PlanTerms& plan, const SupposedUs
 }
 
 PlanPrice price_plan(const plans::PlanTerms& plan, const plans::PricedSet& set,
-                     const std::vector<plans::Footprint>& footprints,
-                     const SupposedUsage& supposed, plans::Pricer& pricer) {
+                     const std::vector<plans::Footprint>& footprints, const SupposedUsage& supposed,
+                     plans::Pricer& pricer) {
   PlanPrice price{.plan = plan.name};
   price.refusals = check_quotas(plan, {}, footprints, {}).refusals;
   for (Problem& refusal : price.refusals) refusal.hint.clear();
@@ -227,7 +225,8 @@ PriceList price_plans(const PlatformTerms& platform, bool all_plans, const Usage
   std::vector<PricedResource> resources;
   for (const auto& [ref, desired] : usage.world->desired) {
     if (!desired.spec) continue;
-    resources.push_back(basis.priced(ref, basis.uid_of(ref), desired.provider, *desired.spec, true));
+    resources.push_back(
+        basis.priced(ref, basis.uid_of(ref), desired.provider, *desired.spec, true));
   }
   suppose(resources, supposed);
   plans::PricedSet set;

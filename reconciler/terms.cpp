@@ -14,8 +14,8 @@ constexpr std::size_t kLargestScript = 1U << 20U;
 
 Result<void> read_into(Scripts& scripts, const FileTree& tree, const std::string& path) {
   const Result<TreeEntry> entry = tree.entry(path);
-  const bool is_file = entry && (entry->mode == FileMode::Regular ||
-                                 entry->mode == FileMode::Executable);
+  const bool is_file =
+      entry && (entry->mode == FileMode::Regular || entry->mode == FileMode::Executable);
   if (!is_file) return {};
   TRY_ASSIGN(scripts[path], tree.read(entry->id, kLargestScript));
   return {};

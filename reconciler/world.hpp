@@ -35,7 +35,7 @@ struct Desired {
 struct World {
   std::string tenant;
   std::string plan;
-  std::string terms;  ///< digest of what the plan costs: consent is to a price, too
+  std::string terms;          ///< digest of what the plan costs: consent is to a price, too
   bool is_suspended = false;  ///< Tenant.spec.suspended
   bool is_removed = false;    ///< the Tenant itself is gone from the platform
   /// False: computed offline. What was applied is taken for what is there; nothing can have

@@ -52,8 +52,8 @@ struct PlatformView {
 /// at the line that says so.
 std::map<Ref, Desired> expand_repository(Repository& repository, const PlatformView& platform);
 
-/// The plans and the policy of a platform's repository; what is wrong with their scripts is added to
-/// its diagnostics. expand_repository() asks for it, too.
+/// The plans and the policy of a platform's repository; what is wrong with their scripts is added
+/// to its diagnostics. expand_repository() asks for it, too.
 PlatformTerms terms_of_repository(Repository& repository);
 
 }  // namespace croft::cli

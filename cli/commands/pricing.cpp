@@ -63,8 +63,7 @@ Result<OfflinePrice> price_by_server(const Invocation& invocation, const Suppose
                                      bool all_plans) {
   OfflinePrice price;
   TRY_ASSIGN(const Client client, Client::from(invocation));
-  TRY_ASSIGN(std::optional<Value> body,
-             directory_request(client, invocation, price.diagnostics));
+  TRY_ASSIGN(std::optional<Value> body, directory_request(client, invocation, price.diagnostics));
   if (!body) return price;
   if (const std::string source = invocation.arguments.text("source"); !source.empty())
     body->set("source", source);
@@ -107,7 +106,8 @@ void add_pricing(std::vector<Command>& commands) {
   command.name = "price";
   command.summary = "Show what a directory's manifests would cost a month";
   command.description =
-      "By the pricing rule of the tenant's plan, for the usage of the last month, always-on for what "
+      "By the pricing rule of the tenant's plan, for the usage of the last month, always-on for "
+      "what "
       "is new, or for the usage that you suppose. A running server is asked; with --platform, none "
       "is.";
   command.group = "Check and apply";
@@ -119,8 +119,9 @@ void add_pricing(std::vector<Command>& commands) {
   command.options = {
       {.name = "usage",
        .value = "LIST",
-       .help = "Suppose this usage a month: hours=20 (of each Instance), storage=5GiB, egress=1GiB, "
-               "requests=1000 (of all together)."},
+       .help =
+           "Suppose this usage a month: hours=20 (of each Instance), storage=5GiB, egress=1GiB, "
+           "requests=1000 (of all together)."},
       {.name = "compare", .help = "Under every plan."},
       {.name = "platform",
        .value = "DIR",

@@ -80,7 +80,8 @@ std::string table_of(const Changeset& changeset) {
     const std::string warning = change.loses_data ? " **data at stake**" : "";
     out += fmt::format("| {} | {} | {}{} |", code(sign_of(change)), code(local_name(change.ref)),
                        escaped(phrase_of(change)), warning);
-    if (is_priced) out += fmt::format(" {} |", change.price ? signed_amount(change.price->delta) : "");
+    if (is_priced)
+      out += fmt::format(" {} |", change.price ? signed_amount(change.price->delta) : "");
     out += "\n";
   }
   if (is_priced && changeset.price->shared.minor != 0)

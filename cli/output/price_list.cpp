@@ -24,9 +24,8 @@ std::string name_of(const plans::QuoteLine& line) {
 }
 
 std::string amount_line(const std::string& left, const std::string& amount) {
-  return fmt::format("  {}  {:>12}\n", pad_text(truncate_text(left, kMostTextColumns),
-                                                kMostTextColumns),
-                     amount);
+  return fmt::format("  {}  {:>12}\n",
+                     pad_text(truncate_text(left, kMostTextColumns), kMostTextColumns), amount);
 }
 
 std::string notes_of(const PlanPrice& price) {

@@ -11,8 +11,7 @@ std::string signed_amount(const Money& money) {
 
 std::string total_phrase(const ChangesetPrice& price) {
   return fmt::format("{} → {} {}/month ({})", format_amount(price.before),
-                     format_amount(price.after), price.after.currency,
-                     signed_amount(price.delta));
+                     format_amount(price.after), price.after.currency, signed_amount(price.delta));
 }
 
 std::string basis_phrase(const ChangesetPrice& price) {

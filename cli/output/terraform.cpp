@@ -125,13 +125,14 @@ Value to_terraform_plan(const Changeset& changeset) {
     changes.push_back(resource_change(change));
     if (change.is_drift) drift.push_back(resource_change(change));
   }
-  return Value::map({{"format_version", "1.2"},
-                     {"applyable", has_changes(changeset) && !changeset.guard && changeset.refusals.empty()},
-                     {"complete", true},
-                     {"errored", false},
-                     {"resource_changes", changes},
-                     {"resource_drift", drift},
-                     {"croft", croft_part(changeset)}});
+  return Value::map(
+      {{"format_version", "1.2"},
+       {"applyable", has_changes(changeset) && !changeset.guard && changeset.refusals.empty()},
+       {"complete", true},
+       {"errored", false},
+       {"resource_changes", changes},
+       {"resource_drift", drift},
+       {"croft", croft_part(changeset)}});
 }
 
 }  // namespace croft::cli

@@ -141,8 +141,8 @@ Result<Money> charge(std::string_view rate, std::string_view quantity, std::int6
                     multiply_by_power_of_ten(scale > 0 ? dividend : divisor, std::abs(scale));
   const Wide minor = fits ? divide_half_away_from_zero(dividend, divisor) : 0;
   if (!fits || minor > INT64_MAX || minor < INT64_MIN) {
-    return fail(ErrorCode::Invalid, fmt::format("{} × {} is too large to compute exactly",
-                                                rate, quantity));
+    return fail(ErrorCode::Invalid,
+                fmt::format("{} × {} is too large to compute exactly", rate, quantity));
   }
   return Money{static_cast<std::int64_t>(minor), std::string(currency)};
 }
@@ -172,8 +172,6 @@ std::string format_amount(const Money& money) {
                      digits);
 }
 
-std::string format_money(const Money& money) {
-  return format_amount(money) + " " + money.currency;
-}
+std::string format_money(const Money& money) { return format_amount(money) + " " + money.currency; }
 
 }  // namespace croft

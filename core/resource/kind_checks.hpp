@@ -25,10 +25,9 @@ std::optional<Error> check_repository_url(const Value& value);
 std::optional<Error> check_git_ref(const Value& value);
 std::optional<Error> check_ssh_key(const Value& value);
 std::optional<Error> check_label_value(const Value& value);
-std::optional<Error> check_rate(const Value& value);  ///< a decimal number, not negative
-std::optional<Error> check_lua_path(const Value& value);  ///< relative, ends in .lua
-std::optional<Error> check_rules_name(
-    const Value& value);  ///< "hourly", or the path of a Lua file
+std::optional<Error> check_rate(const Value& value);        ///< a decimal number, not negative
+std::optional<Error> check_lua_path(const Value& value);    ///< relative, ends in .lua
+std::optional<Error> check_rules_name(const Value& value);  ///< "hourly", or the path of a Lua file
 
 std::vector<FieldProblem> check_environment(const Value& map);  ///< names of environment variables
 std::vector<FieldProblem> check_label_names(const Value& map);

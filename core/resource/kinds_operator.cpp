@@ -129,9 +129,10 @@ Field rates_field() {
              "rates", "What usage costs, past what is included.",
              object_field(
                  "", "",
-                 {text_field("meter",
-                             "`activeHours`: hours that Instances run; `storage`: GiB kept for a "
-                             "month; `egress`: GiB sent out; `requests`: million requests answered.")
+                 {text_field(
+                      "meter",
+                      "`activeHours`: hours that Instances run; `storage`: GiB kept for a "
+                      "month; `egress`: GiB sent out; `requests`: million requests answered.")
                       .as_required()
                       .one_of({"activeHours", "storage", "egress", "requests"}),
                   text_field("mode",
@@ -152,10 +153,11 @@ Field rates_field() {
 }
 
 Field rules_field() {
-  return text_field("rules",
-                    "What computes the price: the name of a rule that comes with Croft, or the path of "
-                    "a Lua file, seen from the platform's manifests. Without it: `hourly` for a "
-                    "price per hour, `tiered` for a plan with `rates`, else `flat`.")
+  return text_field(
+             "rules",
+             "What computes the price: the name of a rule that comes with Croft, or the path of "
+             "a Lua file, seen from the platform's manifests. Without it: `hourly` for a "
+             "price per hour, `tiered` for a plan with `rates`, else `flat`.")
       .between(1, 1024)
       .checked_by(check_rules_name)
       .like("rules/hours-included.lua");
@@ -183,39 +185,41 @@ Field quotas_field() {
 
 Field describe_plan() {
   return object_field(
-      "spec", "",
-      {price_field(),
-       object_field(
-           "includes", "What the price covers.",
-           {count_field("activeHours", "Hours that Instances run, all together, a month."),
-            size_field("storage", "Storage."), size_field("egress", "Outgoing traffic a month.")})
-           .like("{activeHours: 100, storage: 20GiB}"),
-       rates_field(), quotas_field(),
-       list_field("allowedProviders",
+             "spec", "",
+             {price_field(),
+              object_field(
+                  "includes", "What the price covers.",
+                  {count_field("activeHours", "Hours that Instances run, all together, a month."),
+                   size_field("storage", "Storage."),
+                   size_field("egress", "Outgoing traffic a month.")})
+                  .like("{activeHours: 100, storage: 20GiB}"),
+              rates_field(), quotas_field(),
+              list_field(
+                  "allowedProviders",
                   "The Providers that tenants of the plan may use; all that are open to them if it "
                   "is not given.",
                   text_field("", "").checked_by(check_resource_name))
-           .between(1, 1000)
-           .cross_checked_by(check_distinct)
-           .like("[local]"),
-       object_field("governors", "What stops or sends to sleep by itself.",
-                    {duration_field("maxRuntime", "The longest that an Instance runs at a stretch.")
-                         .between(kMinute, 3650 * kDay),
-                     duration_field("idleAfter",
-                                    "How long without a request until an Instance counts as idle.")
-                         .between(kSecond, 3650 * kDay)})
-           .like("{idleAfter: 30m}"),
-       object_field(
-           "network", "What apps may reach.",
-           {text_field(
-                "egress",
-                "`allow`: DNS and the outside world; `deny`: nothing. Other tenants, the host and "
-                "private addresses are never reachable.")
-                .one_of({"allow", "deny"})
-                .with_default("allow")})
-           .with_default(Value::map())
-           .like("{egress: deny}"),
-       rules_field()})
+                  .between(1, 1000)
+                  .cross_checked_by(check_distinct)
+                  .like("[local]"),
+              object_field(
+                  "governors", "What stops or sends to sleep by itself.",
+                  {duration_field("maxRuntime", "The longest that an Instance runs at a stretch.")
+                       .between(kMinute, 3650 * kDay),
+                   duration_field("idleAfter",
+                                  "How long without a request until an Instance counts as idle.")
+                       .between(kSecond, 3650 * kDay)})
+                  .like("{idleAfter: 30m}"),
+              object_field("network", "What apps may reach.",
+                           {text_field("egress",
+                                       "`allow`: DNS and the outside world; `deny`: nothing. Other "
+                                       "tenants, the host and "
+                                       "private addresses are never reachable.")
+                                .one_of({"allow", "deny"})
+                                .with_default("allow")})
+                  .with_default(Value::map())
+                  .like("{egress: deny}"),
+              rules_field()})
       .cross_checked_by(check_plan);
 }
 

@@ -174,17 +174,16 @@ Value changeset_price_schema() {
 }
 
 Value plan_price_schema() {
-  return object_schema(
-      {{"plan", text_schema("Name of the Plan")},
-       {"isCurrent", boolean_schema("The tenant's own")},
-       {"rule", text_schema("The pricing rule, or empty: the plan has no price")},
-       {"currency", text_schema("ISO 4217 code, or empty")},
-       {"total", or_null(text_schema("A decimal number; null: see problem"))},
-       {"lines", list_schema(schema_reference("QuoteLine"))},
-       {"notices", list_schema(text_schema("What the rule says beside"))},
-       {"problem", text_schema("Why it is not priced, or empty")},
-       {"refusals", list_schema(schema_reference("Refusal"))},
-       {"unpriced", list_schema(text_schema("What is not in it, and why"))}});
+  return object_schema({{"plan", text_schema("Name of the Plan")},
+                        {"isCurrent", boolean_schema("The tenant's own")},
+                        {"rule", text_schema("The pricing rule, or empty: the plan has no price")},
+                        {"currency", text_schema("ISO 4217 code, or empty")},
+                        {"total", or_null(text_schema("A decimal number; null: see problem"))},
+                        {"lines", list_schema(schema_reference("QuoteLine"))},
+                        {"notices", list_schema(text_schema("What the rule says beside"))},
+                        {"problem", text_schema("Why it is not priced, or empty")},
+                        {"refusals", list_schema(schema_reference("Refusal"))},
+                        {"unpriced", list_schema(text_schema("What is not in it, and why"))}});
 }
 
 Value price_list_schema() {
@@ -316,11 +315,11 @@ void add_requests(Value& schemas) {
            optional("tree", schema_reference("Upload")),
            optional("compare", boolean_schema("Under every plan of the platform")),
            optional("usage",
-                    request_schema(
-                        {optional("hours", integer_schema("Of each Instance, a month", 0, 1'000'000)),
-                         optional("storage", amount("Bytes, of all together")),
-                         optional("egress", amount("Bytes a month, of all together")),
-                         optional("requests", amount("A month, of all together"))}))}));
+                    request_schema({optional("hours", integer_schema("Of each Instance, a month", 0,
+                                                                     1'000'000)),
+                                    optional("storage", amount("Bytes, of all together")),
+                                    optional("egress", amount("Bytes a month, of all together")),
+                                    optional("requests", amount("A month, of all together"))}))}));
   schemas.set("ReconcileRequest",
               request_schema(
                   {optional("tenant", bounded_text("Whose; empty: every source", 32)),

@@ -71,8 +71,8 @@ struct Quota {
 };
 
 constexpr auto kQuotas = std::to_array<Quota>({
-    {"instances", "instances",
-     [](const Footprints& set) { return count_of(set, Kind::Instance); }, as_count},
+    {"instances", "instances", [](const Footprints& set) { return count_of(set, Kind::Instance); },
+     as_count},
     {"sites", "sites", [](const Footprints& set) { return count_of(set, Kind::Site); }, as_count},
     {"concurrent", "instances at a time", running, as_count},
     {"concurrentPerProvider", "instances at a time on one provider", most_running_on_one_provider,
@@ -117,7 +117,8 @@ Ref culprit(const Quota& quota, const std::vector<Footprints>& before, const Foo
   for (const Footprint& one : after) {
     const auto was = known.find(one.ref);
     const std::int64_t then = was == known.end() ? 0 : quota.measure({*was->second});
-    if (quota.measure({one}) > then || (was != known.end() && was->second->provider != one.provider))
+    if (quota.measure({one}) > then ||
+        (was != known.end() && was->second->provider != one.provider))
       return one.ref;
   }
   return after.empty() ? Ref{} : after.front().ref;
@@ -142,8 +143,8 @@ QuotaVerdict check_quotas(const PlanTerms& plan, const std::vector<Footprints>& 
     refusal.ref = culprit(quota, before, after);
     refusal.path = "spec";
     refusal.message = fmt::format("plan '{}' allows {} {}, this asks for {} ({} now)", plan.name,
-                                  quota.print(limit->as_integer()), quota.words,
-                                  quota.print(asked), quota.print(used));
+                                  quota.print(limit->as_integer()), quota.words, quota.print(asked),
+                                  quota.print(used));
     refusal.hint = which_plan_allows(quota, asked, others);
     verdict.refusals.push_back(std::move(refusal));
   }

@@ -27,8 +27,9 @@ struct QuotaVerdict {
 };
 
 /// Judges what a tenant asks for. Refused is only what raises a quantity that is beyond its limit
-/// then: what is unchanged, reduced or removed passes, also after the tenant came to a smaller plan.
-/// A refusal says what is used, what is asked for, the limit, and which of `others` would allow it.
+/// then: what is unchanged, reduced or removed passes, also after the tenant came to a smaller
+/// plan. A refusal says what is used, what is asked for, the limit, and which of `others` would
+/// allow it.
 ///
 /// `before` are the sets that count as granted already (what runs, what was accepted): the largest
 /// counts, each quantity by itself. Pure.

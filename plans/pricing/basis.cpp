@@ -59,8 +59,7 @@ Basis assume_usage(PricedResource& resource, std::optional<Timestamp> created_at
 
 std::string basis_words(std::int64_t measured_seconds, bool has_measured, bool has_new,
                         const Month& month) {
-  const std::string always =
-      fmt::format("always-on ({} h)", Period::kHoursAMonth);
+  const std::string always = fmt::format("always-on ({} h)", Period::kHoursAMonth);
   if (!has_measured) return has_new ? always : "";
   std::string words =
       fmt::format("{} active hours as in {}", (measured_seconds + 1800) / 3600, month.name);

@@ -59,8 +59,8 @@ struct QuoteLine {
 };
 
 struct Quote {
-  std::vector<QuoteLine> lines;  ///< in the order of the rule
-  Money total;                   ///< the sum of the lines
+  std::vector<QuoteLine> lines;      ///< in the order of the rule
+  Money total;                       ///< the sum of the lines
   std::vector<std::string> notices;  ///< what the rule says beside
 
   bool operator==(const Quote&) const = default;

@@ -60,7 +60,7 @@ struct Catalog {
   std::map<std::string, SourceDeclaration> sources;  ///< by key, the platform's own left out
   std::map<std::string, ProviderDeclaration> providers;
   std::map<std::string, AdapterScript> adapters;  ///< the operator's own scripts, by name
-  PlatformTerms terms;            ///< its problems are among `problems`
+  PlatformTerms terms;                            ///< its problems are among `problems`
   std::vector<Problem> problems;  ///< any: the platform stays at its last good revision
 };
 

@@ -249,7 +249,7 @@ void EngineImpl::name_revisions(Changeset& changeset, const Prepared& prepared) 
 }
 
 Task<> EngineImpl::reject(std::string key, std::shared_ptr<const SourceLoad> load,
-                           std::vector<Problem> problems, ErrorCode code) {
+                          std::vector<Problem> problems, ErrorCode code) {
   const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
   sources_.at(key).candidate = nullptr;
   const auto tree = co_await keeper->tree(load->commit, ".");

@@ -60,8 +60,7 @@ Result<void> EngineImpl::check_start(const Ref& ref) const {
 
 std::optional<Duration> EngineImpl::longest_run(const std::string& tenant) const {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(tenant);
-  const Value* longest =
-      plan == nullptr ? nullptr : plan->spec->at_path("governors.maxRuntime");
+  const Value* longest = plan == nullptr ? nullptr : plan->spec->at_path("governors.maxRuntime");
   if (longest == nullptr || !longest->is_integer()) return std::nullopt;
   return Duration(longest->as_integer());
 }
@@ -166,8 +165,7 @@ Task<Result<PriceList>> EngineImpl::price(PriceRequest request) {
   CO_TRY_ASSIGN(const auto job, co_await pricing_job(std::move(kept)));
   auto list = std::make_shared<PriceList>();
   std::function<void(plans::Pricer&)> work = [list, job, request](plans::Pricer& pricer) {
-    *list =
-        price_plans(job->platform, request.all_plans, job->usage, request.supposed, pricer);
+    *list = price_plans(job->platform, request.all_plans, job->usage, request.supposed, pricer);
   };
   CO_TRY(co_await with_pricer(std::move(work)));
   co_return std::move(*list);

@@ -76,8 +76,8 @@ Result<plans::FilesSize> measure_files(const FileTree& tree, const TreeEntry& di
     const bool is_file = entry.mode == FileMode::Regular || entry.mode == FileMode::Executable;
     plans::FilesSize one;
     if (entry.mode == FileMode::Directory) {
-      TRY_ASSIGN(one, measure_files(tree, entry, path.empty() ? entry.name : path + "/" + entry.name,
-                                    known));
+      TRY_ASSIGN(one, measure_files(tree, entry,
+                                    path.empty() ? entry.name : path + "/" + entry.name, known));
       one.largest_path = entry.name + "/" + one.largest_path;
     } else if (is_file) {
       TRY_ASSIGN(const std::uint64_t bytes, tree.blob_size(entry.id));

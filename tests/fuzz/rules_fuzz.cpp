@@ -23,8 +23,8 @@ Result<PlanTerms> terms_of(std::string_view rule) {
                      "includes":{"activeHours":100},
                      "rates":[{"meter":"activeHours","mode":"unit","amount":"0.04"}]})")
           .value());
-  return plans::make_terms("fuzz", spec,
-                    [&](std::string_view) -> Result<std::string> { return std::string(rule); });
+  return plans::make_terms(
+      "fuzz", spec, [&](std::string_view) -> Result<std::string> { return std::string(rule); });
 }
 
 plans::PricedSet resources() {
@@ -60,7 +60,8 @@ void check_sum(const Quote& quote) {
 void fuzz_rules(std::string_view bytes) {
   std::string text(bytes);
   if (!bytes.starts_with("--") && !bytes.starts_with("return"))
-    text = "return {api = 1, price = function(plan, resources, usage, period) return " + text + " end}";
+    text = "return {api = 1, price = function(plan, resources, usage, period) return " + text +
+           " end}";
   const Result<PlanTerms> terms = terms_of(text);
   if (!terms) return;
   const plans::PricedSet set = resources();
@@ -74,7 +75,8 @@ void fuzz_rules(std::string_view bytes) {
     promise(once.error().describe() == again.error().describe());
   }
   static const PlanTerms good =
-      terms_of("return {api = 1, price = function() return {{text = 'x', amount = 42}} end}").value();
+      terms_of("return {api = 1, price = function() return {{text = 'x', amount = 42}} end}")
+          .value();
   promise(pricer().quote(good, set).value().total.minor == 42);
 }
 

@@ -18,7 +18,8 @@ class SandboxTest : public testing::Test {
   std::string result_of_chunk(const std::string& chunk, const std::vector<Value>& arguments = {}) {
     const Result<Script> script = Script::compile("rule.lua", chunk);
     if (!script) return script.error().describe();
-    const Result<Value> result = sandbox_->call(*script, "run", {arguments.begin(), arguments.end()});
+    const Result<Value> result =
+        sandbox_->call(*script, "run", {arguments.begin(), arguments.end()});
     return result ? to_json(*result) : result.error().describe();
   }
 

@@ -34,11 +34,11 @@ TEST(BasisTest, TheLastFullMonthIsWholeAndInUtc) {
 
 TEST(BasisTest, FactsAreCutAtTheEndsOfTheMonth) {
   const Month october = last_full_month(at("2026-11-21T10:00:00Z"));
-  const auto usage = measured_usage(
-      {fact("a", "2026-09-30T23:00:00Z", "2026-10-01T02:00:00Z"),
-       fact("a", "2026-10-31T23:00:00Z", "2026-11-02T00:00:00Z"),
-       fact("b", "2026-10-31T00:00:00Z", ""), fact("c", "2026-11-02T00:00:00Z", "")},
-      october);
+  const auto usage =
+      measured_usage({fact("a", "2026-09-30T23:00:00Z", "2026-10-01T02:00:00Z"),
+                      fact("a", "2026-10-31T23:00:00Z", "2026-11-02T00:00:00Z"),
+                      fact("b", "2026-10-31T00:00:00Z", ""), fact("c", "2026-11-02T00:00:00Z", "")},
+                     october);
   EXPECT_EQ(usage.at("a").active_seconds, 3 * 3600);
   EXPECT_EQ(usage.at("b").active_seconds, 24 * 3600);
   EXPECT_FALSE(usage.contains("c"));

@@ -1,7 +1,6 @@
 #include "plans/pricing/delta.hpp"
 
 #include <gmock/gmock.h>
-
 #include <rapidcheck.h>
 
 #include "tests/plans/plans_support.hpp"
@@ -57,18 +56,17 @@ TEST_F(DeltaTest, WhatGoesGivesItsMoneyBack) {
 }
 
 TEST_F(DeltaTest, AChangeHasABeforeAndAnAfter) {
-  const SetPrice price = priced({kept(instance("api", 100)),
-                                 {instance("job", 50), instance("job", 80)}});
+  const SetPrice price =
+      priced({kept(instance("api", 100)), {instance("job", 50), instance("job", 80)}});
   EXPECT_EQ(price.changes[1].before.minor, 500);
   EXPECT_EQ(price.changes[1].after.minor, 800);
   EXPECT_EQ(price.changes[1].delta.minor, 300);
 }
 
 TEST_F(DeltaTest, DeltasAndTheSharedLineAddUpToTheWhole) {
-  const char* const plans[] = {
-      kIncluded,
-      R"({"price": {"amount": "5.00", "currency": "USD", "per": "hour"}})",
-      R"({"price": {"amount": "1.00", "currency": "USD", "per": "month"},
+  const char* const plans[] = {kIncluded,
+                               R"({"price": {"amount": "5.00", "currency": "USD", "per": "hour"}})",
+                               R"({"price": {"amount": "1.00", "currency": "USD", "per": "month"},
           "rates": [{"meter": "activeHours", "mode": "volume",
                      "tiers": [{"upTo": 50, "amount": "0.333"}, {"amount": "0.1"}]},
                     {"meter": "storage", "mode": "package", "size": 3, "amount": "0.77"}]})"};

@@ -19,8 +19,8 @@ class PresetsTest : public testing::Test {
   void SetUp() override {
     const auto tree = open_working_tree(CROFT_PLANS).value();
     manifest::DocumentCache cache;
-    const auto set =
-        manifest::load(*tree, {.source = "platform", .scope = manifest::SourceScope::Platform}, cache);
+    const auto set = manifest::load(
+        *tree, {.source = "platform", .scope = manifest::SourceScope::Platform}, cache);
     ASSERT_TRUE(set && set->is_usable()) << manifest::render(set->diagnostics);
     for (const Resource& resource : set->resources) {
       Result<PlanTerms> terms = make_terms(resource.ref.name, resource.spec, no_scripts);

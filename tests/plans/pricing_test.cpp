@@ -1,6 +1,5 @@
-#include <gmock/gmock.h>
-
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include "tests/plans/plans_support.hpp"
 
@@ -11,8 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kNine =
-    R"("price": {"amount": "9.00", "currency": "USD", "per": "month"})";
+constexpr const char* kNine = R"("price": {"amount": "9.00", "currency": "USD", "per": "month"})";
 
 class PricingTest : public testing::Test {
  protected:
@@ -20,7 +18,8 @@ class PricingTest : public testing::Test {
                      Period period = {}) {
     return told(pricer_.quote(terms_of("{" + spec + "}"), set_of(resources), period));
   }
-  std::string priced_by(const std::string& body, const std::vector<PricedResource>& resources = {}) {
+  std::string priced_by(const std::string& body,
+                        const std::vector<PricedResource>& resources = {}) {
     const std::string rule =
         "return {api = 1, price = function(plan, resources, usage, period)\n" + body + "\nend}";
     return told(pricer_.quote(terms_of(std::string("{") + kNine + "}", rule), set_of(resources)));
@@ -45,9 +44,8 @@ TEST_F(PricingTest, APricePerHourCountsHoursOfEachInstance) {
 }
 
 TEST_F(PricingTest, HoursPastTheIncludedOnesCost) {
-  const std::string plan =
-      std::string(kNine) +
-      R"(, "rules": "hours-included", "includes": {"activeHours": 100},
+  const std::string plan = std::string(kNine) +
+                           R"(, "rules": "hours-included", "includes": {"activeHours": 100},
           "rates": [{"meter": "activeHours", "mode": "unit", "amount": "0.04"}])";
   EXPECT_EQ(priced(plan, {instance("api", 60)}), "plan studio 9.00 | = 9.00 USD");
   EXPECT_EQ(priced(plan, {instance("api", 60), instance("job", 60)}),
@@ -109,7 +107,8 @@ TEST_F(PricingTest, StorageAndEgressPastWhatIsIncludedCost) {
 }
 
 TEST_F(PricingTest, RoundsOnceALineHalfAwayFromZero) {
-  EXPECT_EQ(priced_by("return {{text = 'a', rate = '0.005', quantity = 1}}"), "a 0.01 | = 0.01 USD");
+  EXPECT_EQ(priced_by("return {{text = 'a', rate = '0.005', quantity = 1}}"),
+            "a 0.01 | = 0.01 USD");
   EXPECT_EQ(priced_by("return {{text = 'a', rate = '-0.005', quantity = 1}}"),
             "a -0.01 | = -0.01 USD");
   EXPECT_EQ(priced_by("return {{text = 'a', rate = '0.0049', quantity = 1}}"),
@@ -159,15 +158,16 @@ TEST_F(PricingTest, SaysWhatARuleDoesWrong) {
 TEST_F(PricingTest, ARuleSeesTheResourcesAndWhatTheyUse) {
   PricedResource api = instance("api", 1, 2);
   api.footprint.hosts = 3;
-  EXPECT_EQ(priced_by(R"(local r = resources[1]
+  EXPECT_EQ(
+      priced_by(R"(local r = resources[1]
     return {{text = table.concat({r.ref, r.kind, r.name, r.provider, r.cpu_millis, r.memory_bytes,
                                   r.storage_bytes, r.hosts, r.usage.active_seconds,
                                   tostring(r.usage.egress_bytes), usage.active_seconds,
                                   period.months, period.hours, period.seconds, plan.name,
                                   plan.price.per}, ' '), amount = 0}})",
-                      {api}),
-            "Instance/api Instance api local 250 134217728 2147483648 3 3600 nil 3600 1 730 2628000 "
-            "studio month 0.00 | = 0.00 USD");
+                {api}),
+      "Instance/api Instance api local 250 134217728 2147483648 3 3600 nil 3600 1 730 2628000 "
+      "studio month 0.00 | = 0.00 USD");
 }
 
 TEST_F(PricingTest, WhatARuleChangesIsGoneAtTheNextCall) {
@@ -185,11 +185,10 @@ TEST_F(PricingTest, OneThousandPlansTakeTurns) {
   // More scripts than stay loaded.
   for (int i = 0; i < 1000; ++i) {
     const int n = i % 150;
-    const PlanTerms terms =
-        terms_of(std::string("{") + kNine + "}",
-                 fmt::format("return {{api = 1, price = function() return "
-                             "{{{{text = 'n', amount = {}}}}} end}}",
-                             n));
+    const PlanTerms terms = terms_of(std::string("{") + kNine + "}",
+                                     fmt::format("return {{api = 1, price = function() return "
+                                                 "{{{{text = 'n', amount = {}}}}} end}}",
+                                                 n));
     EXPECT_EQ(pricer_.quote(terms, {}).value().total.minor, n);
   }
 }

@@ -32,9 +32,9 @@ Footprint site(const std::string& name, std::int64_t bytes, std::int64_t largest
 }
 
 PlanTerms plan(const std::string& name, const std::string& quotas) {
-  Result<PlanTerms> terms =
-      make_terms(name, std::make_shared<const Value>(parse_json("{\"quotas\":" + quotas + "}").value()),
-                 no_scripts);
+  Result<PlanTerms> terms = make_terms(
+      name, std::make_shared<const Value>(parse_json("{\"quotas\":" + quotas + "}").value()),
+      no_scripts);
   return terms.value();
 }
 
@@ -117,9 +117,8 @@ TEST(QuotasTest, NamesThePlanThatWouldAllowIt) {
 }
 
 TEST(QuotasTest, SaysHowMuchIsUsedAfterwards) {
-  const QuotaVerdict verdict =
-      check_quotas(plan("hobby", R"({"instances":1,"memory":1073741824})"), {}, {app("a"), app("b")},
-                   {});
+  const QuotaVerdict verdict = check_quotas(plan("hobby", R"({"instances":1,"memory":1073741824})"),
+                                            {}, {app("a"), app("b")}, {});
   ASSERT_THAT(verdict.uses, SizeIs(2));
   EXPECT_EQ(verdict.uses[0], (QuotaUse{"instances", "2", "1", true}));
   EXPECT_EQ(verdict.uses[1], (QuotaUse{"memory", "256MiB", "1GiB", false}));
@@ -128,7 +127,8 @@ TEST(QuotasTest, SaysHowMuchIsUsedAfterwards) {
 TEST(FootprintTest, ComesFromTheSpec) {
   const Value instance = parse_json(R"({"resources":{"cpu":500,"memory":1024},
       "volumes":[{"name":"a","size":10},{"name":"b","size":5}],
-      "http":{"hosts":["x.example","y.example"]}})").value();
+      "http":{"hosts":["x.example","y.example"]}})")
+                             .value();
   const Footprint app = footprint_of({"alice", Kind::Instance, "api"}, "local", instance);
   EXPECT_EQ(app.cpu_millis, 500);
   EXPECT_EQ(app.memory_bytes, 1024);

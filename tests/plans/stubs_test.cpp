@@ -33,8 +33,8 @@ std::set<std::string> returned(const std::string& body, const std::string& spec)
   PricedResource resource = instance("api", 1, 1);
   resource.usage.egress_bytes = 1;
   resource.usage.requests = 1;
-  const std::string rule = "return {api = 1, price = function(plan, resources, usage, period)\n" +
-                           body + "\nend}";
+  const std::string rule =
+      "return {api = 1, price = function(plan, resources, usage, period)\n" + body + "\nend}";
   const Result<Quote> quote = pricer.quote(terms_of(spec, rule), set_of({resource}));
   EXPECT_TRUE(quote) << quote.error().describe();
   std::set<std::string> names;
@@ -70,8 +70,8 @@ TEST(PricingStubsTest, EveryFunctionIsDocumentedAndThere) {
   EXPECT_GE(names.size(), 6U);
   std::string body = "local lines = {}\n";
   for (const std::string& name : names)
-    body += "if type(pricing." + name + ") == 'function' then lines[#lines + 1] = {text = '" + name +
-            "', amount = 0} end\n";
+    body += "if type(pricing." + name + ") == 'function' then lines[#lines + 1] = {text = '" +
+            name + "', amount = 0} end\n";
   EXPECT_EQ(returned(body + "return lines", kSpec), names);
   // What is registered beyond: the module cannot be gone through, so its text says what it returns.
   std::ifstream file(CROFT_META "/../stdlib/pricing.lua");

@@ -9,7 +9,8 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kMonthly = R"("price": {"amount": "9.00", "currency": "USD", "per": "month"})";
+constexpr const char* kMonthly =
+    R"("price": {"amount": "9.00", "currency": "USD", "per": "month"})";
 constexpr const char* kPerHour = R"("price": {"amount": "5.00", "currency": "USD", "per": "hour"})";
 constexpr const char* kRates =
     R"(, "rates": [{"meter": "egress", "mode": "unit", "amount": "0.02"}])";
@@ -29,7 +30,8 @@ TEST(TermsTest, ChoosesTheRuleThatFitsWhereNoneIsNamed) {
 
 TEST(TermsTest, ARuleThatIsNotThereIsAnError) {
   const auto refused = [](const std::string& rules) {
-    const Value spec = parse_json(std::string("{") + kMonthly + R"(, "rules": ")" + rules + "\"}").value();
+    const Value spec =
+        parse_json(std::string("{") + kMonthly + R"(, "rules": ")" + rules + "\"}").value();
     const Result<PlanTerms> terms =
         make_terms("studio", std::make_shared<const Value>(spec), no_scripts);
     return terms ? "good" : terms.error().describe();

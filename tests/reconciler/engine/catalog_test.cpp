@@ -16,7 +16,8 @@ TEST(CatalogTest, ATenantsSourceIsShortForASourceOfItsName) {
   const Catalog catalog =
       make_catalog({make(Kind::Plan, "hobby", R"({"network":{"egress":"allow"}})"),
                     make(Kind::Tenant, "alice", R"({"plan":"hobby","source":{"url":"/a.git"}})"),
-                    make(Kind::Source, "more", R"({"tenant":"alice","url":"/b.git"})")}, {});
+                    make(Kind::Source, "more", R"({"tenant":"alice","url":"/b.git"})")},
+                   {});
   EXPECT_TRUE(catalog.problems.empty());
   EXPECT_EQ(catalog.tenants.at("alice").sources,
             (std::vector<std::string>{"alice/alice", "alice/more"}));
@@ -27,7 +28,8 @@ TEST(CatalogTest, ATenantsSourceIsShortForASourceOfItsName) {
 TEST(CatalogTest, WhatIsNamedMustBeThere) {
   const Catalog catalog =
       make_catalog({make(Kind::Tenant, "alice", R"({"plan":"gone"})"),
-                    make(Kind::Source, "x", R"({"tenant":"bob","url":"/b.git"})")}, {});
+                    make(Kind::Source, "x", R"({"tenant":"bob","url":"/b.git"})")},
+                   {});
   ASSERT_EQ(catalog.problems.size(), 2U);
   EXPECT_EQ(catalog.problems[0].path, "spec.plan");
   EXPECT_EQ(catalog.problems[1].path, "spec.tenant");
@@ -43,7 +45,8 @@ TEST(CatalogTest, SitesAlwaysHaveAProvider) {
 TEST(CatalogTest, TwoDefaultsForTheSameThingAreAProblem) {
   const Catalog catalog =
       make_catalog({make(Kind::Provider, "a", R"({"adapter":"process","default":true})"),
-                    make(Kind::Provider, "b", R"({"adapter":"docker","default":true})")}, {});
+                    make(Kind::Provider, "b", R"({"adapter":"docker","default":true})")},
+                   {});
   ASSERT_EQ(catalog.problems.size(), 1U);
   EXPECT_EQ(catalog.problems[0].path, "spec.default");
 }

@@ -133,7 +133,8 @@ end}
   push({"a"}, "  env: {DEBUG: '1'}\n");
   EXPECT_TRUE(passes());
   // It is asked of what changes, not of what stands.
-  bed_.platform.write("policy.lua", "return {api = 1, admit = function() return {deny = 'all'} end}");
+  bed_.platform.write("policy.lua",
+                      "return {api = 1, admit = function() return {deny = 'all'} end}");
   bed_.push_platform(platform_with(kHourly));
   ASSERT_TRUE(daemon_->run(daemon_->engine().reconcile({"alice", std::nullopt})));
   EXPECT_THAT(diff().refusals, IsEmpty());
@@ -145,8 +146,8 @@ TEST_F(PlansTest, ADiffHasMoneyQuotasAndRefusals) {
   push({"a"});
   start();
   EXPECT_EQ(diff().price->delta.minor, 0);
-  const auto tree = make_memory_tree(
-      {{"a.yaml", instance_yaml("a") + "---\n" + instance_yaml("b") + "---\n" + instance_yaml("c")}});
+  const auto tree = make_memory_tree({{"a.yaml", instance_yaml("a") + "---\n" + instance_yaml("b") +
+                                                     "---\n" + instance_yaml("c")}});
   const Changeset changeset =
       daemon_->run(daemon_->engine().diff({.tenant = "alice", .tree = tree})).value();
   ASSERT_TRUE(changeset.price);
@@ -164,8 +165,8 @@ TEST_F(PlansTest, ADigestCoversThePrice) {
   push({"a"});
   start();
   const std::string before = diff().digest;
-  bed_.push_platform(
-      platform_with(R"({price: {amount: "0.02", currency: USD, per: hour}, quotas: {instances: 2}})"));
+  bed_.push_platform(platform_with(
+      R"({price: {amount: "0.02", currency: USD, per: hour}, quotas: {instances: 2}})"));
   ASSERT_TRUE(daemon_->run(daemon_->engine().reconcile({"alice", std::nullopt})));
   EXPECT_NE(diff().digest, before);
 }
@@ -173,8 +174,9 @@ TEST_F(PlansTest, ADigestCoversThePrice) {
 TEST_F(PlansTest, ABrokenRuleKeepsThePlatformAtItsLastGoodRevision) {
   const std::string own =
       R"({price: {amount: "1", currency: USD, per: month}, rules: rules/own.lua})";
-  bed_.platform.write("rules/own.lua",
-                      "return {api = 1, price = function() return {{text = 'x', amount = 123}} end}");
+  bed_.platform.write(
+      "rules/own.lua",
+      "return {api = 1, price = function() return {{text = 'x', amount = 123}} end}");
   bed_.push_platform(platform_with(own));
   push({"a"});
   start();
@@ -194,8 +196,9 @@ TEST_F(PlansTest, ABrokenRuleKeepsThePlatformAtItsLastGoodRevision) {
                 HasSubstr("rule 'rules/own.lua' cannot be used: rules/own.lua:2:"));
   }
   EXPECT_EQ(diff().price->after.minor, 123) << "the last good rule goes on";
-  bed_.platform.write("rules/own.lua",
-                      "return {api = 1, price = function() return {{text = 'x', amount = 456}} end}");
+  bed_.platform.write(
+      "rules/own.lua",
+      "return {api = 1, price = function() return {{text = 'x', amount = 456}} end}");
   bed_.push_platform(platform_with(own));
   EXPECT_TRUE(daemon_->run_until([&] { return diff().price->after.minor == 456; }));
 }
@@ -204,9 +207,8 @@ TEST_F(PlansTest, APriceIsAskedForOnePlanOrForAll) {
   push({"a"});
   start();
   const auto priced = [&](bool all, SupposedUsage supposed) {
-    PriceRequest request{.what = {.tenant = "alice", .tree = nullptr},
-                         .all_plans = all,
-                         .supposed = supposed};
+    PriceRequest request{
+        .what = {.tenant = "alice", .tree = nullptr}, .all_plans = all, .supposed = supposed};
     return daemon_->run(daemon_->engine().price(request)).value();
   };
   const PriceList own = priced(false, {.hours = 20});
@@ -236,8 +238,9 @@ TEST_F(PlansTest, WhatIsStoppedByHandLeavesRoomForAnotherAndMayNotStartBesideIt)
   ASSERT_TRUE(daemon_->run_until([&] { return bed_.world->things().size() == 2; }));
   const auto withdrawn = daemon_->run(daemon_->engine().withdraw(a, DirectiveVerb::Stop, "alice"));
   ASSERT_FALSE(withdrawn);
-  EXPECT_THAT(withdrawn.error().describe(),
-              HasSubstr("while starting alice/Instance/a: plan 'hobby' allows 1 instances at a time"));
+  EXPECT_THAT(
+      withdrawn.error().describe(),
+      HasSubstr("while starting alice/Instance/a: plan 'hobby' allows 1 instances at a time"));
   DirectiveRow start = stop;
   start.verb = DirectiveVerb::Start;
   EXPECT_FALSE(daemon_->run(daemon_->engine().direct(start)));
@@ -252,19 +255,17 @@ TEST_F(PlansTest, WhatRanForTheLongestThatThePlanAllowsIsStopped) {
   start();
   const std::string uid = daemon_->status("alice/Instance/a").uid;
   bed_.world->started(uid, bed_.clock.now() - Duration(4 * 3'600'000));
-  EXPECT_TRUE(daemon_->run_until([&] {
-    return bed_.world->find(uid)->observed.phase == Phase::Stopped;
-  }));
+  EXPECT_TRUE(
+      daemon_->run_until([&] { return bed_.world->find(uid)->observed.phase == Phase::Stopped; }));
   const ResourceStatus status = daemon_->status("alice/Instance/a");
   ASSERT_THAT(status.directives, SizeIs(1));
   EXPECT_EQ(status.directives[0].by, "plan hobby");
   EXPECT_THAT(status.directives[0].why, HasSubstr("ran for 4h, the longest that the plan allows"));
   // Started by hand it runs anew.
-  ASSERT_TRUE(daemon_->run(daemon_->engine().withdraw({"alice", Kind::Instance, "a"},
-                                                      DirectiveVerb::Stop, "alice")));
-  EXPECT_TRUE(daemon_->run_until([&] {
-    return bed_.world->find(uid)->observed.phase == Phase::Running;
-  }));
+  ASSERT_TRUE(daemon_->run(
+      daemon_->engine().withdraw({"alice", Kind::Instance, "a"}, DirectiveVerb::Stop, "alice")));
+  EXPECT_TRUE(
+      daemon_->run_until([&] { return bed_.world->find(uid)->observed.phase == Phase::Running; }));
   daemon_->run_for(Duration(300));
   EXPECT_EQ(bed_.world->find(uid)->observed.phase, Phase::Running);
 }
@@ -305,8 +306,9 @@ end}
 TEST_F(PlansTest, SizesOfSitesCount) {
   bed_.push_platform(platform_with("{quotas: {storage: 100B, fileSize: 60B}}"));
   const auto site = [&](const std::string& page, const std::string& extra = "") {
-    bed_.push_alice({{"a.yaml", "apiVersion: croft/v1\nkind: Site\nmetadata: {name: s}\n"
-                                "spec: {files: {path: public}}\n"},
+    bed_.push_alice({{"a.yaml",
+                      "apiVersion: croft/v1\nkind: Site\nmetadata: {name: s}\n"
+                      "spec: {files: {path: public}}\n"},
                      {"public/index.html", page},
                      {"public/deep/er/x.txt", extra}});
   };
