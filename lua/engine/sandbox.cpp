@@ -335,11 +335,11 @@ Result<Value> Sandbox::run(Call call) {
   } else {
     result = std::move(call.result);
   }
-  clear_up(was_stopped);
+  clear_up(!result.has_value());
   return result;
 }
 
-void Sandbox::clear_up(bool was_stopped) {
+void Sandbox::clear_up(bool has_failed) {
   Vm& vm = machine_->vm;
   if (vm.is_out_of_memory()) {
     // What was refused in the middle of anything is not worth looking for.
@@ -352,8 +352,8 @@ void Sandbox::clear_up(bool was_stopped) {
   lua_settop(vm.state(), 0);
   lua_sethook(vm.state(), nullptr, 0, 0);
   if (machine_->chunks.size() > kMostChunks) machine_->forget_chunks();
-  if (std::exchange(machine_->has_new_chunk, false) || was_stopped) {
-    machine_->settle();
+  if (std::exchange(machine_->has_new_chunk, false) || has_failed) {
+    machine_->settle();  // a stack that was used up is large, too
   } else if (vm.memory_used() > machine_->at_rest + kGarbageAllowed) {
     lua_gc(vm.state(), LUA_GCCOLLECT, 0);
   }

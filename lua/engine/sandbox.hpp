@@ -113,7 +113,7 @@ class Sandbox {
   static int call_protected(lua_State* state);
   static std::unexpected<Error> describe_failure(const Call& call);
   Result<Value> run(Call call);
-  void clear_up(bool was_stopped);
+  void clear_up(bool has_failed);
   std::unique_ptr<Machine> machine_;
 };
 
