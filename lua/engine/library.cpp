@@ -561,4 +561,15 @@ void add_to_library(lua_State* state, int library, const std::string& name) {
   lua_pop(state, 4);
 }
 
+void renew_environment(lua_State* state, int library) {
+  lua_newtable(state);
+  lua_newtable(state);
+  lua_rawgeti(state, LUA_REGISTRYINDEX, library);
+  lua_setfield(state, -2, "__index");
+  lua_pushboolean(state, 0);
+  lua_setfield(state, -2, "__metatable");
+  lua_setmetatable(state, -2);
+  lua_setfenv(state, -2);
+}
+
 }  // namespace croft::lua

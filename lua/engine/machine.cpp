@@ -132,18 +132,10 @@ struct Machine::Start {
 
 namespace {
 
-/// The script's file, in an environment of its own that sees what the host provides. One prototype
-/// serves all: functions take their environment from the one that makes them.
+/// The script's file, in an environment of its own that sees what the host provides.
 void push_chunk(lua_State* state) {
   lua_rawgeti(state, LUA_REGISTRYINDEX, kSlotChunk);
-  lua_newtable(state);
-  lua_newtable(state);
-  lua_rawgeti(state, LUA_REGISTRYINDEX, kSlotGlobals);
-  lua_setfield(state, -2, "__index");
-  lua_pushboolean(state, 0);
-  lua_setfield(state, -2, "__metatable");
-  lua_setmetatable(state, -2);
-  lua_setfenv(state, -2);
+  renew_environment(state, kSlotGlobals);
 }
 
 /// Splits the table at `table` into data and names of functions.

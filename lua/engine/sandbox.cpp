@@ -87,18 +87,6 @@ void push_loaded(lua_State* state, const std::string& name, const std::string& b
     lua_error(state);
 }
 
-/// Gives the function on top an environment of its own that sees the library.
-void renew_environment(lua_State* state) {
-  lua_newtable(state);
-  lua_newtable(state);
-  lua_rawgeti(state, LUA_REGISTRYINDEX, kLibrary);
-  lua_setfield(state, -2, "__index");
-  lua_pushboolean(state, 0);
-  lua_setfield(state, -2, "__metatable");
-  lua_setmetatable(state, -2);
-  lua_setfenv(state, -2);
-}
-
 }  // namespace
 
 /// The VM and what stays in it between calls: the library, and the chunks of scripts. A chunk is
@@ -144,7 +132,7 @@ struct Sandbox::Machine {
       chunks.emplace(code.get(), Chunk{code, luaL_ref(state, LUA_REGISTRYINDEX)});
       has_new_chunk = true;
     }
-    renew_environment(state);
+    renew_environment(state, kLibrary);
   }
 
   void forget_chunks() {
@@ -171,7 +159,7 @@ struct Sandbox::Machine {
     lua_rawseti(state, LUA_REGISTRYINDEX, kLibrary);
     for (const Module& module : self.modules) {
       push_loaded(state, module.script.code_->name, module.script.code_->bytecode);
-      renew_environment(state);
+      renew_environment(state, kLibrary);
       lua_call(state, 0, 1);
       add_to_library(state, kLibrary, module.name);
     }

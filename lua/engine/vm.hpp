@@ -61,6 +61,11 @@ void add_to_library(lua_State* state, int library, const std::string& name);
 /// Call it protected.
 void protect_table(lua_State* state);
 
+/// Gives the function on top an environment of its own that sees the table at an index of the
+/// registry. Functions take their environment from the one that makes them, so that one prototype
+/// serves all calls.
+void renew_environment(lua_State* state, int library);
+
 /// Pushes a value. Raises a Lua error if it cannot be one of Lua's. Call it protected.
 void push_value(lua_State* state, const Value& value);
 /// The value at an index; Invalid if it is none of ours. Raises nothing.
