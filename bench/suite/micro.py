@@ -70,3 +70,18 @@ def adapters(scratch, quick: bool) -> None:
     table("Calls of a Lua adapter, all at once, one thread; the server answers after 50 ms",
           ["calls", "case", "plain client ms", "adapter ms", "adapter / plain", "/ 50 ms", "plain CPU ms", "adapter CPU ms",
            "KiB a call", "of it Lua"], rows)
+
+
+def pricing(scratch, quick: bool) -> None:
+    """A quote of ten resources, warm: the rule asked by Croft, written in C++, and run by LuaJIT alone."""
+    done = subprocess.run([BUILD / "bench" / "pricing_bench", "1000" if quick else "10000"], capture_output=True, text=True,
+                          timeout=600, check=True)
+    rows = []
+    for line in done.stdout.splitlines():
+        each = json.loads(line)
+        if each["what"] == "sandbox":
+            print(f"\nThe sandbox holds {each['at_rest'] // 1024} KiB, and {each['afterwards'] // 1024} KiB after all that.")
+            continue
+        rows.append([each["what"], f"{each['us']:.2f}", f"{each['quotes_per_second']:,.0f}",
+                     f"{each['bytes'] / 1024:.1f}" if each["bytes"] else "-"])
+    table("Quotes, ten resources a tenant", ["case", "us", "a second", "KiB kept a tenant"], rows)
