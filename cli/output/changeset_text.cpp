@@ -104,7 +104,12 @@ class TextWriter {
   }
 
   void plan_lines(const std::string& digest) {
-    if (changeset_.price) out_ += spread(basis_phrase(*changeset_.price), digest, width_);
+    if (changeset_.price) {
+      const std::string basis = printable(basis_phrase(*changeset_.price));
+      const bool fits = display_width(basis) + 2 + display_width(digest) <= width_;
+      out_ += fits ? spread(basis, digest, width_)
+                   : wrap_text(basis, width_, 0) + spread("", digest, width_);
+    }
     const std::string quotas = quota_phrase(changeset_.quotas);
     if (!quotas.empty()) out_ += wrap_text(printable(quotas), width_, 0);
     if (!changeset_.price) return;

@@ -15,7 +15,8 @@ std::string total_phrase(const ChangesetPrice& price) {
 }
 
 std::string basis_phrase(const ChangesetPrice& price) {
-  return price.basis.empty() ? "" : fmt::format("Basis: {}.", price.basis);
+  const std::string basis = price.basis.empty() ? "" : price.basis + ", by ";
+  return fmt::format("Basis: {}rule {}.", basis, price.rule);
 }
 
 std::string quota_phrase(const std::vector<plans::QuotaUse>& quotas) {

@@ -13,7 +13,7 @@ namespace croft::cli {
 std::string signed_amount(const Money& money);
 /// "10.80 → 14.40 USD/month (+3.60)".
 std::string total_phrase(const ChangesetPrice& price);
-/// "Basis: always-on (730 h)."; empty if there is nothing to say.
+/// "Basis: always-on (730 h), by rule hourly."
 std::string basis_phrase(const ChangesetPrice& price);
 /// "Quota after: instances 4/20, memory 640MiB/16GiB."; empty without quotas.
 std::string quota_phrase(const std::vector<plans::QuotaUse>& quotas);

@@ -68,6 +68,45 @@ Changeset make_changeset() {
   return changeset;
 }
 
+Money dollars(std::int64_t minor) { return {minor, "USD"}; }
+
+/// The same with money, quotas and what the plan does not allow.
+Changeset make_priced() {
+  Changeset changeset = make_changeset();
+  const std::int64_t deltas[] = {0, 360, 120, 0, 0, -50, 0, 0};
+  for (std::size_t i = 0; i < changeset.changes.size(); ++i)
+    changeset.changes[i].price = {dollars(0), dollars(deltas[i]), dollars(deltas[i])};
+  ChangesetPrice price;
+  price.rule = "tiered";
+  price.before = dollars(1080);
+  price.after = dollars(1430);
+  price.delta = dollars(350);
+  price.shared = dollars(-80);
+  price.basis = "40 active hours as in October; always-on (730 h) for what is new";
+  price.notices = {"12 hours are past the free 100"};
+  price.unpriced = {"egress: not measured yet; `croft price --usage` counts it"};
+  price.lines = {{.text = "activeHours",
+                  .meter = "activeHours",
+                  .rate = "0.04",
+                  .quantity = "86400",
+                  .per = 3600,
+                  .unit = "hour",
+                  .amount = dollars(96)}};
+  changeset.price = price;
+  changeset.quotas = {{"instances", "4", "20", false}, {"memory", "640MiB", "512MiB", true}};
+  return changeset;
+}
+
+Changeset make_refused() {
+  Changeset changeset = make_priced();
+  changeset.refusals = {
+      {ref(Kind::Instance, "worker"), "spec",
+       "plan 'studio' allows 512MiB of memory, this asks for 640MiB (512MiB now)",
+       "plan 'large' allows 64GiB of memory"},
+      {Ref{}, "", "the operator's policy: not on a Friday", ""}};
+  return changeset;
+}
+
 std::string text_of(const Changeset& changeset, std::size_t width = 0, bool colour = false) {
   CapturedTerminal captured;
   captured.terminal.width = width;
@@ -118,6 +157,18 @@ TEST(ChangesetTextTest, DoesNotObeyWhatAManifestSays) {
   EXPECT_NE(text.find("\"a b\""), std::string::npos) << "a field stays on its line";
 }
 
+TEST(ChangesetTextTest, ShowsMoneyAndQuotas) {
+  expect_golden("diff-priced.txt", text_of(make_priced(), 100));
+}
+
+TEST(ChangesetTextTest, SaysWhatIsRefused) {
+  expect_golden("diff-refused.txt", text_of(make_refused(), 80));
+}
+
+TEST(ChangesetMarkdownTest, ShowsMoneyQuotasAndRefusals) {
+  expect_golden("diff-refused.md", changeset_markdown(make_refused()));
+}
+
 TEST(ChangesetMarkdownTest, ReadsWellInAMergeRequest) {
   Changeset changeset = make_changeset();
   changeset.guard =
@@ -131,6 +182,16 @@ TEST(ChangesetMarkdownTest, ReadsWellInAMergeRequest) {
 
 TEST(TerraformTest, HasTheShapeOfATerraformPlan) {
   expect_golden("diff-plan.json", to_pretty_json(to_terraform_plan(make_changeset())) + "\n");
+}
+
+TEST(TerraformTest, HasTheQuoteBesideThePlan) {
+  const Value plan = to_terraform_plan(make_refused());
+  EXPECT_FALSE(plan.boolean_or("applyable", true)) << "what is refused is not applied";
+  EXPECT_EQ(plan.text_or("croft.quote.after", ""), "14.30");
+  EXPECT_EQ(plan.text_or("croft.quote.lines[0].amount", ""), "0.96");
+  EXPECT_EQ(plan.text_or("resource_changes[1].croft.price.delta", ""), "3.60");
+  EXPECT_EQ(plan.text_or("croft.quotas[1].limit", ""), "512MiB");
+  EXPECT_EQ(plan.text_or("croft.refusals[0].ref", ""), "alice/Instance/worker");
 }
 
 std::string actions_of(Action action) {

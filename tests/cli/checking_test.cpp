@@ -129,6 +129,95 @@ spec:
   expect_golden("validate-beyond.txt", plain(ran.out));
 }
 
+constexpr const char* kPricedPlans = R"(---
+apiVersion: croft/v1
+kind: Plan
+metadata: {name: studio}
+spec:
+  price: {amount: "9.00", currency: USD, per: month}
+  includes: {activeHours: 100}
+  rates: [{meter: activeHours, amount: "0.01"}, {meter: egress, amount: "0.02"}]
+  quotas: {instances: 20}
+---
+apiVersion: croft/v1
+kind: Plan
+metadata: {name: none}
+spec: {quotas: {instances: 0}}
+---
+apiVersion: croft/v1
+kind: Plan
+metadata: {name: own}
+spec: {price: {amount: "1", currency: EUR, per: month}, rules: rules/own.lua}
+)";
+
+class PriceTest : public CheckingTest {
+ protected:
+  PriceTest() {
+    std::string platform = kPlatform;
+    platform_.write("platform.yaml", platform.substr(platform.find("---")) + kPricedPlans);
+    platform_.write("rules/own.lua", R"(return {api = 1, price = function(plan, resources)
+  return {lines = {{text = "each", rate = "1.50", quantity = #resources}}, notices = {"as agreed"}}
+end}
+)");
+    platform_.commit("priced");
+  }
+  Ran price(std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"price", directory(), "--platform",
+                                      platform_.path().string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+};
+
+TEST_F(PriceTest, ShowsTheLinesOfTheTenantsPlan) {
+  const Ran ran = price();
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  expect_golden("price.txt", ran.out);
+}
+
+TEST_F(PriceTest, ComparesPlans) {
+  const Ran ran = price({"--compare", "--usage", "hours=20,egress=10GiB"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  expect_golden("price-compare.txt", ran.out);
+}
+
+TEST_F(PriceTest, SpeaksJson) {
+  const Ran ran = price({"--usage", "hours=200,storage=1GiB,requests=5", "-o", "json"});
+  const Result<Value> list = parse_json(ran.out);
+  ASSERT_TRUE(list) << ran.out << ran.err;
+  EXPECT_EQ(list->text_or("plans[0].total", ""), "10.00");
+  EXPECT_EQ(list->text_or("plans[0].unpriced[0]", ""),
+            "egress: not measured yet; `croft price --usage` counts it");
+}
+
+TEST_F(PriceTest, SaysWhatIsWrongWithAUsage) {
+  EXPECT_NE(price({"--usage", "hors=1"}).err.find("did you mean 'hours'?"), std::string::npos);
+  EXPECT_NE(price({"--usage", "hours"}).err.find("says no amount"), std::string::npos);
+  EXPECT_NE(price({"--usage", "hours=-1"}).err.find("'-1' is no whole number"), std::string::npos);
+  EXPECT_NE(price({"--usage", "storage=many"}).err.find("many"), std::string::npos);
+}
+
+TEST_F(PriceTest, ABrokenRuleIsSaidWithItsPlace) {
+  platform_.write("rules/own.lua", "return {api = 1, price = function(plan)\n  return plan.x.y\nend}");
+  const Ran ran = price();
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_NE(ran.err.find("rule 'rules/own.lua' cannot be used: rules/own.lua:2:"),
+            std::string::npos)
+      << ran.err;
+  EXPECT_EQ(run({"validate", platform_.path().string()}).status, 2);
+}
+
+TEST_F(PriceTest, ADiffBeyondThePlanIsRefused) {
+  std::string platform = kPlatform;
+  platform.replace(platform.find("instances: 20"), 13, "instances: 0");
+  platform_.write("platform.yaml", platform);
+  const Ran ran = diff({});
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_NE(ran.out.find("Refused: nothing of this is applied."), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Instance/api: plan 'studio' allows 0 instances, this asks for 1 (0 now)"),
+            std::string::npos);
+}
+
 TEST_F(CheckingTest, ValidateSpeaksJson) {
   repository_.write("site.yaml", std::string(kSite) + "  colour: red\n");
   const Ran ran = run({"validate", directory(), "-o", "json"});
