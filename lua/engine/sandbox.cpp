@@ -104,7 +104,8 @@ void renew_environment(lua_State* state) {
 /// shared by all calls of its script; what it makes when it runs is not, and its environment is
 /// made anew for each.
 struct Sandbox::Machine {
-  Machine(Limits limits, std::vector<Module> with) : vm(limits), modules(std::move(with)) {}
+  Machine(Limits limits, std::vector<Module> with, std::shared_ptr<Coverage> told)
+      : vm(limits, told), modules(std::move(with)), coverage(std::move(told)) {}
 
   Result<void> prepare() {
     if (!vm.is_open()) return too_small();
@@ -157,6 +158,7 @@ struct Sandbox::Machine {
 
   Vm vm;
   std::vector<Module> modules;
+  std::shared_ptr<Coverage> coverage;
   std::map<const Script::Code*, Chunk> chunks;
   bool has_new_chunk = false;
   std::size_t at_rest = 0;  ///< bytes that what stays takes
@@ -179,8 +181,9 @@ struct Sandbox::Machine {
 Sandbox::Sandbox(std::unique_ptr<Machine> machine) : machine_(std::move(machine)) {}
 Sandbox::~Sandbox() = default;
 
-Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits, std::vector<Module> modules) {
-  auto machine = std::make_unique<Machine>(limits, std::move(modules));
+Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits, std::vector<Module> modules,
+                                               std::shared_ptr<Coverage> coverage) {
+  auto machine = std::make_unique<Machine>(limits, std::move(modules), std::move(coverage));
   TRY(machine->prepare());
   return std::unique_ptr<Sandbox>(new Sandbox(std::move(machine)));
 }
@@ -191,7 +194,7 @@ std::size_t Sandbox::memory_used() const { return machine_->vm.memory_used(); }
 struct Sandbox::Call {
   Machine& machine;
   const std::shared_ptr<const Script::Code>& code;
-  std::string_view field;  ///< of the table that the script returns
+  std::string_view field;                  ///< of the table that the script returns
   const std::vector<Argument>* arguments;  ///< to call it with; null: it is only read
   bool wants_all = false;                  ///< a list of what it returns, not the first only
   Result<Value> result;
@@ -276,9 +279,9 @@ std::unexpected<Error> Sandbox::describe_failure(const Call& call) {
   const Vm& vm = call.machine.vm;
   const auto says = [&](ErrorCode code, std::string what) {
     return fail(Error(code, std::move(what))
-                    .while_doing(fmt::format(
-                        "{} {} of {}", call.arguments == nullptr ? "reading" : "calling",
-                        call.field, call.code->name)));
+                    .while_doing(fmt::format("{} {} of {}",
+                                             call.arguments == nullptr ? "reading" : "calling",
+                                             call.field, call.code->name)));
   };
   if (vm.is_out_of_memory())
     return says(ErrorCode::Invalid, fmt::format("the script needs more than {} MiB of memory",
@@ -340,7 +343,7 @@ void Sandbox::clear_up(bool was_stopped) {
   Vm& vm = machine_->vm;
   if (vm.is_out_of_memory()) {
     // What was refused in the middle of anything is not worth looking for.
-    auto fresh = std::make_unique<Machine>(vm.limits(), machine_->modules);
+    auto fresh = std::make_unique<Machine>(vm.limits(), machine_->modules, machine_->coverage);
     if (fresh->prepare()) {
       machine_ = std::move(fresh);
       return;

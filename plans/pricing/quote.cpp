@@ -20,7 +20,7 @@ constexpr lua::Limits kLimits{.memory_bytes = 16 << 20, .instructions = 5'000'00
 constexpr std::size_t kMostLines = 10'000;
 /// Of a quote, in minor units: beyond it, differences of quotes might not be exact.
 constexpr std::int64_t kMostMoney = 1'000'000'000'000'000'000;
-constexpr std::array<std::string_view, 8> kLineFields = {"amount", "meter", "per",  "quantity",
+constexpr std::array<std::string_view, 8> kLineFields = {"amount", "meter",    "per",  "quantity",
                                                          "rate",   "resource", "text", "unit"};
 
 std::optional<std::int64_t> sum(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
@@ -44,22 +44,20 @@ Value facts_of(const Usage& usage) {
 
 std::shared_ptr<const Value> facts_of(const PricedResource& resource) {
   const Footprint& footprint = resource.footprint;
-  return std::make_shared<const Value>(
-      Value::map({{"ref", local_name(footprint.ref)},
-                  {"kind", to_string(footprint.ref.kind)},
-                  {"name", footprint.ref.name},
-                  {"provider", footprint.provider},
-                  {"cpu_millis", footprint.cpu_millis},
-                  {"memory_bytes", footprint.memory_bytes},
-                  {"storage_bytes", footprint.storage_bytes},
-                  {"hosts", footprint.hosts},
-                  {"usage", facts_of(resource.usage)}}));
+  return std::make_shared<const Value>(Value::map({{"ref", local_name(footprint.ref)},
+                                                   {"kind", to_string(footprint.ref.kind)},
+                                                   {"name", footprint.ref.name},
+                                                   {"provider", footprint.provider},
+                                                   {"cpu_millis", footprint.cpu_millis},
+                                                   {"memory_bytes", footprint.memory_bytes},
+                                                   {"storage_bytes", footprint.storage_bytes},
+                                                   {"hosts", footprint.hosts},
+                                                   {"usage", facts_of(resource.usage)}}));
 }
 
 Value facts_of(Period period) {
-  return Value::map({{"months", period.months},
-                     {"hours", period.hours()},
-                     {"seconds", period.seconds()}});
+  return Value::map(
+      {{"months", period.months}, {"hours", period.hours()}, {"seconds", period.seconds()}});
 }
 
 /// Reads one line that a rule returned.
@@ -216,13 +214,13 @@ void PricedSet::erase(std::size_t index) {
   usages_.erase(usages_.begin() + offset);
 }
 
-Result<Pricer> Pricer::make() {
+Result<Pricer> Pricer::make(std::shared_ptr<lua::Coverage> coverage) {
   const EmbeddedText& library = embedded_pricing_library().front();
   TRY_ASSIGN(lua::Script script,
              lua::Script::compile(std::string(library.name) + ".lua", library.text));
   std::vector<lua::Module> modules{{std::string(library.name), std::move(script)}};
   TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox,
-             lua::Sandbox::make(kLimits, std::move(modules)));
+             lua::Sandbox::make(kLimits, std::move(modules), std::move(coverage)));
   return Pricer(std::move(sandbox));
 }
 
@@ -276,8 +274,8 @@ Result<void> Pricer::check(const PlanTerms& terms) {
         terms,
         Error(ErrorCode::Invalid, fmt::format("it says `api = {}`; this Croft has version {}",
                                               api->is_null() ? "nil" : to_json(*api), kPricingApi))
-            .with_hint(fmt::format("return {{api = {}, price = function(...) ... end}}",
-                                   kPricingApi)));
+            .with_hint(
+                fmt::format("return {{api = {}, price = function(...) ... end}}", kPricingApi)));
   }
   TRY(quote(terms, example_set({})));
   return {};
