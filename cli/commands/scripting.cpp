@@ -1,5 +1,7 @@
+#include <fmt/format.h>
+
 #include "cli/commands/commands.hpp"
-#include "cli/lua/test_run.hpp"
+#include "cli/lua/check.hpp"
 
 namespace croft::cli {
 
@@ -37,6 +39,38 @@ Command test_description() {
   return command;
 }
 
+Result<int> check_scripts(const Invocation& invocation) {
+  TRY_ASSIGN(const ScriptUnderTest script,
+             find_script_to_check(invocation.arguments.text("DIR", ".")));
+  const manifest::Diagnostics found = check_script(script);
+  const Terminal& terminal = invocation.terminal;
+  for (const manifest::Diagnostic& diagnostic : found.list)
+    terminal.out << manifest::render(diagnostic, {.color = terminal.has_colour});
+  if (found.list.empty()) {
+    terminal.out << terminal.paint(Colour::Green, "Valid") << ": " << script.file << ".\n";
+    return 0;
+  }
+  const std::size_t warnings = found.list.size() + found.suppressed - found.errors;
+  terminal.out << fmt::format("{} error{}, {} warning{}.\n", found.errors,
+                              found.errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+  return found.has_errors() ? kFailedStatus : 0;
+}
+
+Command check_description() {
+  Command command;
+  command.name = "check";
+  command.summary = "Say what is wrong with an adapter or a pricing rule";
+  command.description =
+      "Whether it compiles, what it returns, and names that are not there: globals, and fields of "
+      "host modules. Its tests are looked at too. No verb and no test is run. Exit status: 0 "
+      "nothing "
+      "is wrong (there may be warnings), 1 something is, 2 there is nothing to look at.";
+  command.positionals = {place_parameter()};
+  command.examples = {"croft lua check", "croft lua check rules/weekend.lua"};
+  command.run = check_scripts;
+  return command;
+}
+
 }  // namespace
 
 void add_scripting(std::vector<Command>& commands) {
@@ -44,7 +78,7 @@ void add_scripting(std::vector<Command>& commands) {
   group.name = "lua";
   group.summary = "Write adapters and pricing rules in Lua";
   group.group = "Write manifests";
-  group.commands = {test_description()};
+  group.commands = {test_description(), check_description()};
   commands.push_back(std::move(group));
 }
 

@@ -62,7 +62,7 @@ std::string shown_name(const fs::path& file, const fs::path& directory) {
   return file.lexically_normal().lexically_relative(directory.lexically_normal()).string();
 }
 
-Result<ScriptUnderTest> find_script_alone(const fs::path& where) {
+Result<ScriptUnderTest> find_script_to_check(const fs::path& where) {
   std::error_code ignored;
   fs::path file = where;
   if (!fs::exists(where, ignored))
@@ -77,14 +77,14 @@ Result<ScriptUnderTest> find_script_alone(const fs::path& where) {
   script.file = shown_name(script.path, script.path.parent_path());
   script.is_adapter = file.filename() == kAdapterFile;
   TRY_ASSIGN(script.source, read_file(file, kLongestScript));
+  script.tests = scripts_in(script.path.parent_path() / "tests");
   return script;
 }
 
 Result<ScriptUnderTest> find_script(const fs::path& where) {
-  TRY_ASSIGN(ScriptUnderTest script, find_script_alone(where));
-  const fs::path directory = script.path.parent_path() / "tests";
-  script.tests = scripts_in(directory);
+  TRY_ASSIGN(ScriptUnderTest script, find_script_to_check(where));
   if (!script.tests.empty()) return script;
+  const fs::path directory = script.path.parent_path() / "tests";
   return fail(
       Error(ErrorCode::NotFound, fmt::format("there are no tests {}/*.lua", directory.string()))
           .with_hint("a file of tests returns {[\"creates an app\"] = function(t) ... end}"));

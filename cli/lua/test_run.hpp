@@ -2,6 +2,7 @@
 // cli/lua: what authors of scripts need, without a server and without a network.
 //
 //   test_run        runs the tests of an adapter or a pricing rule, and says what they ran through
+//   check           what is wrong with a script that nobody ran
 //   adapter_bench   what an adapter finds around itself in a test
 //   pricing_bench   the same for a pricing rule
 
@@ -26,8 +27,8 @@ struct ScriptUnderTest {
 /// Finds the script of a directory (adapter.lua, or the only other *.lua), or takes the file that
 /// is named. NotFound, Invalid: there is none, several, or no test.
 Result<ScriptUnderTest> find_script(const std::filesystem::path& where);
-/// The same without its tests.
-Result<ScriptUnderTest> find_script_alone(const std::filesystem::path& where);
+/// The same; it may have no tests.
+Result<ScriptUnderTest> find_script_to_check(const std::filesystem::path& where);
 
 /// How errors name a file: as it was given; without the directory of the script if LuaJIT, which
 /// keeps 60 bytes of a name, would cut it.
