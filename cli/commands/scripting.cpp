@@ -2,6 +2,7 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/lua/check.hpp"
+#include "cli/lua/scaffold.hpp"
 
 namespace croft::cli {
 
@@ -71,6 +72,43 @@ Command check_description() {
   return command;
 }
 
+Result<int> new_script(const Invocation& invocation) {
+  const std::string name = invocation.arguments.text("NAME");
+  TRY_ASSIGN(const std::vector<std::string> files,
+             write_scaffold(".", invocation.command.name, name));
+  for (const std::string& file : files) {
+    // The stubs are for editors.
+    if (!file.starts_with('.')) invocation.terminal.out << name << '/' << file << '\n';
+  }
+  invocation.terminal.out << fmt::format("Next: cd {} && croft lua test\n", name);
+  return 0;
+}
+
+/// `kind` is what write_scaffold() takes.
+Command new_kind(std::string kind, std::string summary, std::string example) {
+  Command command;
+  command.name = std::move(kind);
+  command.summary = std::move(summary);
+  command.description =
+      "A script that passes its own tests, a README, and stubs with types for editors that know "
+      "LuaLS. Nothing is ever overwritten.";
+  command.positionals = {{.name = "NAME", .help = "Its name, and the folder's.", .required = true}};
+  command.examples = {std::move(example)};
+  command.run = new_script;
+  return command;
+}
+
+Command new_description() {
+  Command group;
+  group.name = "new";
+  group.summary = "Write a folder with a script to begin with";
+  group.commands.push_back(
+      new_kind("provider", "Write a folder with an adapter", "croft lua new provider harbor"));
+  group.commands.push_back(
+      new_kind("pricing", "Write a folder with a pricing rule", "croft lua new pricing weekend"));
+  return group;
+}
+
 }  // namespace
 
 void add_scripting(std::vector<Command>& commands) {
@@ -78,7 +116,7 @@ void add_scripting(std::vector<Command>& commands) {
   group.name = "lua";
   group.summary = "Write adapters and pricing rules in Lua";
   group.group = "Write manifests";
-  group.commands = {test_description(), check_description()};
+  group.commands = {new_description(), test_description(), check_description()};
   commands.push_back(std::move(group));
 }
 

@@ -3,6 +3,7 @@
 //
 //   test_run        runs the tests of an adapter or a pricing rule, and says what they ran through
 //   check           what is wrong with a script that nobody ran
+//   scaffold        a folder to begin with
 //   adapter_bench   what an adapter finds around itself in a test
 //   pricing_bench   the same for a pricing rule
 
