@@ -18,6 +18,7 @@ void add_power(std::vector<Command>& commands);        ///< start, stop, restart
 void add_pruning(std::vector<Command>& commands);      ///< prune show, prune ack
 void add_tokens(std::vector<Command>& commands);       ///< token create, ls, revoke
 void add_describing(std::vector<Command>& commands);   ///< schema, explain
+void add_scripting(std::vector<Command>& commands);    ///< lua new, test, check
 void add_about(std::vector<Command>& commands);        ///< version, completion, help
 
 }  // namespace croft::cli

@@ -20,6 +20,7 @@ struct AdapterRequest {
   bool is_idempotent = false;        ///< may be sent again if nobody knows what became of it
   std::vector<int> accept;           ///< statuses that are an answer to the script, not a failure
   std::function<bool()> is_wanted;   ///< asked just before it is sent; unset: it is
+  std::string asked_at;  ///< "FILE:LINE" of the script, where coverage is taken; may be empty
 };
 
 /// The way to one provider's server: base URL, credentials, limits and retries are behind it. On

@@ -6,6 +6,7 @@
 //   http        requests to the provider's server
 //   text        log, time, base64, hash, hmac, url
 //   memory      what calls leave for later ones
+//   extension   a module that the host brings itself: for tests of scripts
 //   prelude     what is easier said in Lua: await.all, poll, fail, http.pages, graphql
 
 #include <string>
@@ -60,6 +61,12 @@ int push_failure(lua_State* state, const Error& error);
 
 /// "a=1&b=2" of the table at an index. Throws Misuse that begins with `name`.
 std::string query_of(lua_State* state, int index, std::string_view name);
+
+/// Runs an extension's source and puts what it returns, read-only, into the table on top.
+/// Call it protected.
+void add_extension(lua_State* state, const HostExtension& extension);
+/// Pushes the function `run` of its module.
+void push_runner(lua_State* state, const HostExtension& extension);
 
 /// The library's own source, run once a state with push_host_functions()'s table.
 std::string_view prelude_source();

@@ -301,6 +301,7 @@ int request(lua_State* state) {
   machine.require_waiting(state, name);
   auto exchange = std::make_shared<Exchange>(read_request(state, method == nullptr ? "" : method));
   const std::shared_ptr<CallState> call = machine.running()->call;
+  if (machine.services().coverage) exchange->request.asked_at = line_of_script(state);
   exchange->request.deadline = call->deadline;
   exchange->request.is_wanted = [call] { return !call->is_called_off(); };
   return machine.suspend(

@@ -26,6 +26,16 @@ struct HostLimits {
   int waits = 100'000;                     ///< of one call
 };
 
+/// A module of Croft's own beside the usual ones, and what it asks of the host: how tests of
+/// scripts are run.
+struct HostExtension {
+  std::string name;
+  /// Lua that is run once a VM: it gets the function ask(what, value), which suspends the call and
+  /// gives a document or nil and an error, and returns the module's table.
+  std::string_view source;
+  std::function<Task<Result<Value>>(std::string what, Value value)> ask;
+};
+
 /// What a host gives to its scripts.
 struct HostServices {
   std::string name;  ///< of the provider, for logs
@@ -34,6 +44,8 @@ struct HostServices {
   const Clock* clock = nullptr;           ///< outlives the host
   /// How poll() waits; unset: sleep_for().
   std::function<Task<>(Duration)> sleep;
+  std::shared_ptr<const HostExtension> extension;  ///< unset: none
+  std::shared_ptr<Coverage> coverage;              ///< told of every line; unset: nobody is
 };
 
 /// One call of a function of the table that the script returns.
@@ -44,6 +56,7 @@ struct AdapterCall {
   std::optional<Duration> deadline;  ///< Clock::steady(): no later than then it is given up
   /// If set, the last argument is a function that hands a text to it and gives what it gives.
   std::function<bool(std::string_view)> emit;
+  bool by_extension = false;  ///< the extension's `run` is called with the function, and calls it
 };
 
 /// Runs an adapter: each call is a coroutine over one VM, written as if it blocked; what it asks of
@@ -70,6 +83,8 @@ class AdapterHost {
   bool has(std::string_view function) const;
   /// Names of the functions in the script's table, sorted.
   const std::vector<std::string>& functions() const;
+  /// The line at which one of them begins; 0 if there is none.
+  int line_of(std::string_view function) const;
 
   /// Calls a function and gives what it returns. `nil, err` becomes the Error that `err` describes.
   /// What the script does wrong is Internal and says where, in which function, for whom. Timeout

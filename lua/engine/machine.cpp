@@ -50,6 +50,11 @@ std::vector<std::string> frames_of(lua_State* thread) {
 
 }  // namespace
 
+std::string line_of_script(lua_State* thread) {
+  const std::vector<std::string> frames = frames_of(thread);
+  return frames.empty() ? "" : frames.front();
+}
+
 Fiber::Fiber(std::shared_ptr<Machine> in, std::shared_ptr<CallState> of)
     : machine(std::move(in)), call(std::move(of)) {
   ++machine->fibers_;
@@ -63,7 +68,8 @@ Fiber::~Fiber() {
 
 Machine::Machine(const Script& script, HostServices services, asio::any_io_executor executor,
                  HostLimits limits)
-    : vm_({.memory_bytes = limits.memory_bytes, .instructions = limits.instructions}),
+    : vm_({.memory_bytes = limits.memory_bytes, .instructions = limits.instructions},
+          services.coverage),
       script_(script),
       services_(std::move(services)),
       executor_(std::move(executor)),
@@ -92,6 +98,7 @@ bool Machine::prepare() {
     lua_pushlightuserdata(state, &machine);
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotMachine);
     push_adapter_library(state);
+    if (machine.services_.extension) add_extension(state, *machine.services_.extension);
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotGlobals);
     const std::string& code = machine.script_.code_->bytecode;
     const std::string name = "@" + machine.script_.name();
@@ -124,7 +131,7 @@ struct Machine::Start {
   Machine& machine;
   const AdapterCall& order;
   Fiber* fiber = nullptr;
-  std::vector<std::string>* functions = nullptr;  ///< describe() only
+  std::map<std::string, int>* functions = nullptr;  ///< describe() only
   Result<Value> description;
   bool is_missing = false;
   std::string problem;
@@ -139,20 +146,22 @@ void push_chunk(lua_State* state) {
 }
 
 /// Splits the table at `table` into data and names of functions.
-Result<Value> read_description(lua_State* state, int table, std::vector<std::string>& functions) {
+Result<Value> read_description(lua_State* state, int table, std::map<std::string, int>& functions) {
   Value description = Value::map();
   for (lua_pushnil(state); lua_next(state, table) != 0; lua_pop(state, 1)) {
     if (lua_type(state, -2) != LUA_TSTRING)
       return fail(ErrorCode::Invalid, "the table that the script returns has only names as keys");
     const std::string name = lua_tostring(state, -2);
     if (lua_isfunction(state, -1)) {
-      functions.push_back(name);
+      lua_Debug function;
+      lua_pushvalue(state, -1);
+      lua_getinfo(state, ">S", &function);
+      functions.emplace(name, function.linedefined);
       continue;
     }
     TRY_ASSIGN(Value value, read_document(state, lua_gettop(state)));
     description.set(name, std::move(value));
   }
-  std::ranges::sort(functions);
   return description;
 }
 
@@ -195,18 +204,22 @@ int Machine::begin_protected(lua_State* state) {
   lua_pushvalue(state, -1);
   lua_getinfo(state, ">S", &function);
   fiber.call->line = function.linedefined;
+  if (start.order.by_extension) {
+    push_runner(state, *start.machine.services_.extension);
+    lua_insert(state, -2);
+  }
   fiber.thread = lua_newthread(state);
   fiber.anchor = luaL_ref(state, LUA_REGISTRYINDEX);
   const auto count = static_cast<int>(start.order.arguments.size());
-  luaL_checkstack(state, count + 4, "too many arguments");
+  luaL_checkstack(state, count + 6, "too many arguments");
   for (const Value& argument : start.order.arguments) push_document(state, argument);
   if (start.order.emit) lua_pushcfunction(state, push_emit);
-  fiber.arguments = count + (start.order.emit ? 1 : 0);
+  fiber.arguments = count + (start.order.emit ? 1 : 0) + (start.order.by_extension ? 1 : 0);
   lua_xmove(state, fiber.thread, fiber.arguments + 1);
   return 0;
 }
 
-Result<Value> Machine::describe(std::vector<std::string>& functions) {
+Result<Value> Machine::describe(std::map<std::string, int>& functions) {
   const AdapterCall none;
   Start start{.machine = *this, .order = none, .functions = &functions, .description = Value()};
   vm_.begin_call();

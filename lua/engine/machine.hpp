@@ -2,6 +2,7 @@
 // Inside lua only: the VM of an adapter, and the coroutines in it.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -73,8 +74,9 @@ class Machine : public std::enable_shared_from_this<Machine> {
   /// The VM that a host function runs in.
   static Machine& of(lua_State* state);
 
-  /// The table that the script returns, seen once: its content without functions, and their names.
-  Result<Value> describe(std::vector<std::string>& functions);
+  /// The table that the script returns, seen once: its content without functions, and these with
+  /// the lines at which they begin.
+  Result<Value> describe(std::map<std::string, int>& functions);
   /// A coroutine that is about to call a function of the script.
   Result<std::shared_ptr<Fiber>> begin(const AdapterCall& order, std::shared_ptr<CallState> call);
   /// A coroutine of the same call around the function at that index. Raises Lua errors.
@@ -126,6 +128,9 @@ class Machine : public std::enable_shared_from_this<Machine> {
   bool is_dead_ = false;
   std::size_t after_collection_ = 0;
 };
+
+/// "FILE:LINE" of the innermost line of the script that runs in a coroutine; may be empty.
+std::string line_of_script(lua_State* thread);
 
 /// Misuse of a host function: its text is raised at the line of the script that called it.
 struct Misuse {

@@ -93,7 +93,8 @@ void push_loaded(lua_State* state, const std::string& name, const std::string& b
 /// shared by all calls of its script; what it makes when it runs is not, and its environment is
 /// made anew for each.
 struct Sandbox::Machine {
-  Machine(Limits limits, std::vector<Module> with) : vm(limits), modules(std::move(with)) {}
+  Machine(Limits limits, std::vector<Module> with, std::shared_ptr<Coverage> told)
+      : vm(limits, told), modules(std::move(with)), coverage(std::move(told)) {}
 
   Result<void> prepare() {
     if (!vm.is_open()) return too_small();
@@ -148,6 +149,7 @@ struct Sandbox::Machine {
 
   Vm vm;
   std::vector<Module> modules;
+  std::shared_ptr<Coverage> coverage;
   std::map<const Script::Code*, Chunk> chunks;
   bool has_new_chunk = false;
   std::size_t at_rest = 0;  ///< bytes that what stays takes
@@ -170,8 +172,9 @@ struct Sandbox::Machine {
 Sandbox::Sandbox(std::unique_ptr<Machine> machine) : machine_(std::move(machine)) {}
 Sandbox::~Sandbox() = default;
 
-Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits, std::vector<Module> modules) {
-  auto machine = std::make_unique<Machine>(limits, std::move(modules));
+Result<std::unique_ptr<Sandbox>> Sandbox::make(Limits limits, std::vector<Module> modules,
+                                               std::shared_ptr<Coverage> coverage) {
+  auto machine = std::make_unique<Machine>(limits, std::move(modules), std::move(coverage));
   TRY(machine->prepare());
   return std::unique_ptr<Sandbox>(new Sandbox(std::move(machine)));
 }
@@ -331,7 +334,7 @@ void Sandbox::clear_up(bool has_failed) {
   Vm& vm = machine_->vm;
   if (vm.is_out_of_memory()) {
     // What was refused in the middle of anything is not worth looking for.
-    auto fresh = std::make_unique<Machine>(vm.limits(), machine_->modules);
+    auto fresh = std::make_unique<Machine>(vm.limits(), machine_->modules, machine_->coverage);
     if (fresh->prepare()) {
       machine_ = std::move(fresh);
       return;

@@ -7,6 +7,7 @@
 //   engine/machine        the VM that they run in
 //   engine/pattern        Lua's patterns, matched under the same budget
 //   bindings/             what adapters may ask for: http, json, log, time, ...
+//   testing/              what scripts' own tests stand on
 //
 // LuaJIT with the JIT off: its count hooks, which the budget stands on, never fire in compiled
 // code.
@@ -24,6 +25,8 @@
 struct lua_State;
 
 namespace croft::lua {
+
+class Coverage;
 
 /// What one call may use.
 struct Limits {
@@ -77,8 +80,10 @@ struct Module {
 /// What a script may use is in docs/lua.md. One thread at a time.
 class Sandbox {
  public:
-  /// Unavailable if there is no memory for it; Invalid if a module fails.
-  static Result<std::unique_ptr<Sandbox>> make(Limits limits, std::vector<Module> modules = {});
+  /// Unavailable if there is no memory for it; Invalid if a module fails. `coverage` is told of
+  /// every line that runs: for tests of scripts, it makes calls several times slower.
+  static Result<std::unique_ptr<Sandbox>> make(Limits limits, std::vector<Module> modules = {},
+                                               std::shared_ptr<Coverage> coverage = nullptr);
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;

@@ -22,7 +22,8 @@ std::string line_of(lua_State* state) {
 
 }  // namespace
 
-Vm::Vm(Limits limits) : limits_(limits), state_(lua_newstate(&Vm::allocate, this)) {
+Vm::Vm(Limits limits, std::shared_ptr<Coverage> coverage)
+    : limits_(limits), coverage_(std::move(coverage)), state_(lua_newstate(&Vm::allocate, this)) {
   if (state_ != nullptr) luaJIT_setmode(state_, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
 }
 
@@ -53,8 +54,11 @@ void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t ne
   return moved;
 }
 
-void Vm::on_count(lua_State* state, lua_Debug* /*where*/) {
-  of(state).charge(state, kInstructionsAtOnce);
+void Vm::on_hook(lua_State* state, lua_Debug* where) {
+  Vm& vm = of(state);
+  if (where->event != LUA_HOOKLINE) return vm.charge(state, kInstructionsAtOnce);
+  lua_getinfo(state, "S", where);
+  vm.coverage_->saw(where->source, where->currentline);
 }
 
 void Vm::begin_call() {
@@ -62,7 +66,8 @@ void Vm::begin_call() {
   stopped_at_.clear();
   is_out_of_instructions_ = false;
   is_out_of_memory_ = false;
-  lua_sethook(state_, &Vm::on_count, LUA_MASKCOUNT, kInstructionsAtOnce);
+  lua_sethook(state_, &Vm::on_hook, LUA_MASKCOUNT | (coverage_ ? LUA_MASKLINE : 0),
+              kInstructionsAtOnce);
 }
 
 void Vm::charge(lua_State* state, std::uint64_t instructions) {
@@ -72,7 +77,7 @@ void Vm::charge(lua_State* state, std::uint64_t instructions) {
   if (!is_out_of_instructions_ && !is_out_of_memory_) stopped_at_ = line_of(state);
   is_out_of_instructions_ = !is_out_of_memory_;
   // From now on at every instruction: whoever catches this one meets the next.
-  lua_sethook(state, &Vm::on_count, LUA_MASKCOUNT, 1);
+  lua_sethook(state, &Vm::on_hook, LUA_MASKCOUNT, 1);
   luaL_error(state, is_out_of_memory_ ? "out of memory" : "out of instructions");
 }
 

@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <lua.hpp>
+#include <memory>
 #include <string>
 
+#include "lua/engine/coverage.hpp"
 #include "lua/engine/sandbox.hpp"
 
 namespace croft::lua {
@@ -14,8 +16,9 @@ namespace croft::lua {
 /// script can go on.
 class Vm {
  public:
-  /// is_open() is false if there was no memory for it.
-  explicit Vm(Limits limits);
+  /// is_open() is false if there was no memory for it. `coverage`, if there is one, is told of
+  /// every line that runs.
+  explicit Vm(Limits limits, std::shared_ptr<Coverage> coverage = nullptr);
   ~Vm();
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
@@ -39,9 +42,10 @@ class Vm {
 
  private:
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
-  static void on_count(lua_State* state, lua_Debug* where);
+  static void on_hook(lua_State* state, lua_Debug* where);
 
   Limits limits_;
+  std::shared_ptr<Coverage> coverage_;
   std::size_t memory_used_ = 0;  // before the state, which allocates as soon as it is made
   std::uint64_t instructions_used_ = 0;
   bool is_out_of_instructions_ = false;

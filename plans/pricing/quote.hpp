@@ -28,8 +28,8 @@ class PricedSet {
 /// and ends by the sandbox's budget if the rule does not end by itself.
 class Pricer {
  public:
-  /// Unavailable if there is no memory.
-  static Result<Pricer> make();
+  /// Unavailable if there is no memory. `coverage` is told of the lines of rules that run.
+  static Result<Pricer> make(std::shared_ptr<lua::Coverage> coverage = nullptr);
 
   /// What the set costs for that long. Errors name the rule and its line: Invalid for what it does
   /// wrong (it raises, takes too long, returns what is no list of lines, gives money as a float),

@@ -99,11 +99,10 @@ Changeset make_priced() {
 
 Changeset make_refused() {
   Changeset changeset = make_priced();
-  changeset.refusals = {
-      {ref(Kind::Instance, "worker"), "spec",
-       "plan 'studio' allows 512MiB of memory, this asks for 640MiB (512MiB now)",
-       "plan 'large' allows 64GiB of memory"},
-      {Ref{}, "", "the operator's policy: not on a Friday", ""}};
+  changeset.refusals = {{ref(Kind::Instance, "worker"), "spec",
+                         "plan 'studio' allows 512MiB of memory, this asks for 640MiB (512MiB now)",
+                         "plan 'large' allows 64GiB of memory"},
+                        {Ref{}, "", "the operator's policy: not on a Friday", ""}};
   return changeset;
 }
 

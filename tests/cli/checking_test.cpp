@@ -198,7 +198,8 @@ TEST_F(PriceTest, SaysWhatIsWrongWithAUsage) {
 }
 
 TEST_F(PriceTest, ABrokenRuleIsSaidWithItsPlace) {
-  platform_.write("rules/own.lua", "return {api = 1, price = function(plan)\n  return plan.x.y\nend}");
+  platform_.write("rules/own.lua",
+                  "return {api = 1, price = function(plan)\n  return plan.x.y\nend}");
   const Ran ran = price();
   EXPECT_EQ(ran.status, 2);
   EXPECT_NE(ran.err.find("rule 'rules/own.lua' cannot be used: rules/own.lua:2:"),

@@ -6,8 +6,13 @@
 
 #include <gmock/gmock.h>
 
+#include "core/base/embedded.hpp"
 #include "core/base/files.hpp"
 #include "tests/lua/adapter_harness.hpp"
+
+namespace croft {
+std::span<const EmbeddedText> embedded_test_module();  // made by croft_embed()
+}
 
 namespace croft::lua {
 namespace {
@@ -43,6 +48,29 @@ TEST_F(StubsTest, ThePageNamesWhatIsThere) {
                           page.find("`" + name + "(") != std::string::npos;
     EXPECT_TRUE(is_named) << name;
   }
+}
+
+TEST_F(StubsTest, NameWhatTestsFind) {
+  HostServices services;
+  services.http = http;
+  services.clock = &clock;
+  auto extension = std::make_shared<HostExtension>();
+  extension->name = "t";
+  extension->source = embedded_test_module().front().text;
+  services.extension = std::move(extension);
+  host = AdapterHost::make(io.get_executor(), Script::compile("a.lua", "return {}").value(),
+                           std::move(services))
+             .value();
+  std::set<std::string> there;
+  for (const std::string& name : host->provided()) {
+    if (name.starts_with("t.") && name != "t.run") there.insert(name);
+  }
+  const std::string text = read_file(CROFT_SOURCE "/lua/meta/test.lua", 1 << 20).value();
+  const std::regex declaration(R"(\n(?:function (t\.[a-z]+)\(|(t\.[a-z]+) = ))");
+  std::set<std::string> declared;
+  for (std::sregex_iterator at(text.begin(), text.end(), declaration), end; at != end; ++at)
+    declared.insert((*at)[1].matched ? (*at)[1] : (*at)[2]);
+  EXPECT_EQ(declared, there);
 }
 
 TEST_F(StubsTest, AreLua) {

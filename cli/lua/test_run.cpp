@@ -1,0 +1,296 @@
+#include "cli/lua/test_run.hpp"
+
+#include <algorithm>
+#include <map>
+#include <regex>
+
+#include <fmt/format.h>
+
+#include "cli/lua/adapter_bench.hpp"
+#include "cli/lua/pricing_bench.hpp"
+#include "core/base/embedded.hpp"
+#include "core/base/files.hpp"
+#include "lua/engine/coverage.hpp"
+#include "lua/testing/listing.hpp"
+
+namespace croft {
+std::span<const EmbeddedText> embedded_test_module();  // made by croft_embed()
+}
+
+namespace croft::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kLongestScript = 1 << 20;
+constexpr const char* kAdapterFile = "adapter.lua";
+constexpr std::size_t kLongestName = 55;
+
+std::vector<fs::path> scripts_in(const fs::path& directory) {
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const bool is_script =
+        entry.path().extension() == ".lua" && !entry.path().filename().string().starts_with('.');
+    if (is_script) found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+Result<fs::path> script_of_directory(const fs::path& directory) {
+  std::error_code ignored;
+  if (fs::exists(directory / kAdapterFile, ignored)) return directory / kAdapterFile;
+  const std::vector<fs::path> scripts = scripts_in(directory);
+  if (scripts.size() == 1) return scripts[0];
+  if (scripts.empty()) {
+    return fail(Error(ErrorCode::NotFound,
+                      fmt::format("{} holds no adapter.lua and no rule", directory.string()))
+                    .with_hint("croft lua new provider NAME makes one"));
+  }
+  return fail(Error(ErrorCode::Invalid,
+                    fmt::format("{} holds {} rules", directory.string(), scripts.size()))
+                  .with_hint(fmt::format("name one of them, like {}", scripts[0].string())));
+}
+
+}  // namespace
+
+std::string shown_name(const fs::path& file, const fs::path& directory) {
+  const std::string name = file.lexically_normal().string();
+  if (name.size() <= kLongestName) return name;
+  return file.lexically_normal().lexically_relative(directory.lexically_normal()).string();
+}
+
+Result<ScriptUnderTest> find_script_to_check(const fs::path& where) {
+  std::error_code ignored;
+  fs::path file = where;
+  if (!fs::exists(where, ignored))
+    return fail(ErrorCode::NotFound, fmt::format("there is no {}", where.string()));
+  if (fs::is_directory(where, ignored)) {
+    TRY_ASSIGN(file, script_of_directory(where));
+  }
+  if (file.extension() != ".lua")
+    return fail(ErrorCode::Invalid, fmt::format("{} is no file NAME.lua", file.string()));
+  ScriptUnderTest script;
+  script.path = file.lexically_normal();
+  script.file = shown_name(script.path, script.path.parent_path());
+  script.is_adapter = file.filename() == kAdapterFile;
+  TRY_ASSIGN(script.source, read_file(file, kLongestScript));
+  script.tests = scripts_in(script.path.parent_path() / "tests");
+  return script;
+}
+
+Result<ScriptUnderTest> find_script(const fs::path& where) {
+  TRY_ASSIGN(ScriptUnderTest script, find_script_to_check(where));
+  if (!script.tests.empty()) return script;
+  const fs::path directory = script.path.parent_path() / "tests";
+  return fail(
+      Error(ErrorCode::NotFound, fmt::format("there are no tests {}/*.lua", directory.string()))
+          .with_hint("a file of tests returns {[\"creates an app\"] = function(t) ... end}"));
+}
+
+namespace {
+
+/// What answers for a test file itself: nobody.
+class NoServer final : public lua::AdapterHttp {
+ public:
+  Task<Result<HttpResponse>> send(lua::AdapterRequest) override {
+    co_return fail(ErrorCode::Unavailable, "a test has no server of its own: use t.server");
+  }
+};
+
+/// One test and all that it needs; made anew for each.
+class Stage {
+ public:
+  static Result<std::unique_ptr<Stage>> make(const ScriptUnderTest& script, const lua::Script& test,
+                                             const std::shared_ptr<lua::Coverage>& coverage) {
+    auto stage = std::make_unique<Stage>();
+    const asio::any_io_executor executor = stage->io_.get_executor();
+    if (script.is_adapter) {
+      TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.file, script.source));
+      TRY_ASSIGN(stage->adapter_, AdapterBench::make(executor, std::move(compiled), coverage));
+    } else {
+      TRY_ASSIGN(PricingBench pricing, PricingBench::make(script.file, script.source, coverage));
+      stage->pricing_ = std::make_unique<PricingBench>(std::move(pricing));
+      TRY(stage->pricing_->check());
+    }
+    TRY_ASSIGN(stage->tests_, lua::AdapterHost::make(executor, test, stage->services()));
+    return stage;
+  }
+
+  /// The names of the tests in the order of the file; Invalid if it has anything else.
+  Result<std::vector<std::string>> names(const std::string& file) const {
+    if (tests_->description().size() > 0) {
+      return fail(ErrorCode::Invalid,
+                  fmt::format("{}: '{}' is no function: a file of tests returns named functions",
+                              file, tests_->description().as_map()[0].key));
+    }
+    std::vector<std::string> names = tests_->functions();
+    std::ranges::stable_sort(names, {}, [&](const auto& name) { return tests_->line_of(name); });
+    return names;
+  }
+
+  /// The failure's text, or nothing.
+  std::optional<std::string> run(const std::string& name) {
+    lua::AdapterCall call;
+    call.function = name;
+    call.by_extension = true;
+    spawn(io_.get_executor(), run_one(std::move(call)), "a test of a script");
+    io_.run();
+    if (adapter_) adapter_->close();
+    tests_->cancel();
+    io_.restart();
+    io_.run();
+    if (*outcome_) return std::nullopt;
+    return outcome_->error().message();
+  }
+
+  const lua::AdapterHost* adapter() const { return adapter_ ? &adapter_->host() : nullptr; }
+
+ private:
+  lua::HostServices services() {
+    auto extension = std::make_shared<lua::HostExtension>();
+    extension->name = "t";
+    extension->source = embedded_test_module().front().text;
+    extension->ask = [this](std::string what, Value value) {
+      return ask(std::move(what), std::move(value));
+    };
+    lua::HostServices services;
+    services.name = "tests";
+    services.http = std::make_shared<NoServer>();
+    services.clock = adapter_ ? &adapter_->clock() : &clock_;
+    services.sleep = [](Duration) -> Task<> { co_return; };
+    services.extension = std::move(extension);
+    return services;
+  }
+
+  Task<Result<Value>> ask(std::string what, Value value) {
+    if (adapter_) co_return co_await adapter_->ask(std::move(what), std::move(value));
+    if (what == "quote") co_return pricing_->quote(value);
+    co_return fail(Error(ErrorCode::Invalid, "a pricing rule has no verbs, settings or clock")
+                       .with_hint("ask it with t.quote{...}"));
+  }
+
+  Task<> run_one(lua::AdapterCall call) {
+    Result<Value> outcome = co_await tests_->call(std::move(call));
+    outcome_ = std::move(outcome);
+    io_.stop();
+  }
+
+  asio::io_context io_;
+  ManualClock clock_;
+  std::shared_ptr<AdapterBench> adapter_;
+  std::unique_ptr<PricingBench> pricing_;
+  std::unique_ptr<lua::AdapterHost> tests_;
+  std::optional<Result<Value>> outcome_;
+};
+
+int percent_of(const std::set<int>& lines, const std::set<int>& seen) {
+  if (lines.empty()) return 100;
+  const auto count = std::ranges::count_if(lines, [&](int line) { return seen.contains(line); });
+  return static_cast<int>(100 * static_cast<std::size_t>(count) / lines.size());
+}
+
+/// The lines of the function that begins there, and of those within it.
+std::set<int> lines_from(const lua::Listing& listing, int first) {
+  std::set<int> lines;
+  const auto outer = std::ranges::find(listing.functions, first, &lua::ListedFunction::first);
+  if (outer == listing.functions.end()) return lines;
+  for (const lua::ListedFunction& function : listing.functions) {
+    if (function.first >= first && function.last <= outer->last)
+      lines.insert(function.lines.begin(), function.lines.end());
+  }
+  return lines;
+}
+
+/// The functions that are worth a number of their own, with the lines that they begin at: an
+/// adapter's verbs, else those that a line gives a name.
+std::map<int, std::string> named_functions(const ScriptUnderTest& script,
+                                           const lua::Listing& listing,
+                                           const lua::AdapterHost* adapter) {
+  std::map<int, std::string> named;
+  if (adapter != nullptr) {
+    for (const std::string& verb : adapter->functions()) {
+      std::string& name = named[adapter->line_of(verb)];
+      name += (name.empty() ? "" : "/") + verb;
+    }
+    return named;
+  }
+  static const std::regex kName(R"((?:([A-Za-z_]\w*)\s*=\s*function\b|\bfunction\s+([\w.:]+)))");
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at <= script.source.size();) {
+    const std::size_t end = std::min(script.source.find('\n', at), script.source.size());
+    lines.push_back(script.source.substr(at, end - at));
+    at = end + 1;
+  }
+  for (const lua::ListedFunction& function : listing.functions) {
+    const auto line = static_cast<std::size_t>(function.first);
+    std::smatch match;
+    if (line == 0 || line > lines.size() || !std::regex_search(lines[line - 1], match, kName))
+      continue;
+    named[function.first] = match[1].matched ? match[1] : match[2];
+  }
+  return named;
+}
+
+void measure(const ScriptUnderTest& script, const lua::Listing& listing,
+             const lua::Coverage& coverage, const std::map<int, std::string>& named,
+             TestReport& report) {
+  const std::set<int>& seen = coverage.lines_of(script.file);
+  std::set<int> all;
+  for (const lua::ListedFunction& function : listing.functions) {
+    // The file itself runs whenever anything does.
+    if (function.first > 0) all.insert(function.lines.begin(), function.lines.end());
+  }
+  report.coverage = percent_of(all, seen);
+  for (const auto& [line, name] : named)
+    report.functions.emplace_back(name, percent_of(lines_from(listing, line), seen));
+}
+
+}  // namespace
+
+Result<TestReport> run_tests(const ScriptUnderTest& script) {
+  TestReport report;
+  TRY_ASSIGN(const lua::Listing listing, lua::list_script(script.file, script.source));
+  const auto coverage = std::make_shared<lua::Coverage>();
+  std::map<int, std::string> named;
+  for (const fs::path& path : script.tests) {
+    const std::string file = shown_name(path, script.path.parent_path());
+    TRY_ASSIGN(const std::string source, read_file(path, kLongestScript));
+    TRY_ASSIGN(const lua::Script test, lua::Script::compile(file, source));
+    TRY_ASSIGN(const std::unique_ptr<Stage> first, Stage::make(script, test, coverage));
+    TRY_ASSIGN(const std::vector<std::string> names, first->names(file));
+    if (named.empty()) named = named_functions(script, listing, first->adapter());
+    for (const std::string& name : names) {
+      TRY_ASSIGN(const std::unique_ptr<Stage> stage, Stage::make(script, test, coverage));
+      if (const auto problem = stage->run(name)) {
+        report.failures.push_back({.test = name, .file = file, .message = *problem});
+      } else {
+        ++report.passed;
+      }
+    }
+  }
+  if (report.passed == 0 && report.failures.empty())
+    return fail(ErrorCode::NotFound, "the files of tests hold no test");
+  measure(script, listing, *coverage, named, report);
+  return report;
+}
+
+std::string report_text(const ScriptUnderTest& script, const TestReport& report) {
+  std::string text;
+  for (const TestFailure& failure : report.failures)
+    text += fmt::format("{}: {}\n{}\n\n", failure.file, failure.test, failure.message);
+  const std::size_t failed = report.failures.size();
+  const std::size_t all = failed + static_cast<std::size_t>(report.passed);
+  text += script.file + "  ";
+  text += failed > 0 ? fmt::format("{} of {} tests failed", failed, all)
+                     : fmt::format("{} test{} passed", all, all == 1 ? "" : "s");
+  text += fmt::format(", coverage {} %", report.coverage);
+  std::string parts;
+  for (const auto& [name, percent] : report.functions)
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", name, percent);
+  return text + (parts.empty() ? "" : " (" + parts + ")") + "\n";
+}
+
+}  // namespace croft::cli

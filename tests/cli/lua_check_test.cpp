@@ -1,0 +1,114 @@
+// `croft lua check`: what is seen in a script that nobody ran.
+
+#include "tests/cli/lua_files.hpp"
+
+namespace croft::cli {
+namespace {
+
+constexpr const char* kVerbs = R"(
+  capabilities = function() return {workloads = true} end,
+  normalize = function(_, resource) return resource.spec end,
+  start = function() end, stop = function() end, update = function() end, destroy = function() end,
+)";
+
+std::string adapter(const std::string& observe, const std::string& more = "") {
+  return "return {\n  api = 1, server = {url = \"https://a.example\", auth = \"none\"}," +
+         std::string(kVerbs) + "  create = function() end,\n  observe = function()\n" + observe +
+         "\n  end," + more + "\n}\n";
+}
+
+class LuaCheckTest : public LuaFilesTest {
+ protected:
+  std::string check(const std::string& file, int status) {
+    const Ran ran = lua({"check", at(file)});
+    EXPECT_EQ(ran.status, status) << ran.out << ran.err;
+    return plain(ran.out);
+  }
+};
+
+TEST_F(LuaCheckTest, WhatIsRightIsSaidToBe) {
+  write("adapter.lua",
+        adapter(R"(    local list = http.pages("/x", {items = ipairs, next = tostring})
+    log.info(string.format("%d", math.floor(#list)), {at = time.now()})
+    await.all{}
+    t.clock = nil
+    return list)"));
+  EXPECT_NE(check("adapter.lua", 1).find("unknown global 't'"), std::string::npos);
+  write("adapter.lua", adapter("    return json.array{json.null} or poll(fail) or graphql(\"\")"));
+  write("tests/a.lua", "return {a = function(t) t.equal(json.encode(1), \"1\") end}");
+  EXPECT_EQ(check("", 0), "Valid: adapter.lua.\n");
+}
+
+TEST_F(LuaCheckTest, UnknownNamesAreShownWhereTheyStand) {
+  write("adapter.lua", adapter(R"(    local response = http.gett("/boxes")
+    total = htp.get("/x")
+    if response then print(response) end
+    json = os.time() + total
+    return string.form("%d", 1))"));
+  write("tests/a.lua", "return {a = function(t) t.equal(json.encod(1), urll) end}\n");
+  expect_golden("lua-check-names.txt", check("", 1));
+}
+
+TEST_F(LuaCheckTest, WhatItReturnsIsLookedAt) {
+  write("adapter.lua", adapter("", " creat = function() end,"));
+  EXPECT_NE(check("", 1).find("no verb is called 'creat'"), std::string::npos);
+  write("adapter.lua", adapter("", " settings = {region = {typ = \"text\"}},"));
+  EXPECT_NE(check("", 1).find("did you mean 'type'?"), std::string::npos);
+  write("adapter.lua", adapter("", " title = nil .. \"x\","));
+  EXPECT_NE(check("", 1).find("adapter.lua:9:3: error: attempt to concatenate a nil value"),
+            std::string::npos)
+      << check("", 1);
+}
+
+TEST_F(LuaCheckTest, WhatIsNoLuaHasItsLine) {
+  write("adapter.lua", "return {\n  api = = 1,\n}\n");
+  EXPECT_NE(check("", 1).find("adapter.lua:2:3: error: unexpected symbol near '='"),
+            std::string::npos)
+      << check("", 1);
+}
+
+TEST_F(LuaCheckTest, PricingRulesHaveNamesOfTheirOwn) {
+  write("rule.lua", R"(return {
+  api = 1,
+  price = function(plan, resources, usage, period)
+    if plan.odd then return {pricing.bas(plan)} end
+    if plan.odder then return http.get("/") end
+    return {pricing.base(plan, usage, period)}
+  end,
+}
+)");
+  expect_golden("lua-check-rule.txt", check("rule.lua", 1));
+  const std::string page = read_file(CROFT_SOURCE "/docs/lua-tools.md", 1 << 20).value();
+  EXPECT_NE(page.find(check("rule.lua", 1)), std::string::npos) << "the page shows something else";
+  write("rule.lua", "return {api = 2, price = function() return {} end}");
+  EXPECT_NE(check("", 1).find("this Croft has version 1"), std::string::npos);
+  write("rule.lua",
+        "return {api = 1, price = function() return {{text = \"a\", amount = 0.5}} end}");
+  EXPECT_NE(check("", 1).find("float"), std::string::npos);
+}
+
+TEST_F(LuaCheckTest, AGlobalOfOnesOwnIsAWarning) {
+  write("adapter.lua", adapter("    count = 1\n    return count"));
+  const std::string out = check("", 0);
+  EXPECT_NE(out.find("warning: sets the global 'count'"), std::string::npos) << out;
+  EXPECT_NE(out.find("0 errors, 1 warning."), std::string::npos) << out;
+}
+
+TEST_F(LuaCheckTest, TheAdaptersOfCroftPass) {
+  for (const char* name : {"fly", "railway"}) {
+    const Ran ran = lua({"check", std::string(CROFT_SOURCE "/providers/") + name + "/adapter.lua"});
+    EXPECT_EQ(ran.status, 0) << ran.out << ran.err;
+  }
+  for (const auto& rule : std::filesystem::directory_iterator(CROFT_SOURCE "/plans/rules")) {
+    const Ran ran = lua({"check", rule.path().string()});
+    EXPECT_EQ(ran.status, 0) << ran.out << ran.err;
+  }
+}
+
+TEST_F(LuaCheckTest, WithoutAScriptThereIsNothingToLookAt) {
+  EXPECT_EQ(lua({"check", at()}).status, 2);
+  EXPECT_EQ(lua({"check", at("none.lua")}).status, 2);
+}
+
+}  // namespace
+}  // namespace croft::cli
