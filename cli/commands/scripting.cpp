@@ -1,8 +1,13 @@
+#include <iostream>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "cli/commands/commands.hpp"
 #include "cli/lua/check.hpp"
+#include "cli/lua/repl.hpp"
 #include "cli/lua/scaffold.hpp"
+#include "core/base/files.hpp"
 
 namespace croft::cli {
 
@@ -109,6 +114,49 @@ Command new_description() {
   return group;
 }
 
+constexpr std::size_t kLargestRule = 1 << 20;
+
+Result<int> read_and_answer(const Invocation& invocation) {
+  const std::string file = invocation.arguments.text("FILE");
+  std::string rule;
+  if (!file.empty()) {
+    TRY_ASSIGN(rule, read_file(file, kLargestRule));
+  }
+  TRY_ASSIGN(Repl repl, Repl::make(std::move(rule)));
+  const bool is_asked = ::isatty(STDIN_FILENO) == 1;
+  std::ostream& out = invocation.terminal.out;
+  std::string line;
+  for (;;) {
+    if (is_asked) out << (repl.wants_more() ? ">> " : "> ") << std::flush;
+    if (!std::getline(std::cin, line)) break;
+    const std::string answer = repl.take(line);
+    if (!answer.empty()) out << printable(answer) << '\n';
+  }
+  if (is_asked) out << '\n';
+  return repl.has_failed() ? kFailedStatus : 0;
+}
+
+Command repl_description() {
+  Command command;
+  command.name = "repl";
+  command.summary = "Try Lua as rules run it, line by line";
+  command.description =
+      "Reads standard input: an expression is answered, a statement is kept for the lines after "
+      "it. "
+      "`plan`, `resources`, `usage` and `period` are examples of what a rule gets, `pricing` is "
+      "there, and with FILE `rule` is what that pricing rule returns. Exit status: 0, or 1 if a "
+      "line failed.";
+  command.positionals = {{.name = "FILE",
+                          .help = "A pricing rule to have at hand.",
+                          .fallback = "none",
+                          .completes = Completes::Files}};
+  command.examples = {
+      "croft lua repl", "croft lua repl rules/weekend.lua",
+      "echo 'rule.price(plan, resources, usage, period)' | croft lua repl weekend.lua"};
+  command.run = read_and_answer;
+  return command;
+}
+
 }  // namespace
 
 void add_scripting(std::vector<Command>& commands) {
@@ -116,7 +164,7 @@ void add_scripting(std::vector<Command>& commands) {
   group.name = "lua";
   group.summary = "Write adapters and pricing rules in Lua";
   group.group = "Write manifests";
-  group.commands = {new_description(), test_description(), check_description()};
+  group.commands = {new_description(), test_description(), check_description(), repl_description()};
   commands.push_back(std::move(group));
 }
 

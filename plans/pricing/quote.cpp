@@ -214,13 +214,17 @@ void PricedSet::erase(std::size_t index) {
   usages_.erase(usages_.begin() + offset);
 }
 
-Result<Pricer> Pricer::make(std::shared_ptr<lua::Coverage> coverage) {
+Result<std::unique_ptr<lua::Sandbox>> make_pricing_sandbox(
+    std::shared_ptr<lua::Coverage> coverage) {
   const EmbeddedText& library = embedded_pricing_library().front();
   TRY_ASSIGN(lua::Script script,
              lua::Script::compile(std::string(library.name) + ".lua", library.text));
   std::vector<lua::Module> modules{{std::string(library.name), std::move(script)}};
-  TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox,
-             lua::Sandbox::make(kLimits, std::move(modules), std::move(coverage)));
+  return lua::Sandbox::make(kLimits, std::move(modules), std::move(coverage));
+}
+
+Result<Pricer> Pricer::make(std::shared_ptr<lua::Coverage> coverage) {
+  TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox, make_pricing_sandbox(std::move(coverage)));
   return Pricer(std::move(sandbox));
 }
 

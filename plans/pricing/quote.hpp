@@ -24,6 +24,11 @@ class PricedSet {
   std::vector<Usage> usages_;
 };
 
+/// What pricing rules run in: the sandbox of rules with the global `pricing`. Unavailable if there
+/// is no memory.
+Result<std::unique_ptr<lua::Sandbox>> make_pricing_sandbox(
+    std::shared_ptr<lua::Coverage> coverage = nullptr);
+
 /// Asks pricing rules. Keeps a Lua sandbox: one thread at a time. A call takes some microseconds,
 /// and ends by the sandbox's budget if the rule does not end by itself.
 class Pricer {
