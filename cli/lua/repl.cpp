@@ -52,9 +52,9 @@ Result<Repl> Repl::make(std::string rule) {
 Result<Value> Repl::run(const std::string& last) {
   const std::string rule =
       rule_.empty() ? std::string() : "local rule = (function() " + rule_ + "\nend)()\n";
-  const std::string text = fmt::format(
-      "{}return {{line = function(plan, resources, usage, period)\n{}{}\nend}}", rule, statements_,
-      last);
+  const std::string text =
+      fmt::format("{}return {{line = function(plan, resources, usage, period)\n{}{}\nend}}", rule,
+                  statements_, last);
   TRY_ASSIGN(const lua::Script script, lua::Script::compile("line", text));
   return sandbox_->call_all(script, "line", {given_.begin(), given_.end()});
 }
@@ -64,15 +64,15 @@ std::string Repl::take(std::string_view line) {
   if (text.find_first_not_of(" \t\n") == std::string::npos) return "";
   // Compiled alone first: what is wrong with it is not to be looked for among the others.
   const bool is_expression = lua::Script::compile("line", "return " + text).has_value();
-  const Result<lua::Script> alone = lua::Script::compile("line", is_expression ? "return " + text : text);
+  const Result<lua::Script> alone =
+      lua::Script::compile("line", is_expression ? "return " + text : text);
   if (!alone && is_unfinished(alone.error())) {
     begun_ = text + "\n";
     return "";
   }
   begun_.clear();
-  const Result<Value> values =
-      alone ? run(is_expression ? "return " + text : text)
-            : Result<Value>(std::unexpected(alone.error()));
+  const Result<Value> values = alone ? run(is_expression ? "return " + text : text)
+                                     : Result<Value>(std::unexpected(alone.error()));
   if (!values) {
     has_failed_ = true;
     return values.error().message();

@@ -15,8 +15,8 @@ namespace croft::cli {
 /// call, and is deterministic: so each line runs after all statements before it, anew.
 class Repl {
  public:
-  /// `rule` is the text of a pricing rule, or empty. Invalid if it is no Lua; Unavailable if there is
-  /// no memory.
+  /// `rule` is the text of a pricing rule, or empty. Invalid if it is no Lua; Unavailable if there
+  /// is no memory.
   static Result<Repl> make(std::string rule);
 
   /// What there is to say to that line: its values as JSON, an error, or nothing.
@@ -32,9 +32,9 @@ class Repl {
 
   std::string rule_;
   std::unique_ptr<lua::Sandbox> sandbox_;
-  std::vector<Value> given_;        ///< plan, resources, usage, period
-  std::string statements_;          ///< those that went well, a line each
-  std::string begun_;               ///< what is not whole yet
+  std::vector<Value> given_;  ///< plan, resources, usage, period
+  std::string statements_;    ///< those that went well, a line each
+  std::string begun_;         ///< what is not whole yet
   bool has_failed_ = false;
 };
 

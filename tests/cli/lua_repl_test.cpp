@@ -45,8 +45,9 @@ TEST(ReplTest, AFailedLineLeavesNothing) {
 }
 
 TEST(ReplTest, HasARuleAtHand) {
-  Repl repl = Repl::make("return {api = 1, price = function(plan, resources)\n"
-                         "  return {{text = plan.name, amount = #resources}} end}")
+  Repl repl = Repl::make(
+                  "return {api = 1, price = function(plan, resources)\n"
+                  "  return {{text = plan.name, amount = #resources}} end}")
                   .value();
   EXPECT_EQ(repl.take("rule.api"), "1");
   EXPECT_EQ(repl.take("rule.price(plan, resources, usage, period)[1].amount"), "2");
