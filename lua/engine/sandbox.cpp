@@ -77,7 +77,6 @@ Result<Script> Script::compile(std::string name, std::string_view source) {
 namespace {
 
 constexpr int kLibrary = 1;   ///< where it is in the registry
-constexpr int kPause = 1000;  ///< in percent of what is alive: when the next collection begins
 /// Chunks that stay loaded; past it all are dropped, and loaded again as they are called.
 constexpr std::size_t kMostChunks = 64;
 
@@ -98,8 +97,6 @@ struct Sandbox::Machine {
 
   Result<void> prepare() {
     if (!vm.is_open()) return too_small();
-    // What calls leave is all garbage, and what stays is small: collecting seldom costs least.
-    lua_gc(vm.state(), LUA_GCSETPAUSE, kPause);
     vm.begin_call();
     if (lua_cpcall(vm.state(), prepare_protected, this) != 0) {
       if (vm.is_out_of_memory()) return too_small();
