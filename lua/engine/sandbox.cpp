@@ -76,7 +76,7 @@ Result<Script> Script::compile(std::string name, std::string_view source) {
 
 namespace {
 
-constexpr int kLibrary = 1;   ///< where it is in the registry
+constexpr int kLibrary = 1;  ///< where it is in the registry
 /// Chunks that stay loaded; past it all are dropped, and loaded again as they are called.
 constexpr std::size_t kMostChunks = 64;
 

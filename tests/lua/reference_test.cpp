@@ -1,4 +1,5 @@
-// docs/lua-reference.md is made from the stubs in lua/meta: UPDATE_GOLDEN=1 on lua_tests rewrites it.
+// docs/lua-reference.md is made from the stubs in lua/meta: UPDATE_GOLDEN=1 on lua_tests rewrites
+// it.
 
 #include <cstdlib>
 #include <fstream>
@@ -99,8 +100,7 @@ class StubReader {
 
   void add_function(const std::string& signature) {
     out_ += fmt::format("\n### {}\n\n{}", signature, words_);
-    if (!parameters_.empty())
-      out_ += "\n| parameter | type | |\n|---|---|---|\n" + parameters_;
+    if (!parameters_.empty()) out_ += "\n| parameter | type | |\n|---|---|---|\n" + parameters_;
     if (!returns_.empty()) out_ += fmt::format("\nReturns {}.\n", returns_);
     forget();
   }
@@ -121,10 +121,13 @@ class StubReader {
 
 TEST(LuaReferenceTest, IsWhatTheStubsSay) {
   std::string text =
-      "# Lua reference\n\n<!-- Made from the stubs in lua/meta; UPDATE_GOLDEN=1 on lua_tests rewrites it. "
-      "-->\n\nWhat scripts are given, what they return, and the functions that they may call, beside what "
+      "# Lua reference\n\n<!-- Made from the stubs in lua/meta; UPDATE_GOLDEN=1 on lua_tests "
+      "rewrites it. "
+      "-->\n\nWhat scripts are given, what they return, and the functions that they may call, "
+      "beside what "
       "[lua.md](lua.md) lists.\nRules have `pricing.lua`; adapters have `adapter.lua`, `http.lua`, "
-      "`json.lua`, `text.lua` and `flow.lua`; tests of either have\n`test.lua`. Tests compare the stubs with "
+      "`json.lua`, `text.lua` and `flow.lua`; tests of either have\n`test.lua`. Tests compare the "
+      "stubs with "
       "what is registered.\n";
   for (const char* name : {"pricing", "adapter", "http", "json", "text", "flow", "test"})
     text += StubReader().read_file(name);
