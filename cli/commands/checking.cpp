@@ -174,10 +174,7 @@ Command validate_description() {
       "platform's repository, a tenant's or a solo one is told by the kinds in it.";
   command.group = "Check and apply";
   command.outputs = {"text", "json", "yaml"};
-  command.positionals = {{.name = "DIR",
-                          .help = "Directory with manifests.",
-                          .fallback = "the current one",
-                          .completes = Completes::Directories}};
+  command.positionals = {directory_parameter()};
   command.options = {
       {.name = "platform", .help = "Check it as the platform's repository."},
       {.name = "solo", .help = "Check it as the one repository of `croft serve --solo`."},
@@ -201,10 +198,7 @@ Command diff_description() {
       "changes, 1 changes, 2 an error.";
   command.group = "Check and apply";
   command.outputs = {"text", "markdown", "json", "yaml"};
-  command.positionals = {{.name = "DIR",
-                          .help = "Directory with manifests.",
-                          .fallback = "the current one",
-                          .completes = Completes::Directories}};
+  command.positionals = {directory_parameter()};
   command.options = {
       {.name = "platform",
        .value = "DIR",

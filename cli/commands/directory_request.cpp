@@ -5,6 +5,13 @@
 
 namespace croft::cli {
 
+Parameter directory_parameter() {
+  return {.name = "DIR",
+          .help = "Directory with manifests.",
+          .fallback = "the current one",
+          .completes = Completes::Directories};
+}
+
 std::string directory_of(const Invocation& invocation) {
   return invocation.arguments.text("DIR", ".");
 }

@@ -16,5 +16,7 @@ Result<std::optional<Value>> directory_request(const Client& client, const Invoc
 
 /// DIR, or the current directory.
 std::string directory_of(const Invocation& invocation);
+/// DIR as commands describe it.
+Parameter directory_parameter();
 
 }  // namespace croft::cli

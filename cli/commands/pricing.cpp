@@ -112,10 +112,7 @@ void add_pricing(std::vector<Command>& commands) {
       "is.";
   command.group = "Check and apply";
   command.outputs = {"text", "json", "yaml"};
-  command.positionals = {{.name = "DIR",
-                          .help = "Directory with manifests.",
-                          .fallback = "the current one",
-                          .completes = Completes::Directories}};
+  command.positionals = {directory_parameter()};
   command.options = {
       {.name = "usage",
        .value = "LIST",
