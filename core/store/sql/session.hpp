@@ -33,11 +33,15 @@ class Row {
 /// Called for each row; an error ends the query with it.
 using RowSink = std::function<Result<void>(const Row&)>;
 
+/// Whose SQL it is, where the two differ.
+enum class Dialect { Sqlite, Postgres };
+
 /// A connection of some engine as migrations and tools see it. Blocks; used by one thread at a
 /// time. Errors as core/store/store.hpp says; a violated constraint is a Conflict.
 class Session {
  public:
   virtual ~Session() = default;
+  virtual Dialect dialect() const = 0;
   virtual Result<void> execute(std::string_view text, const std::vector<Cell>& cells) = 0;
   virtual Result<void> query(std::string_view text, const std::vector<Cell>& cells,
                              const RowSink& sink) = 0;

@@ -171,4 +171,40 @@ inline constexpr std::string_view kSchemaVersion =
 inline constexpr std::string_view kRecordMigration =
     "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
 
+/// PostgreSQL's: until the end of the transaction.
+inline constexpr std::string_view kLockSchema =
+    "SELECT pg_advisory_xact_lock(427121665652)";  // the bytes of "croft" as a number
+
+// PostgreSQL's own: the conditions of a transaction, and who may write (postgres/lease.hpp).
+
+/// For this transaction: how long a statement and a lock may take ($1, $2: "30s"), and who writes
+/// ($3). A commit is on the disk before it is answered, whatever the server's settings say.
+inline constexpr std::string_view kSetTransaction = R"(
+  SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
+    set_config('croft.writer', $3, true),
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true))";
+
+#define CROFT_NOW "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+/// Locks the row: a transaction of the writer before ends first.
+inline constexpr std::string_view kReadWriter =
+    "SELECT holder, epoch, description, " CROFT_NOW
+    " - renewed_at FROM writer WHERE only_one = 'croft' FOR UPDATE";
+inline constexpr std::string_view kTakeWriter =
+    "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at = " CROFT_NOW
+    " WHERE only_one = 'croft'";
+/// The first statement of a batch: whoever is not the writer any more ($1, $2) breaks a constraint.
+inline constexpr std::string_view kBeginBatch =
+    "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 THEN CAST($3 AS BIGINT) END, "
+    "renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
+/// Which batch was the last, after a connection was lost: with a new epoch ($2), so that what may
+/// still be on its way in the old one cannot come after this. No row if somebody else writes now.
+inline constexpr std::string_view kFindBatch =
+    "UPDATE writer SET epoch = $2, renewed_at = " CROFT_NOW
+    " WHERE only_one = 'croft' AND holder = $1 AND epoch < $2 RETURNING batch";
+inline constexpr std::string_view kReleaseWriter =
+    "UPDATE writer SET renewed_at = 0 WHERE only_one = 'croft' AND holder = $1 AND epoch = $2";
+#undef CROFT_NOW
+inline constexpr std::string_view kListen = "LISTEN croft";
+
 }  // namespace croft::sql

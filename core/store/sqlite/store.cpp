@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "core/base/files.hpp"
+#include "core/store/directory_lock.hpp"
 #include "core/store/sql/migrations.hpp"
 #include "core/store/sql/outcome.hpp"
 #include "core/store/sqlite.hpp"
 #include "core/store/sqlite/connection.hpp"
-#include "core/store/sqlite/lock.hpp"
 #include "core/store/sqlite/writer.hpp"
 
 namespace croft {
@@ -53,11 +53,17 @@ class Reader {
 
 class SqliteStore final : public sql::SqlStore<SqliteStore> {
  public:
-  SqliteStore(sqlite::DirectoryLock lock, std::unique_ptr<sqlite::Connection> writer,
+  SqliteStore(DirectoryLock lock, std::unique_ptr<sqlite::Connection> writer,
               std::unique_ptr<sqlite::Connection> reader, SqliteOptions options)
       : lock_(std::move(lock)), writer_(std::move(writer), options), reader_(std::move(reader)) {}
 
   Task<Result<void>> commit(Transaction transaction) override;
+
+  /// The directory's lock keeps everybody else out.
+  Task<bool> foreign_orders(Duration at_most) override {
+    co_await sleep_for(at_most);
+    co_return false;
+  }
 
   template <typename RowType>
   Task<Result<std::vector<RowType>>> read(sql::Select<RowType> select);
@@ -65,7 +71,7 @@ class SqliteStore final : public sql::SqlStore<SqliteStore> {
  private:
   // Destroyed in reverse order: the reader closes first, the writer last, and with it goes the
   // write-ahead log.
-  sqlite::DirectoryLock lock_;
+  DirectoryLock lock_;
   sqlite::Writer writer_;
   Reader reader_;
 };
@@ -121,7 +127,7 @@ Result<void> make_database_file(const fs::path& directory) {
 
 Result<std::unique_ptr<Store>> open_locked(const fs::path& directory, SqliteOptions options) {
   TRY(make_missing_directory(directory));
-  TRY_ASSIGN(sqlite::DirectoryLock lock, sqlite::DirectoryLock::take(directory));
+  TRY_ASSIGN(DirectoryLock lock, DirectoryLock::take(directory));
   TRY(make_database_file(directory));
   const fs::path file = directory / "croft.db";
   TRY_ASSIGN(auto writer, sqlite::Connection::open(file, sqlite::Connection::Role::Writer));
