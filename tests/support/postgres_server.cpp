@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <stdexcept>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "core/base/child.hpp"
+#include "tests/support/free_port.hpp"
 
 namespace croft {
 
@@ -49,17 +48,6 @@ std::vector<std::string> as_server_user(std::vector<std::string> arguments) {
   return all;
 }
 
-int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size);
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
-}
-
 [[noreturn]] void become(const std::vector<std::string>& arguments, const fs::path& log,
                          const passwd* user) {
   const int null = ::open("/dev/null", O_RDONLY);
@@ -90,20 +78,22 @@ PostgresServer& PostgresServer::shared() {
 }
 
 PostgresServer::PostgresServer(std::string settings)
-    : directory_(TemporaryDirectory::make("croft-postgres-").value()), port_(free_port()) {
+    : directory_(TemporaryDirectory::make("croft-postgres-").value()),
+      port_(free_port()),
+      owner_(::getpid()) {
   const fs::path data = directory_.path() / "data";
   if (const passwd* user = server_user())
     (void)!::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid);
   run(as_server_user({(binaries() / "initdb").string(), "-D", data.string(), "-U", "croft", "-A",
                       "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"}));
-  const std::string lines =
-      fmt::format("listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n"
-                  "shared_buffers = 32MB\n{}\n",
-                  port_, directory_.path().string(), settings);
+  const std::string lines = fmt::format(
+      "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n"
+      "shared_buffers = 32MB\n{}\n",
+      port_, directory_.path().string(), settings);
   if (!write_file_atomic(data / "conf.d.conf", lines, 0644))
     throw std::runtime_error("no configuration");
-  run(as_server_user({"sh", "-c", fmt::format("cat {0}/conf.d.conf >>{0}/postgresql.conf",
-                                              data.string())}));
+  run(as_server_user(
+      {"sh", "-c", fmt::format("cat {0}/conf.d.conf >>{0}/postgresql.conf", data.string())}));
   start();
 }
 
@@ -116,8 +106,9 @@ void PostgresServer::start() {
   const passwd* user = server_user();
   pid_ = ::fork();
   if (pid_ == 0) become(arguments, log, user);
-  const std::vector<std::string> ready{(binaries() / "pg_isready").string(), "-q", "-h",
-                                       directory_.path().string(), "-p", std::to_string(port_)};
+  const std::vector<std::string> ready{
+      (binaries() / "pg_isready").string(), "-q", "-h",
+      directory_.path().string(),           "-p", std::to_string(port_)};
   for (int i = 0; i < 600; ++i) {
     const auto asked = run_child({.arguments = ready});
     if (asked && asked->status == 0) return;
@@ -129,7 +120,7 @@ void PostgresServer::start() {
 }
 
 void PostgresServer::signal(int number) {
-  if (pid_ <= 0) return;
+  if (pid_ <= 0 || owner_ != ::getpid()) return;  // a forked child leaves it alone
   ::kill(pid_, number);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
@@ -153,8 +144,9 @@ void PostgresServer::freeze(bool is_frozen) const {
 
 void PostgresServer::allow(const std::string& line) const {
   const fs::path file = directory_.path() / "data/pg_hba.conf";
-  run(as_server_user({"sh", "-c", R"(printf '%s\n' "$1" | cat - "$2" >"$2.new" && mv "$2.new" "$2")",
-                      "sh", line, file.string()}));
+  run(as_server_user({"sh", "-c",
+                      R"(printf '%s\n' "$1" | cat - "$2" >"$2.new" && mv "$2.new" "$2")", "sh",
+                      line, file.string()}));
   sql("postgres", "SELECT pg_reload_conf()");
 }
 
