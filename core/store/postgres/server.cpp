@@ -9,8 +9,6 @@ namespace croft::postgres {
 
 namespace {
 
-constexpr Duration kSlack{5'000};
-
 std::string milliseconds(Duration time) { return fmt::format("{}ms", time.count()); }
 
 }  // namespace
@@ -23,7 +21,7 @@ Task<Result<std::unique_ptr<Link>>> Server::connect() {
 }
 
 Duration Server::timeout() const {
-  return options_.statement_timeout + options_.lock_timeout + kSlack;
+  return options_.statement_timeout + options_.lock_timeout + options_.answer_slack;
 }
 
 sql::Statement Server::set_transaction() const {
