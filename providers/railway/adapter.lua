@@ -763,7 +763,8 @@ local function phase_of(place)
 end
 
 local function to_observed(place)
-  local done, details = done_of(place), remembered[place.id]
+  -- A service that somebody deleted is gone with what was known of it.
+  local done, details = done_of(place), place.service and remembered[place.id]
   local observed = {uid = place.labels["croft.uid"], ref = place.labels["croft.ref"], intent = done.intent or "",
     spec_digest = done.spec or "", phase = phase_of(place), health = "Unknown"}
   local domain = place.service and place.service.domains.serviceDomains[1]
