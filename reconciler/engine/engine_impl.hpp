@@ -152,9 +152,12 @@ class EngineImpl final : public Engine {
   std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
   FilesSizes sizes_of(const Prepared& prepared) const;
   /// Whether the plan allows what was stopped by hand to run again.
-  Result<void> check_start(const Ref& ref) const;
+  Result<void> check_start(const Ref& ref, const std::vector<DirectiveRow>& waiting = {}) const;
   /// Stops what has run for as long as the plan allows at a stretch.
   Task<Result<void>> govern(World& world);
+  /// What a stop held back until now runs again if the plan has room for it; else the plan stops it
+  /// until somebody starts it.
+  Task<Result<void>> end_stops(const World& world, Timestamp now);
   /// When govern() has something to do next, if anything runs that it governs.
   std::optional<Duration> next_governed(const std::string& tenant) const;
   /// The plan's `governors.maxRuntime`, if it has one.
