@@ -8,6 +8,7 @@
 //   pricing_bench   the same for a pricing rule
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,13 +17,20 @@
 
 namespace croft::cli {
 
+/// A file of Lua.
+struct ScriptSource {
+  std::string file;  ///< as errors name it: shown_name() of it
+  std::string text;
+};
+
 /// A script and where its tests are.
 struct ScriptUnderTest {
   std::filesystem::path path;
   std::string file;  ///< as errors name it: shown_name() of it
   std::string source;
-  bool is_adapter = false;                   ///< else it is a pricing rule
-  std::vector<std::filesystem::path> tests;  ///< tests/*.lua beside it, sorted
+  bool is_adapter = false;                    ///< else it is a pricing rule
+  std::map<std::string, ScriptSource> files;  ///< beside an adapter, that it may require, by name
+  std::vector<std::filesystem::path> tests;   ///< tests/*.lua beside it, sorted
 };
 
 /// Finds the script of a directory (adapter.lua, or the only other *.lua), or takes the file that
@@ -30,6 +38,9 @@ struct ScriptUnderTest {
 Result<ScriptUnderTest> find_script(const std::filesystem::path& where);
 /// The same; it may have no tests.
 Result<ScriptUnderTest> find_script_to_check(const std::filesystem::path& where);
+
+/// The script and what it may require, the script first.
+std::vector<ScriptSource> all_files(const ScriptUnderTest& script);
 
 /// How errors name a file: as it was given; without the directory of the script if LuaJIT, which
 /// keeps 60 bytes of a name, would cut it.

@@ -213,6 +213,16 @@ Result<T> placed(Result<T> result, const AdapterScript& script) {
   return fail(std::move(error).with_hint(result.error().hint()));
 }
 
+Result<std::vector<lua::ScriptFile>> compile_files(const AdapterScript& script) {
+  const std::string folder = script.path.substr(0, script.path.rfind('/') + 1);
+  std::vector<lua::ScriptFile> files;
+  for (const auto& [name, source] : script.files) {
+    TRY_ASSIGN(lua::Script compiled, lua::Script::compile(folder + name + ".lua", source));
+    files.push_back({name, std::move(compiled)});
+  }
+  return files;
+}
+
 Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, const std::string& name,
                                                const ScriptParts& parts,
                                                std::shared_ptr<lua::AdapterHttp> http) {
@@ -223,6 +233,7 @@ Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, cons
   services.memory = std::make_shared<lua::AdapterMemory>();
   services.clock = &parts.clock;
   services.sleep = parts.sleep;
+  TRY_ASSIGN(services.files, compile_files(script));
   return AdapterHost::make(parts.executor, std::move(compiled), std::move(services), parts.limits);
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/resource/resource.hpp"
 #include "providers/script/script_provider.hpp"
+#include "providers/script/shipped.hpp"
 
 namespace croft {
 
@@ -20,10 +21,12 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
+/// As it is in the program that the tests are part of.
 AdapterScript script_of(const std::string& adapter) {
-  const std::string path = fmt::format("{}/{}/adapter.lua", CROFT_PROVIDERS, adapter);
-  return {adapter, fmt::format("providers/{}/adapter.lua", adapter),
-          must(read_file(path, 1 << 20))};
+  for (AdapterScript& script : script::shipped()) {
+    if (script.name == adapter) return std::move(script);
+  }
+  throw std::runtime_error("no adapter '" + adapter + "' comes with the program");
 }
 
 }  // namespace
