@@ -85,11 +85,8 @@ Result<std::shared_ptr<AdapterBench>> AdapterBench::make(asio::any_io_executor e
   TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.file, script.source));
   bench->files_.push_back(script.file);
   lua::HostServices services;
-  for (const auto& [name, file] : script.files) {
-    TRY_ASSIGN(lua::Script beside, lua::Script::compile(file.file, file.text));
-    services.files.push_back({name, std::move(beside)});
-    bench->files_.push_back(file.file);
-  }
+  TRY_ASSIGN(services.files, compile_files(script.files));
+  for (const auto& [name, file] : script.files) bench->files_.push_back(file.file);
   services.name = "test";
   // Not the bench itself: it owns the host.
   services.http = std::shared_ptr<lua::AdapterHttp>(std::shared_ptr<void>(), bench.get());

@@ -179,6 +179,8 @@ manifest::Diagnostics check_script(const ScriptUnderTest& script) {
     const ScriptSource& blamed = where == files.end() ? files.front() : *where;
     Checker(blamed.file, blamed.text, found).add_placed(content.error());
   }
+  for (const auto& [name, source] : script.support)
+    Checker(source.file, source.text, found).check_names(lua::ScriptKind::Test);
   for (const std::filesystem::path& path : script.tests) {
     const std::string file = shown_name(path, script.path.parent_path());
     const Result<std::string> source = read_file(path, kLongestScript);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "lua/engine/adapter_host.hpp"
 
 namespace croft::cli {
 
@@ -31,6 +32,8 @@ struct ScriptUnderTest {
   bool is_adapter = false;                    ///< else it is a pricing rule
   std::map<std::string, ScriptSource> files;  ///< beside an adapter, that it may require, by name
   std::vector<std::filesystem::path> tests;   ///< tests/*.lua beside it, sorted
+  /// tests/support/*.lua, which tests may require, by name.
+  std::map<std::string, ScriptSource> support;
 };
 
 /// Finds the script of a directory (adapter.lua, or the only other *.lua), or takes the file that
@@ -38,6 +41,10 @@ struct ScriptUnderTest {
 Result<ScriptUnderTest> find_script(const std::filesystem::path& where);
 /// The same; it may have no tests.
 Result<ScriptUnderTest> find_script_to_check(const std::filesystem::path& where);
+
+/// Invalid with "FILE:LINE: ..." if one of them is no Lua.
+Result<std::vector<lua::ScriptFile>> compile_files(
+    const std::map<std::string, ScriptSource>& sources);
 
 /// The script and what it may require, the script first.
 std::vector<ScriptSource> all_files(const ScriptUnderTest& script);

@@ -351,5 +351,19 @@ return {list = list, make = make})");
       << plain(lua({"test", at("")}).out);
 }
 
+TEST_F(LuaTestTest, TestsMayShareWhatTheyNeed) {
+  write("adapter.lua", kAdapter);
+  write("tests/support/world.lua", "return {team = {team = 'blue'}}\n");
+  write("tests/a.lua",
+        "local world = require 'world'\n"
+        "return {a = function(t) t.settings(world.team); t.call('start') end}\n");
+  EXPECT_NE(plain(lua({"test", at("")}).out).find("1 test passed"), std::string::npos)
+      << plain(lua({"test", at("")}).out);
+  write("tests/support/world.lua", "return htp\n");
+  EXPECT_NE(plain(lua({"check", at("")}).out).find("world.lua:1:8: error: unknown global 'htp'"),
+            std::string::npos)
+      << plain(lua({"check", at("")}).out);
+}
+
 }  // namespace
 }  // namespace croft::cli

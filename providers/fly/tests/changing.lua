@@ -1,16 +1,13 @@
 -- The verbs that change something, request by request. "intent-1" and the digest are those of the effects below.
 
+local fly = require "fly"
+
 local APP = "/apps/croft-uid-web"
 local MACHINE = APP .. "/machines/m1"
 local LEASE = MACHINE .. "/lease"
-local IMAGE = "docker.io/library/python:3.12-slim"
+local IMAGE = "web:1"
 local GIB = 1024 * 1024 * 1024
-
-local function begin(t, more)
-  local settings = {organization = "my-org", image = IMAGE}
-  for name, value in pairs(more or {}) do settings[name] = value end
-  t.settings(settings)
-end
+local begin, spec_with = fly.settings, fly.spec
 
 -- Our machine as Fly shows it; `labels` and the other fields take the place of what is here.
 local function machine(fields, labels)
@@ -40,12 +37,6 @@ local function volume(fields)
   local shown = {id = "vol_1", name = "my_data", state = "created", region = "cdg", size_gb = 1}
   for name, value in pairs(fields or {}) do shown[name] = value end
   return shown
-end
-
-local function spec_with(fields)
-  local spec = {command = {"./web"}}
-  for name, value in pairs(fields) do spec[name] = value end
-  return spec
 end
 
 local WITH_VOLUME = spec_with{volumes = {{name = "my-data", path = "/data", size = GIB}}}

@@ -1,23 +1,14 @@
 -- What of a spec Fly takes, and what the adapter chooses itself.
 
+local fly = require "fly"
+
 local MIB, GIB = 1024 * 1024, 1024 * 1024 * 1024
+local begin = fly.settings
 
-local function begin(t, more)
-  local settings = {organization = "my-org", image = "web:1"}
-  for name, value in pairs(more or {}) do settings[name] = value end
-  t.settings(settings)
-end
-
-local function normal(t, fields)
-  local spec = {command = {"./web"}}
-  for name, value in pairs(fields) do spec[name] = value end
-  return t.call("normalize", {spec = spec})
-end
+local function normal(t, fields) return t.call("normalize", {spec = fly.spec(fields)}) end
 
 local function refused(t, field, words, fields)
-  local spec = {command = {"./web"}}
-  for name, value in pairs(fields) do spec[name] = value end
-  local err = t.fails("Invalid", "normalize", {spec = spec})
+  local err = t.fails("Invalid", "normalize", {spec = fly.spec(fields)})
   t.equal(err.field, "spec." .. field)
   t.matches(err.message, words)
 end

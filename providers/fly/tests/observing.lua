@@ -1,9 +1,10 @@
 -- What an observation asks for, and what it makes of the answers.
 
+local fly = require "fly"
+
 local MACHINES, VOLUMES = "/orgs/my-org/machines", "/orgs/my-org/volumes"
 local GIB = 1024 * 1024 * 1024
-
-local function begin(t) t.settings{organization = "my-org", image = "web:1"} end
+local begin = fly.settings
 
 local LABELS = {["croft.uid"] = "uid-web", ["croft.ref"] = "test/Instance/web", ["croft.intent"] = "intent-1", ["croft.spec"] = "digest"}
 

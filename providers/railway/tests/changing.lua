@@ -1,41 +1,13 @@
 -- The verbs that change something, and logs, request by request. Railway has one address: what a request is for stands
 -- in its query.
 
+local railway = require "railway"
+
 local GIB = 1024 * 1024 * 1024
+local edges, deployment, service, project, projects, spec_with =
+  railway.edges, railway.deployment, railway.service, railway.project, railway.lists, railway.spec
 
-local function begin(t, more)
-  local settings = {workspace = "w1", image = "web:1", volumeLimit = "5GB"}
-  for name, value in pairs(more or {}) do settings[name] = value end
-  t.settings(settings)
-end
-
-local function edges(...)
-  local list = json.array{}
-  for i, node in ipairs{...} do list[i] = {node = node} end
-  return {edges = list}
-end
-
-local function deployment(id, status, stopped) return {id = id, status = status, deploymentStopped = stopped or false, statusUpdatedAt = "2026-01-02T00:00:00Z"} end
-
-local function service(fields)
-  local shown = {serviceId = "s1", domains = {serviceDomains = json.array{}}, activeDeployments = json.array{}, latestDeployment = deployment("d1", "SUCCESS")}
-  for name, value in pairs(fields or {}) do shown[name] = value end
-  return shown
-end
-
-local function description(more)
-  local labels = {["croft.uid"] = "uid-web", ["croft.ref"] = "test/Instance/web", ["croft.intent"] = "intent-0", ["croft.spec"] = "old", before = ""}
-  for name, value in pairs(more or {}) do labels[name] = value end
-  return json.encode(json.object(labels))
-end
-
--- Our project as Railway shows it.
-local function project(fields)
-  fields = fields or {}
-  local runs = fields.service ~= false and edges(fields.service or service()) or edges()
-  return {id = fields.id or "p1", name = "croft-uid-web", createdAt = fields.created or "2026-01-01T00:00:00Z", description = description(fields.labels),
-    environments = edges{id = "e1", serviceInstances = runs, volumeInstances = edges(fields.volume)}}
-end
+local function begin(t, more) railway.settings(t, railway.with({volumeLimit = "5GB"}, more)) end
 
 -- A request with these words in its query, and its answer's data.
 local function asks(words, data, variables)
@@ -55,20 +27,8 @@ local function fails(words, status, message)
   return step
 end
 
-local function projects(...)
-  local connection = edges(...)
-  connection.pageInfo = {hasNextPage = false}
-  return asks("query Observe", {projects = connection})
-end
-
 local MADE = {projectCreate = {id = "p1", name = "croft-uid-web", environments = edges{id = "e1"}}}
 local DONE = {["croft.intent"] = "intent-1", ["croft.spec"] = "digest"}
-
-local function spec_with(fields)
-  local spec = {command = {"./web"}}
-  for name, value in pairs(fields) do spec[name] = value end
-  return spec
-end
 
 local WITH_VOLUME = spec_with{volumes = {{name = "data", path = "/data", size = GIB}}}
 

@@ -1,18 +1,9 @@
 -- What of a spec Railway takes, and what the adapter chooses itself.
 
+local railway = require "railway"
+
 local MIB = 1024 * 1024
-
-local function begin(t, more)
-  local settings = {workspace = "w1", image = "web:1"}
-  for name, value in pairs(more or {}) do settings[name] = value end
-  t.settings(settings)
-end
-
-local function with_command(fields)
-  local spec = {command = {"./web"}}
-  for name, value in pairs(fields) do spec[name] = value end
-  return spec
-end
+local begin, with_command = railway.settings, railway.spec
 
 local function normal(t, fields) return t.call("normalize", {spec = with_command(fields)}) end
 

@@ -1,39 +1,17 @@
 -- What an observation asks for, and what it makes of the answers.
 
-local LAUNCH = '/bin/sh -c "printenv CROFT_START > /tmp/croft-start && exec /bin/sh /tmp/croft-start"'
+local railway = require "railway"
+
+local begin, edges, deployment, service, answers, lists =
+  railway.settings, railway.edges, railway.deployment, railway.service, railway.answers, railway.lists
+
 local SCRIPT = "exec './web'\n"
 
-local function begin(t, more)
-  local settings = {workspace = "w1", image = "web:1"}
-  for name, value in pairs(more or {}) do settings[name] = value end
-  t.settings(settings)
-end
-
-local function edges(...)
-  local list = json.array{}
-  for i, node in ipairs{...} do list[i] = {node = node} end
-  return {edges = list}
-end
-
-local function deployment(id, status, stopped)
-  return {id = id, status = status, deploymentStopped = stopped or false, statusUpdatedAt = "2026-01-02T00:00:00Z"}
-end
-
-local function service(fields)
-  local shown = {serviceId = "s1", startCommand = LAUNCH, drainingSeconds = 10, source = {image = "web:1"}, updatedAt = "u1",
-    domains = {serviceDomains = json.array{}}, activeDeployments = json.array{}, latestDeployment = deployment("d1", "SUCCESS")}
-  for name, value in pairs(fields or {}) do shown[name] = value end
-  return shown
-end
-
+-- A project that runs what was ordered last.
 local function project(fields)
-  fields = fields or {}
-  local labels = {["croft.uid"] = "uid-web", ["croft.ref"] = "test/Instance/web", ["croft.intent"] = "intent-1", ["croft.spec"] = "digest", before = ""}
-  for name, value in pairs(fields.labels or {}) do labels[name] = value end
-  local runs = fields.service ~= false and edges(fields.service or service()) or edges()
-  return {id = fields.id or "p1", name = "croft-uid-web", createdAt = fields.created or "2026-01-01T00:00:00Z",
-    description = fields.description or json.encode(json.object(labels)),
-    environments = edges{id = "e1", serviceInstances = runs, volumeInstances = edges(fields.volume)}}
+  local shown = railway.with({}, fields)
+  shown.labels = railway.with({["croft.intent"] = "intent-1", ["croft.spec"] = "digest"}, shown.labels)
+  return railway.project(shown)
 end
 
 local function variables(fields, kept)
@@ -45,16 +23,6 @@ local function variables(fields, kept)
 end
 
 local LIMITS = {containers = {cpu = 0.25, memoryBytes = 128000000}}
-
-local function answers(words, body)
-  return {method = "POST", path = "", json = body, match = function(request) return request.json.query:find(words, 1, true) ~= nil end}
-end
-
-local function lists(...)
-  local connection = edges(...)
-  connection.pageInfo = {hasNextPage = false}
-  return answers("query Observe", {data = {projects = connection}})
-end
 
 local function details(data) return answers("query Details", {data = data}) end
 
