@@ -15,10 +15,8 @@ void RateLimit::set(int per_second, int per_hour) {
 }
 
 void RateLimit::remember(Duration at, int count) {
-  for (Window& window : windows_) {
-    if (window.most > 0)
-      window.calls.insert(window.calls.end(), static_cast<std::size_t>(count), at);
-  }
+  Window& hour = windows_.back();
+  hour.calls.insert(hour.calls.end(), static_cast<std::size_t>(count), at);
 }
 
 RateLimit::Place RateLimit::take(Duration now, Duration latest) {

@@ -23,7 +23,7 @@ class RateLimit {
   /// The next place, if it is no later than `latest`.
   Place take(Duration now, Duration latest);
 
-  /// So many calls were made at that time, before this one was made; the oldest first.
+  /// So many calls of an earlier life count for the hour; the oldest first, before any of this one.
   void remember(Duration at, int count);
 
   /// The server asked to be left alone until then.

@@ -96,14 +96,14 @@ PostgresServer::PostgresServer(std::string settings)
     (void)!::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid);
   run(as_server_user({(binaries() / "initdb").string(), "-D", data.string(), "-U", "croft", "-A",
                       "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"}));
-  const std::string lines =
-      fmt::format("listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n"
-                  "shared_buffers = 32MB\n{}\n",
-                  port_, directory_.path().string(), settings);
+  const std::string lines = fmt::format(
+      "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n"
+      "shared_buffers = 32MB\n{}\n",
+      port_, directory_.path().string(), settings);
   if (!write_file_atomic(data / "conf.d.conf", lines, 0644))
     throw std::runtime_error("no configuration");
-  run(as_server_user({"sh", "-c", fmt::format("cat {0}/conf.d.conf >>{0}/postgresql.conf",
-                                              data.string())}));
+  run(as_server_user(
+      {"sh", "-c", fmt::format("cat {0}/conf.d.conf >>{0}/postgresql.conf", data.string())}));
   start();
 }
 
@@ -116,8 +116,9 @@ void PostgresServer::start() {
   const passwd* user = server_user();
   pid_ = ::fork();
   if (pid_ == 0) become(arguments, log, user);
-  const std::vector<std::string> ready{(binaries() / "pg_isready").string(), "-q", "-h",
-                                       directory_.path().string(), "-p", std::to_string(port_)};
+  const std::vector<std::string> ready{
+      (binaries() / "pg_isready").string(), "-q", "-h",
+      directory_.path().string(),           "-p", std::to_string(port_)};
   for (int i = 0; i < 600; ++i) {
     const auto asked = run_child({.arguments = ready});
     if (asked && asked->status == 0) return;
@@ -153,8 +154,9 @@ void PostgresServer::freeze(bool is_frozen) const {
 
 void PostgresServer::allow(const std::string& line) const {
   const fs::path file = directory_.path() / "data/pg_hba.conf";
-  run(as_server_user({"sh", "-c", R"(printf '%s\n' "$1" | cat - "$2" >"$2.new" && mv "$2.new" "$2")",
-                      "sh", line, file.string()}));
+  run(as_server_user({"sh", "-c",
+                      R"(printf '%s\n' "$1" | cat - "$2" >"$2.new" && mv "$2.new" "$2")", "sh",
+                      line, file.string()}));
   sql("postgres", "SELECT pg_reload_conf()");
 }
 

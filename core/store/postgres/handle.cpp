@@ -56,14 +56,17 @@ struct Advice {
 };
 // libpq gives no codes for connections that fail, only the server's words.
 constexpr std::array kAdvice{
-    Advice{"password authentication failed", "check user and password in store.url, PGPASSWORD or "
-                                             "the password file"},
-    Advice{"no password supplied", "put the password into a password file (~/.pgpass, 0600) or "
-                                   "PGPASSWORD"},
+    Advice{"password authentication failed",
+           "check user and password in store.url, PGPASSWORD or "
+           "the password file"},
+    Advice{"no password supplied",
+           "put the password into a password file (~/.pgpass, 0600) or "
+           "PGPASSWORD"},
     Advice{"does not exist", "make it first: createuser and createdb, with the user as its owner"},
     Advice{"pg_hba.conf", "let the user in by a line of pg_hba.conf on the server"},
-    Advice{"too many", "raise max_connections of the server, or end other clients; Croft needs up "
-                       "to 6 connections"},
+    Advice{"too many",
+           "raise max_connections of the server, or end other clients; Croft needs up "
+           "to 6 connections"},
     Advice{"session is read-only", "connect to the primary; a list of hosts in store.url finds it"},
     Advice{"SSL", "check sslmode and sslrootcert in store.url"},
 };
@@ -82,9 +85,15 @@ Error unavailable(const Target& target, std::string_view what, std::string_view 
 
 /// What libpq may not know: how long to try, and how soon a silent network is noticed.
 struct Keywords {
-  std::array<const char*, 10> names{"connect_timeout",     "keepalives_idle",  "keepalives_interval",
-                                    "keepalives_count",    "tcp_user_timeout", "target_session_attrs",
-                                    "fallback_application_name", "client_encoding", "dbname",
+  std::array<const char*, 10> names{"connect_timeout",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "target_session_attrs",
+                                    "fallback_application_name",
+                                    "client_encoding",
+                                    "dbname",
                                     nullptr};
   std::array<const char*, 10> values;
 
@@ -126,9 +135,10 @@ Result<Handle> connect(const Target& target) {
   PQsetNoticeReceiver(handle.get(), [](void*, const PGresult*) {}, nullptr);
   const char* encoding = PQparameterStatus(handle.get(), "server_encoding");
   if (encoding != nullptr && std::string_view(encoding) != "UTF8") {
-    return fail(Error(ErrorCode::Invalid, fmt::format("{} has the encoding {}, and Croft keeps UTF-8",
-                                                      target.name, encoding))
-                    .with_hint("make the database anew: createdb -E UTF8 -T template0 croft"));
+    return fail(
+        Error(ErrorCode::Invalid,
+              fmt::format("{} has the encoding {}, and Croft keeps UTF-8", target.name, encoding))
+            .with_hint("make the database anew: createdb -E UTF8 -T template0 croft"));
   }
   return handle;
 }
@@ -147,8 +157,7 @@ Error connection_lost(const PGconn* connection, const Target& target) {
 Error error_of(const PGresult* answer, const Target& target) {
   const std::string_view state = state_of(answer);
   const char* primary = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
-  const std::string words =
-      one_line(primary != nullptr ? primary : PQresultErrorMessage(answer));
+  const std::string words = one_line(primary != nullptr ? primary : PQresultErrorMessage(answer));
   const std::string_view family = state.substr(0, 2);
   if (family == "23") return {ErrorCode::Conflict, words};
   if (state == "42501") {
@@ -164,7 +173,8 @@ Error error_of(const PGresult* answer, const Target& target) {
                        "free some space there; Croft goes on by itself");
   }
   if (state == "55P03" || state == "57014") {
-    return unavailable(target, words, "look for what holds the lock: SELECT * FROM pg_stat_activity");
+    return unavailable(target, words,
+                       "look for what holds the lock: SELECT * FROM pg_stat_activity");
   }
   constexpr std::array<std::string_view, 6> kPassing{"08", "40", "53", "57", "58", ""};
   if (std::ranges::find(kPassing, family) != kPassing.end())

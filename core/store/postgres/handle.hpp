@@ -1,10 +1,9 @@
 #pragma once
 
+#include <libpq-fe.h>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <libpq-fe.h>
 
 #include "core/base/result.hpp"
 #include "core/base/units.hpp"

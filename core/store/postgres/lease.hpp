@@ -10,9 +10,10 @@
 namespace croft::postgres {
 
 /// Who may write. The table `writer` has one row: its holder, an epoch that rises with each change
-/// of hands, and the number of the last batch. Every batch begins by writing its number there, which
-/// fails in the wrong epoch: what a former writer has still under way comes too late, wherever it
-/// was held up, and after a cut connection the number tells whether a batch was committed.
+/// of hands, and the number of the last batch. Every batch begins by writing its number there,
+/// which fails in the wrong epoch: what a former writer has still under way comes too late,
+/// wherever it was held up, and after a cut connection the number tells whether a batch was
+/// committed.
 struct Lease {
   std::string holder;
   std::int64_t epoch = 0;

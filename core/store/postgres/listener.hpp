@@ -4,8 +4,8 @@
 
 namespace croft::postgres {
 
-/// Hears of orders that somebody else wrote (the trigger croft_notice of the schema). Through a pool
-/// of transactions nothing is heard; those who wait look for themselves now and then.
+/// Hears of orders that somebody else wrote (the trigger croft_notice of the schema). Through a
+/// pool of transactions nothing is heard; those who wait look for themselves now and then.
 class Listener {
  public:
   explicit Listener(Server& server) : server_(server), heard_(server.executor()) {}

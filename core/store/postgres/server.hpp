@@ -13,8 +13,7 @@ namespace croft::postgres {
 class Server {
  public:
   /// `holder` is who writes (lease.hpp).
-  Server(asio::any_io_executor executor, Target target, std::string holder,
-         PostgresOptions options)
+  Server(asio::any_io_executor executor, Target target, std::string holder, PostgresOptions options)
       : executor_(std::move(executor)),
         target_(std::move(target)),
         holder_(std::move(holder)),

@@ -1,4 +1,4 @@
-#include "core/store/postgres.hpp"
+#include "core/store/sql/store.hpp"
 
 #include <array>
 #include <thread>
@@ -9,6 +9,7 @@
 #include "core/base/files.hpp"
 #include "core/base/id.hpp"
 #include "core/store/directory_lock.hpp"
+#include "core/store/postgres.hpp"
 #include "core/store/postgres/lease.hpp"
 #include "core/store/postgres/listener.hpp"
 #include "core/store/postgres/promise.hpp"
@@ -18,7 +19,6 @@
 #include "core/store/postgres/writer.hpp"
 #include "core/store/sql/migrations.hpp"
 #include "core/store/sql/outcome.hpp"
-#include "core/store/sql/store.hpp"
 
 namespace croft {
 
@@ -180,9 +180,8 @@ Result<std::unique_ptr<Store>> open(const fs::path& directory, PostgresOptions o
   TRY_ASSIGN(const auto session, postgres::BlockingSession::open(target));
   TRY(sql::migrate(*session, sql::migrations()));
   TRY(check_not_forgotten(*session, directory));
-  TRY_ASSIGN(postgres::Lease lease, postgres::take_lease(*session, holder,
-                                                         description_of_this_process(),
-                                                         options.lease));
+  TRY_ASSIGN(postgres::Lease lease,
+             postgres::take_lease(*session, holder, description_of_this_process(), options.lease));
   return std::make_unique<PostgresStore>(std::move(lock), std::move(target), std::move(options),
                                          std::move(lease));
 }

@@ -29,8 +29,8 @@ constexpr std::size_t kPreamble = 3;
 }  // namespace
 
 void Writer::submit(Transaction transaction, Promise<void> promise) {
-  jobs_.push_back({std::move(transaction), std::move(promise),
-                   Clock::now() + server_.options().patience});
+  jobs_.push_back(
+      {std::move(transaction), std::move(promise), Clock::now() + server_.options().patience});
   work_.notify();
 }
 
@@ -95,8 +95,7 @@ Task<> Writer::commit_jobs(std::vector<Job> jobs) {
   planned.reserve(jobs.size());  // the writes stay where the batch points to
   for (Job& job : jobs) {
     planned.push_back(std::move(job));
-    const Result<void> done =
-        plan_all(planned.back().transaction, batch.statements, batch.writes);
+    const Result<void> done = plan_all(planned.back().transaction, batch.statements, batch.writes);
     if (done) {
       batch.give_up = std::min(batch.give_up, planned.back().give_up);
       continue;
@@ -127,8 +126,7 @@ Task<> Writer::prune_when_due(std::size_t writes) {
   if (writes_since_prune_ < kWritesBetweenPrunes) co_return;
   writes_since_prune_ = 0;
   Batch batch{.give_up = Clock::now()};
-  batch.statements =
-      sql::plan_prune(server_.options().event_limit, server_.options().intent_limit);
+  batch.statements = sql::plan_prune(server_.options().event_limit, server_.options().intent_limit);
   // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
   // is wrong.
   (void)co_await commit(std::move(batch));
@@ -202,8 +200,7 @@ Task<std::optional<Result<void>>> Writer::settle_refused(const Batch& batch, Rep
     co_return taken_over();
   }
   const bool is_worth_another = is_away(reply.error);
-  if (is_worth_another && Clock::now() < batch.give_up && !is_out_of_time())
-    co_return std::nullopt;
+  if (is_worth_another && Clock::now() < batch.give_up && !is_out_of_time()) co_return std::nullopt;
   const std::size_t index = reply.refused - std::min(reply.refused, kPreamble);
   if (reply.refused >= kPreamble && index < batch.writes.size())
     co_return fail(sql::explain(*batch.writes[index], std::move(reply.error)));

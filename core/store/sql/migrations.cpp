@@ -12,8 +12,8 @@ namespace {
 
 // To change the schema: add an element with the next number below, and tests/core/store/data/vN.sql
 // with rows of that version; the migration test then opens every version from 1 on. Times are
-// milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform. TEXT is
-// compared by its bytes: adapt() sees to that where it is not so by itself.
+// milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform. TEXT
+// is compared by its bytes: adapt() sees to that where it is not so by itself.
 constexpr std::array<Migration, 2> kMigrations{{
     {1, "the spine", R"(
 CREATE TABLE counters (
@@ -138,8 +138,9 @@ CREATE TABLE acknowledgements (
   PRIMARY KEY (tenant, digest)
 );
 )"},
-    // One row tells who writes; every transaction asks it (postgres/lease.hpp). Orders that somebody
-    // else gives to a running daemon make a notice; its own writes name themselves in croft.writer.
+    // One row tells who writes; every transaction asks it (postgres/lease.hpp). Orders that
+    // somebody else gives to a running daemon make a notice; its own writes name themselves in
+    // croft.writer.
     {2, "one writer at a time", "", R"(
 CREATE TABLE writer (
   only_one TEXT NOT NULL PRIMARY KEY CHECK (only_one = 'croft'),
@@ -234,8 +235,9 @@ Result<void> migrate(Session& session, std::span<const Migration> steps) {
   TRY(check_not_newer(version, steps));
   for (const Migration& step : steps) {
     if (step.version <= version) continue;
-    TRY(while_doing(alone(session, [&] { return apply_step(session, step); }),
-                    fmt::format("migrating the store to version {} ({})", step.version, step.name)));
+    TRY(while_doing(
+        alone(session, [&] { return apply_step(session, step); }),
+        fmt::format("migrating the store to version {} ({})", step.version, step.name)));
   }
   return {};
 }

@@ -191,8 +191,8 @@ inline constexpr std::string_view kReadWriter =
     "SELECT holder, epoch, description, " CROFT_NOW
     " - renewed_at FROM writer WHERE only_one = 'croft' FOR UPDATE";
 inline constexpr std::string_view kTakeWriter =
-    "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at = " CROFT_NOW
-    " WHERE only_one = 'croft'";
+    "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at "
+    "= " CROFT_NOW " WHERE only_one = 'croft'";
 /// The first statement of a batch: whoever is not the writer any more ($1, $2) breaks a constraint.
 inline constexpr std::string_view kBeginBatch =
     "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 THEN CAST($3 AS BIGINT) END, "

@@ -1,9 +1,12 @@
 #include "providers/script/script_provider.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "core/base/files.hpp"
+#include "providers/script/shipped.hpp"
 #include "tests/providers/script/harbor.hpp"
 #include "tests/support/run_task.hpp"
 
@@ -317,6 +320,22 @@ TEST_F(ScriptProviderTest, AReloadCallsOffWhatIsUnderWay) {
   while (!done) io.run_one();
   EXPECT_EQ(done->error().code(), ErrorCode::Cancelled);
   EXPECT_EQ(harbor.requests.size(), 1U);
+}
+
+TEST_F(ScriptProviderTest, TheProgramHasEveryFileOfTheAdaptersItBringsAlong) {
+  ASSERT_FALSE(script::shipped().empty());
+  for (const AdapterScript& script : script::shipped()) {
+    std::set<std::string> there{"adapter"};
+    for (const auto& [name, source] : script.files) there.insert(name);
+    std::set<std::string> listed;
+    for (const auto& file :
+         std::filesystem::directory_iterator(CROFT_SOURCE "/providers/" + script.name)) {
+      if (file.path().extension() == ".lua") listed.insert(file.path().stem().string());
+    }
+    EXPECT_EQ(there, listed) << script.name;
+    const Result<void> fine = providers.check(script);
+    EXPECT_TRUE(fine) << fine.error().describe();
+  }
 }
 
 TEST_F(ScriptProviderTest, AReloadGivesNoFreshAllowance) {
