@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <stdexcept>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "core/base/child.hpp"
+#include "tests/support/free_port.hpp"
 
 namespace croft {
 
@@ -49,17 +48,6 @@ std::vector<std::string> as_server_user(std::vector<std::string> arguments) {
   return all;
 }
 
-int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size);
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
-}
-
 [[noreturn]] void become(const std::vector<std::string>& arguments, const fs::path& log,
                          const passwd* user) {
   const int null = ::open("/dev/null", O_RDONLY);
@@ -90,7 +78,9 @@ PostgresServer& PostgresServer::shared() {
 }
 
 PostgresServer::PostgresServer(std::string settings)
-    : directory_(TemporaryDirectory::make("croft-postgres-").value()), port_(free_port()) {
+    : directory_(TemporaryDirectory::make("croft-postgres-").value()),
+      port_(free_port()),
+      owner_(::getpid()) {
   const fs::path data = directory_.path() / "data";
   if (const passwd* user = server_user())
     (void)!::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid);
@@ -130,7 +120,7 @@ void PostgresServer::start() {
 }
 
 void PostgresServer::signal(int number) {
-  if (pid_ <= 0) return;
+  if (pid_ <= 0 || owner_ != ::getpid()) return;  // a forked child leaves it alone
   ::kill(pid_, number);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;

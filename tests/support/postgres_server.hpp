@@ -47,6 +47,7 @@ class PostgresServer {
 
   TemporaryDirectory directory_;
   int port_;
+  pid_t owner_;
   pid_t pid_ = -1;
   int databases_ = 0;
 };
