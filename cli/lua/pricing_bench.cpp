@@ -165,7 +165,7 @@ Result<Value> PricingBench::quote(const Value& given) {
   if (quote) return Value::map({{"value", form_of(*quote)}});
   Error plain(quote.error().code(), quote.error().message());
   return Value::map(
-      {{"err", failure_for_test(std::move(plain).with_hint(quote.error().hint()), file_)}});
+      {{"err", failure_for_test(std::move(plain).with_hint(quote.error().hint()), {file_})}});
 }
 
 }  // namespace croft::cli

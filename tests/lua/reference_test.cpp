@@ -126,10 +126,12 @@ TEST(LuaReferenceTest, IsWhatTheStubsSay) {
       "-->\n\nWhat scripts are given, what they return, and the functions that they may call, "
       "beside what "
       "[lua.md](lua.md) lists.\nRules have `pricing.lua`; adapters have `adapter.lua`, `http.lua`, "
-      "`json.lua`, `text.lua` and `flow.lua`; tests of either have\n`test.lua`. Tests compare the "
+      "`json.lua`, `text.lua`, `flow.lua` and `instance.lua`; tests of either have\n`test.lua`. "
+      "Tests compare the "
       "stubs with "
       "what is registered.\n";
-  for (const char* name : {"pricing", "adapter", "http", "json", "text", "flow", "test"})
+  for (const char* name :
+       {"pricing", "adapter", "http", "json", "text", "flow", "instance", "test"})
     text += StubReader().read_file(name);
   for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n", at))
     text.erase(at, 1);
