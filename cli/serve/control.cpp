@@ -87,8 +87,7 @@ class Control {
         api_(make_api({*engine_, *store_, clock_, random_, pool_},
                       api_settings(settings, std::move(operators)))),
         server_(
-            io_.get_executor(),
-            [this](HttpRequest request) { return api_->handle(std::move(request)); },
+            io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
             api_->server_settings()) {}
 
   int run() {
@@ -121,10 +120,22 @@ class Control {
     return api;
   }
 
+  /// The engine knows nothing until it has read the store: requests wait for that.
+  Task<HttpResponse> answer(HttpRequest request) {
+    if (!is_started_) (void)co_await started_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (is_started_) co_return co_await api_->handle(std::move(request));
+    HttpResponse response;
+    response.status = 503;
+    response.body = R"({"error":{"code":"Unavailable","message":"Croft is stopping"}})";
+    co_return response;
+  }
+
   Task<> start() {
     Result<void> started = listen(server_, settings_);
     if (started) started = co_await engine_->start();
     if (started) {
+      is_started_ = true;
+      started_.cancel();
       publisher_.emplace(*engine_, settings_.data / "run" / "routes.json", io_.get_executor());
       log_info("control", "ready", {{"api", settings_.api_socket.string()}});
       co_return;
@@ -136,6 +147,7 @@ class Control {
 
   Task<> stop() {
     log_info("control", "stopping");
+    started_.cancel();
     co_await server_.stop(kStopGrace);
     co_await engine_->stop();
     io_.stop();
@@ -150,6 +162,8 @@ class Control {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Api> api_;
   HttpServer server_;
+  bool is_started_ = false;
+  asio::steady_timer started_{io_, asio::steady_timer::time_point::max()};  ///< cancelled then
   std::optional<RoutesPublisher> publisher_;  ///< once the engine knows what ran before
   int status_ = 0;
 };
