@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/net/http.hpp"
 #include "lua/engine/vm.hpp"
 
 namespace croft::lua {
@@ -65,7 +66,7 @@ class Reader {
       case LUA_TNUMBER:
         return read_number(lua_tonumber(state_, index));
       case LUA_TSTRING:
-        return Value(text_at(index));
+        return read_text(index);
       case LUA_TTABLE:
         return read_table(index < 0 ? lua_gettop(state_) + index + 1 : index, depth);
       default:
@@ -84,7 +85,13 @@ class Reader {
     return Value(static_cast<std::int64_t>(number));
   }
 
-  std::string text_at(int index) const {
+  Result<Value> read_text(int index) const {
+    const std::string_view text = text_at(index);
+    if (!is_utf8(text)) return refuse("the result has a text that is not UTF-8");
+    return Value(text);
+  }
+
+  std::string_view text_at(int index) const {
     std::size_t size = 0;
     const char* text = lua_tolstring(state_, index, &size);
     return {text, size};
@@ -94,16 +101,19 @@ class Reader {
     const std::size_t length = lua_objlen(state_, table);
     std::size_t entries = 0;
     std::size_t texts = 0;
+    std::size_t places = 0;
     for (lua_pushnil(state_); lua_next(state_, table) != 0; lua_pop(state_, 1)) {
       ++entries;
       if (lua_type(state_, -2) == LUA_TSTRING) ++texts;
+      if (is_place(state_, -2, length)) ++places;
       if (entries > kMostValues) {
         lua_pop(state_, 2);
         return refuse(fmt::format("the result has more than {} values", kMostValues));
       }
     }
     if (texts == entries && entries > 0) return read_map(table, depth);
-    if (texts == 0 && length == entries) return read_list(table, static_cast<int>(length), depth);
+    if (places == entries && length == entries)
+      return read_list(table, static_cast<int>(length), depth);
     return refuse("a table of the result is neither a list (keys 1 to n) nor a map (texts)");
   }
 
@@ -122,12 +132,14 @@ class Reader {
   Result<Value> read_map(int table, int depth) {
     Value map = Value::map();
     for (lua_pushnil(state_); lua_next(state_, table) != 0; lua_pop(state_, 1)) {
-      Result<Value> value = read(-1, depth + 1);
+      const std::string_view key = text_at(-2);
+      Result<Value> value =
+          is_utf8(key) ? read(-1, depth + 1) : refuse("the result has a key that is not UTF-8");
       if (!value) {
         lua_pop(state_, 2);
         return value;
       }
-      map.set(text_at(-2), std::move(*value));
+      map.set(key, std::move(*value));
     }
     return map;
   }
@@ -139,6 +151,12 @@ class Reader {
 }  // namespace
 
 void push_value(lua_State* state, const Value& value) { push(state, value, 0); }
+
+bool is_place(lua_State* state, int index, std::size_t length) {
+  if (lua_type(state, index) != LUA_TNUMBER) return false;
+  const double number = lua_tonumber(state, index);
+  return number >= 1 && number <= static_cast<double>(length) && number == std::trunc(number);
+}
 
 Result<Value> read_value(lua_State* state, int index) { return Reader(state).read(index, 0); }
 

@@ -46,6 +46,9 @@ TEST_F(SandboxTest, WhatCannotBeAResultIsSaid) {
               HasSubstr("a function cannot be part of the result"));
   EXPECT_THAT(result_of("return {1, a = 2}"), HasSubstr("neither a list"));
   EXPECT_THAT(result_of("return {[3] = 1}"), HasSubstr("neither a list"));
+  EXPECT_THAT(result_of("return {[0] = 'lost', 1, nil, 3}"), HasSubstr("neither a list"));
+  EXPECT_THAT(result_of("return 'caf\\195'"), HasSubstr("text that is not UTF-8"));
+  EXPECT_THAT(result_of("return {['\\255'] = 1}"), HasSubstr("key that is not UTF-8"));
   EXPECT_THAT(result_of("local t = {}; t.t = t; return t"), HasSubstr("nested deeper than 64"));
   EXPECT_THAT(result_of("return 0/0"), HasSubstr("not finite"));
   EXPECT_THAT(result_of("return 2^60"), HasSubstr("not exact"));
