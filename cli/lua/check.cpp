@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "cli/lua/adapter_bench.hpp"
-#include "cli/lua/pricing_bench.hpp"
+#include "cli/lua/rule_bench.hpp"
 #include "core/base/files.hpp"
 #include "core/base/suggest.hpp"
 #include "lua/testing/listing.hpp"
@@ -150,11 +150,11 @@ class Checker {
   manifest::Diagnostics& found_;
 };
 
-/// What it returns: an adapter's table, or a rule that prices an example.
+/// What it returns: an adapter's table, or a rule that has an answer to an example.
 Result<void> check_content(const ScriptUnderTest& script) {
-  if (!script.is_adapter) {
-    TRY_ASSIGN(PricingBench bench, PricingBench::make(script.file, script.source, nullptr));
-    return bench.check();
+  if (!script.is_adapter()) {
+    TRY_ASSIGN(const std::unique_ptr<RuleBench> bench, make_rule_bench(script, nullptr));
+    return bench->check();
   }
   asio::io_context io;
   TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.file, script.source));
@@ -167,8 +167,7 @@ Result<void> check_content(const ScriptUnderTest& script) {
 manifest::Diagnostics check_script(const ScriptUnderTest& script) {
   manifest::Diagnostics found;
   Checker checker(script.file, script.source, found);
-  const bool is_lua = checker.check_names(script.is_adapter ? lua::ScriptKind::Adapter
-                                                            : lua::ScriptKind::PricingRule);
+  const bool is_lua = checker.check_names(script.kind);
   if (is_lua) {
     const Result<void> content = check_content(script);
     if (!content) checker.add_placed(content.error());

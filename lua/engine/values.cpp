@@ -1,4 +1,5 @@
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -129,18 +130,27 @@ class Reader {
     return list;
   }
 
+  // Lua goes through a table in no certain order: of several mistakes, that of the first key by
+  // name is told, so that the same result is refused in the same words.
   Result<Value> read_map(int table, int depth) {
     Value map = Value::map();
+    std::string wrong_key;
+    std::optional<Error> wrong;
     for (lua_pushnil(state_); lua_next(state_, table) != 0; lua_pop(state_, 1)) {
       const std::string_view key = text_at(-2);
       Result<Value> value =
           is_utf8(key) ? read(-1, depth + 1) : refuse("the result has a key that is not UTF-8");
-      if (!value) {
+      if (value) {
+        map.set(key, std::move(*value));
+      } else if (count_ > kMostValues) {
         lua_pop(state_, 2);
         return value;
+      } else if (!wrong || key < wrong_key) {
+        wrong_key = key;
+        wrong = std::move(value.error());
       }
-      map.set(key, std::move(*value));
     }
+    if (wrong) return std::unexpected(std::move(*wrong));
     return map;
   }
 

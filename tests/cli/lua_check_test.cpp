@@ -87,6 +87,36 @@ TEST_F(LuaCheckTest, PricingRulesHaveNamesOfTheirOwn) {
   EXPECT_NE(check("", 1).find("float"), std::string::npos);
 }
 
+TEST_F(LuaCheckTest, PoliciesAndHealthRulesAreKnown) {
+  write("policy.lua", R"(return {
+  api = 1,
+  admit = function(resource, tenant)
+    if tenant.odd then return pricing.base() end
+    return {deni = "x"}
+  end,
+}
+)");
+  const std::string policy = check("policy.lua", 1);
+  EXPECT_NE(policy.find("policy.lua:4:31: error: unknown global 'pricing'"), std::string::npos)
+      << policy;
+  EXPECT_NE(policy.find("the verdict 'deni', which there is not"), std::string::npos) << policy;
+  write("policy.lua", "return {api = 1, admti = function() end}");
+  EXPECT_NE(check("policy.lua", 1).find("no table with a function 'admit'"), std::string::npos)
+      << check("policy.lua", 1);
+  write("rules/house.lua", "return {api = 1, admit = function() end}");
+  EXPECT_EQ(check("rules/house.lua", 0), "Valid: rules/house.lua.\n");
+  write("health.lua", "return {api = 1, Instance = function(o) return o.helth, json.null end}");
+  const std::string health = check("health.lua", 1);
+  EXPECT_NE(health.find("unknown global 'json'"), std::string::npos) << health;
+  write("health.lua", "return {api = 1, Instance = function(o) return o.helth end}");
+  EXPECT_NE(check("health.lua", 1).find("neither of its three words"), std::string::npos);
+  write("health.lua", "return {api = 1, Tenant = function(o) return o.health end}");
+  EXPECT_NE(check("health.lua", 1).find("judges neither Instances nor Sites"), std::string::npos)
+      << check("health.lua", 1);
+  write("health.lua", "return {api = 2, Site = function(o) return o.health end}");
+  EXPECT_NE(check("health.lua", 1).find("this Croft has version 1"), std::string::npos);
+}
+
 TEST_F(LuaCheckTest, AGlobalOfOnesOwnIsAWarning) {
   write("adapter.lua", adapter("    count = 1\n    return count"));
   const std::string out = check("", 0);

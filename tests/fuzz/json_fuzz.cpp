@@ -65,7 +65,7 @@ local function build(program)
     open[#open + 1] = made
     for index = 1, byte() % 8 do
       local key = key_of(index)
-      if key ~= nil and key == key then made[key] = value(depth + 1) end
+      if key ~= nil and key == key and made[key] == nil then made[key] = value(depth + 1) end
     end
     open[#open] = nil
     return keep(made, before)
@@ -268,7 +268,8 @@ void check_text(const Value& outcome, std::string_view bytes) {
 void check_table(const Value& outcome) {
   const Value* certain = outcome.find("certain");
   const Value* why = outcome.find("why");
-  if (certain != nullptr && certain->is_boolean()) promise(certain->as_boolean() == (why == nullptr));
+  if (certain != nullptr && certain->is_boolean())
+    promise(certain->as_boolean() == (why == nullptr));
   if (why != nullptr) return check_words(why->as_text());
   check_return(outcome);
 }

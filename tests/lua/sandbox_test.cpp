@@ -141,6 +141,13 @@ TEST_F(SandboxTest, NothingOfTheMachineIsInReach) {
   EXPECT_THAT(result_of("return ('').dump"), "null");
 }
 
+TEST_F(SandboxTest, OfSeveralMistakesTheFirstByNameIsTold) {
+  for (const char* keys : {"a = 2^60, b = 0/0, c = '\\255'", "c = '\\255', b = 0/0, a = 2^60",
+                           "b = 0/0, x1 = 1, x2 = 2, c = '\\255', a = 2^60"}) {
+    EXPECT_THAT(result_of("return {" + std::string(keys) + "}"), HasSubstr("not exact")) << keys;
+  }
+}
+
 TEST_F(SandboxTest, OrderAndAddressesDoNotLeakIn) {
   EXPECT_EQ(
       result_of("local names = {} local t = {z = 1, a = 2, [3] = 3, [1] = 4, m = 5, [true] = 6}\n"
