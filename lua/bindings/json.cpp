@@ -144,6 +144,9 @@ class Reader {
   }
 
   Result<Value> read_table(int table, int depth) {
+    // What a text of it would be is read back: no deeper than that.
+    if (depth >= kDeepest)
+      return refuse(fmt::format("it is nested deeper than {} levels", kDeepest));
     const std::size_t length = lua_objlen(state_, table);
     std::size_t entries = 0;
     std::size_t texts = 0;

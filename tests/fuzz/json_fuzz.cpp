@@ -61,6 +61,7 @@ local function build(program)
     return made
   end
   local function fill(made, depth, key_of)
+    if depth > 63 then refuse() end
     local before = count
     open[#open + 1] = made
     for index = 1, byte() % 8 do
@@ -137,7 +138,7 @@ local function build(program)
       return shared[which]
     end,
     function(depth)
-      local made = value(depth + 1)
+      local made = value(depth)
       for _ = 1, byte() % 80 do made = json.array{made} end
       doubt()
       return made

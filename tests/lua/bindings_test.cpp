@@ -53,6 +53,15 @@ TEST_F(BindingsTest, JsonSaysWhatIsNone) {
   EXPECT_THAT(eval("json.array(http)"), HasSubstr("has a metatable already"));
 }
 
+TEST_F(BindingsTest, WhatIsEncodedCanBeDecoded) {
+  const auto nested = [this](int levels) {
+    return eval_body("local list = json.array{} for _ = 2, " + std::to_string(levels) +
+                     " do list = {list} end return #json.decode(json.encode(list))");
+  };
+  EXPECT_EQ(nested(64), "1");
+  EXPECT_THAT(nested(65), HasSubstr("nested deeper than 64 levels"));
+}
+
 TEST_F(BindingsTest, MarkedListsGrow) {
   EXPECT_EQ(eval_body(R"(
     local list = json.decode("[]")
