@@ -12,6 +12,7 @@
 #include "core/base/files.hpp"
 #include "core/base/suggest.hpp"
 #include "lua/testing/listing.hpp"
+#include "lua/testing/locals.hpp"
 #include "lua/testing/names.hpp"
 
 namespace croft::cli {
@@ -69,6 +70,7 @@ class Checker {
       if (use.is_set) own.insert(use.name);
     }
     for (const lua::GlobalUse& use : listing->globals) check_use(use, names, own);
+    for (const lua::GlobalUse& use : lua::uses_through_locals(source_)) check_use(use, names, own);
     return true;
   }
 

@@ -117,6 +117,31 @@ TEST_F(LuaCheckTest, PoliciesAndHealthRulesAreKnown) {
   EXPECT_NE(check("health.lua", 1).find("this Croft has version 1"), std::string::npos);
 }
 
+TEST_F(LuaCheckTest, LocalsAreFollowedWhereThereIsNoDoubt) {
+  const std::string rest = adapter("    return json.array{}");
+  write("adapter.lua",
+        "local h, j = http, json\nlocal post = http.pots\nlocal function f() return "
+        "h.gett('/'), j.encode(1) end\n" +
+            rest);
+  const std::string out = check("", 1);
+  EXPECT_NE(out.find("adapter.lua:3:29: error: http has no 'gett'"), std::string::npos) << out;
+  EXPECT_NE(out.find("adapter.lua:2:19: error: http has no 'pots'"), std::string::npos) << out;
+  EXPECT_NE(out.find("2 errors"), std::string::npos) << out;
+  for (const char* doubtful :
+       {"local h = http\nh = {}\nlocal function f() return h.gett end\n",
+        "local h = http\nlocal x\nh, x = {}, 1\nlocal function f() return h.gett end\n",
+        "local h = http\nlocal function f(h) return h.gett end\n",
+        "local h = http\nlocal function f() for _, h in ipairs({}) do return h.gett end end\n",
+        "local h = http or {}\nlocal function f() return h.gett end\n",
+        "local h = http.get\nlocal function f() return ({h = h}).h.gett end\n",
+        "local http = {}\nlocal h = http\nlocal function f() return h.gett end\n",
+        "local function h() end\nlocal x = {h = http}\nlocal function f() return x.h.gett end\n",
+        "-- local h = http\nlocal s = [[ local h = http ]] .. 'h.gett' .. \"\\\"h.gett\"\n"}) {
+    write("adapter.lua", doubtful + rest);
+    EXPECT_EQ(check("", 0), "Valid: adapter.lua.\n") << doubtful;
+  }
+}
+
 TEST_F(LuaCheckTest, AGlobalOfOnesOwnIsAWarning) {
   write("adapter.lua", adapter("    count = 1\n    return count"));
   const std::string out = check("", 0);
