@@ -14,9 +14,12 @@ constexpr int kDeepest = 64;
 constexpr std::size_t kMostValues = 100'000;            // of one result
 constexpr std::int64_t kExact = std::int64_t{1} << 53;  // whole numbers that a double has all of
 
-void push(lua_State* state, const Value& value, int depth) {
+void require_room(lua_State* state, int depth) {
   if (depth > kDeepest || lua_checkstack(state, 4) == 0)
     luaL_error(state, "a value is nested deeper than %d levels", kDeepest);
+}
+
+void push(lua_State* state, const Value& value, int depth) {
   if (value.is_null()) {
     lua_pushnil(state);
   } else if (value.is_boolean()) {
@@ -31,6 +34,7 @@ void push(lua_State* state, const Value& value, int depth) {
   } else if (value.is_text()) {
     lua_pushlstring(state, value.as_text().data(), value.as_text().size());
   } else if (value.is_list()) {
+    require_room(state, depth);
     lua_createtable(state, static_cast<int>(value.size()), 0);
     int index = 0;
     for (const Value& item : value.as_list()) {
@@ -38,6 +42,7 @@ void push(lua_State* state, const Value& value, int depth) {
       lua_rawseti(state, -2, ++index);
     }
   } else {
+    require_room(state, depth);
     lua_createtable(state, 0, static_cast<int>(value.size()));
     for (const Value::Entry& entry : value.as_map()) {
       lua_pushlstring(state, entry.key.data(), entry.key.size());
