@@ -18,7 +18,8 @@ TableShape::TableShape(const std::vector<std::string_view>& fields) : size_(fiel
       open = within;
     }
     parameters += fmt::format("{}c{}", i == 0 ? "" : ",", i);
-    table += fmt::format("[\"{}\"]=c{},", within.empty() ? fields[i] : fields[i].substr(dot + 1), i);
+    table +=
+        fmt::format("[\"{}\"]=c{},", within.empty() ? fields[i] : fields[i].substr(dot + 1), i);
   }
   if (!open.empty()) table += "}";
   source_ = fmt::format("return function({}) return {{{}}} end", parameters, table);
