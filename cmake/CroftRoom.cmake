@@ -40,7 +40,7 @@ endfunction()
 
 # croft_test(NAME SOURCES ... LINKS ... [ASIO] [LABELS ...]): a GoogleTest binary, one test of ctest.
 function(croft_test name)
-  cmake_parse_arguments(TEST "ASIO" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(TEST "ASIO;POSTGRES" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} croft::test_support GTest::gtest GTest::gmock)
   if(TEST_ASIO)
@@ -52,4 +52,9 @@ function(croft_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} SKIP_REGULAR_EXPRESSION "EVERY TEST SKIPPED"
     LABELS "${TEST_LABELS}")
+  if(TEST_POSTGRES)
+    add_test(NAME ${name}_postgres COMMAND ${name})
+    set_tests_properties(${name}_postgres PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"
+      ENVIRONMENT CROFT_TEST_STORE=postgres)
+  endif()
 endfunction()

@@ -14,7 +14,7 @@
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
 #include "core/net/server.hpp"
-#include "core/store/sqlite.hpp"
+#include "core/store/open.hpp"
 #include "gateway/api/api.hpp"
 #include "gateway/edge/edge.hpp"
 #include "gateway/routes_publisher.hpp"
@@ -164,7 +164,7 @@ int run_control(const Settings& settings) {
   }
   const Result<void> made = make_directory(settings.data / "run", 0755);
   Result<std::unique_ptr<Store>> store =
-      made ? open_sqlite_store(settings.data)
+      made ? open_store(settings.data, settings.store_url)
            : Result<std::unique_ptr<Store>>(std::unexpected(made.error()));
   if (!store) {
     log_error("control", "cannot open the store", {{"error", store.error().describe()}});

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/store/sqlite.hpp"
+#include "core/store/directory_lock.hpp"
 #include "providers/registry/registry.hpp"
 
 namespace croft {
@@ -14,8 +14,8 @@ Result<int> end_all_apps(const std::filesystem::path& data) {
         Error(ErrorCode::NotFound, fmt::format("{} is no data directory of Croft's", data.string()))
             .with_hint("name the one that `croft serve` was given, with --data"));
   }
-  // Opened for its lock: while it is held, no Croft starts what is ended here.
-  TRY_ASSIGN(const std::unique_ptr<Store> store, open_sqlite_store(data));
+  // While it is held, no Croft starts what is ended here.
+  TRY_ASSIGN(const DirectoryLock lock, DirectoryLock::take(data));
   return clear_local_providers(data);
 }
 

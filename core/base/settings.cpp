@@ -88,6 +88,12 @@ constexpr std::array kRows{
          "~/.local/share/croft.",
          kAnything},
         set<&Settings::data>},
+    Row{{"store.url", SettingType::Text, "",
+         "PostgreSQL database for what Croft must remember: postgres://USER@HOST:PORT/DATABASE; "
+         "PG* variables, service and password files count too. Default: an embedded store in the "
+         "data directory.",
+         kAnything},
+        set<&Settings::store_url>},
     Row{{"platform.url", SettingType::Text, "",
          "Git repository with the platform's tenants, plans and providers: a path, file://, "
          "https:// or ssh://.",

@@ -19,6 +19,8 @@ namespace croft {
 /// default and help.
 struct Settings {
   std::filesystem::path data;
+  std::string
+      store_url;  ///< of PostgreSQL; empty: the embedded store in `data`. May hold a password
   std::string platform_url;
   std::string platform_ref;
   std::string platform_path;

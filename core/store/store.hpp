@@ -6,11 +6,14 @@
 //   transaction       changes that happen together or not at all
 //   store             the port
 //   sqlite            opens the embedded engine
+//   postgres          opens the one for a fleet
+//   open              whichever of the two the settings say
 //
 // Behind the port: sql/ holds every statement, the numbered migrations and the mapping of rows to
-// columns, plain enough for a second dialect; sqlite/ holds what is SQLite's own (connection, lock,
-// group commit). A new engine implements sql::Session and must pass tests/contract/store_contract
-// unchanged.
+// columns, once for both dialects: writes and reads are descriptions (sql/writes, sql/reads) that
+// need no answer half-way, so that one engine can step through them and the other can send them all
+// at once. sqlite/ and postgres/ hold what is an engine's own: connections, group commit, faults.
+// Every engine must pass tests/contract/store_contract unchanged.
 //
 // Methods are coroutines. A Transaction is submitted whole; engines may group several into one disk
 // write, but each succeeds or fails by itself.
@@ -60,6 +63,10 @@ class Store {
   virtual Task<Result<std::vector<UsageRow>>> open_usage() = 0;
   virtual Task<Result<std::vector<TokenRow>>> tokens() = 0;
   virtual Task<Result<std::vector<AcknowledgementRow>>> acknowledgements() = 0;
+
+  /// Waits until somebody else may have written directives or acknowledgements, `at_most` so long.
+  /// False if nobody else can have. For one caller at a time.
+  virtual Task<bool> foreign_orders(Duration at_most) = 0;
 };
 
 }  // namespace croft

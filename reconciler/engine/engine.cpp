@@ -69,6 +69,7 @@ Task<Result<void>> EngineImpl::start() {
                 {{"error", loaded.error().describe()}});
   source_queue_.add(key);
   spawn(executor_, heartbeat(), "usage heartbeat");
+  spawn(executor_, follow_foreign_orders(), "orders of others");
   co_return Result<void>();
 }
 
@@ -91,6 +92,27 @@ Task<> EngineImpl::heartbeat() {
     const Result<void> done = co_await journal_.commit(std::move(transaction));
     if (!done)
       log_warning("engine", "usage heartbeat not written", {{"error", done.error().describe()}});
+  }
+}
+
+/// Orders may be written by others than this daemon, if the store is one that others reach.
+Task<> EngineImpl::follow_foreign_orders() {
+  const std::shared_ptr<bool> is_alive = is_alive_;
+  while (*is_alive) {
+    const bool is_likely = co_await journal_.store().foreign_orders(settings_.resync);
+    if (!*is_alive) co_return;
+    if (!is_likely) continue;
+    const Result<std::set<std::string>> tenants = co_await journal_.reload_orders();
+    if (!*is_alive) co_return;
+    if (!tenants) {
+      log_warning("engine", "orders cannot be read", {{"error", tenants.error().describe()}});
+      continue;
+    }
+    for (const std::string& tenant : *tenants) {
+      applier_.forget_failures(tenant);
+      want_tenant(tenant);
+    }
+    if (!tenants->empty()) notify();
   }
 }
 

@@ -107,6 +107,7 @@ class EngineImpl final : public Engine {
   Task<Result<Changeset>> reconcile_one(std::string tenant, std::optional<std::string> expect);
   void notify() const;
   Task<> heartbeat();
+  Task<> follow_foreign_orders();
   std::string tenant_of_uid(const std::string& uid) const;
   void want_tenant(const std::string& tenant);
 

@@ -1,6 +1,7 @@
 #include "reconciler/engine/journal.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace croft {
 
@@ -21,8 +22,44 @@ Task<Result<void>> Journal::load() {
   co_return Result<void>();
 }
 
+namespace {
+
+/// The tenants of rows that are in one list only.
+template <typename Row, typename TenantOf>
+void note_differences(const std::vector<Row>& before, const std::vector<Row>& after,
+                      TenantOf tenant_of, std::set<std::string>& tenants) {
+  const auto note_missing = [&](const std::vector<Row>& from, const std::vector<Row>& in) {
+    for (const Row& row : from) {
+      if (std::ranges::find(in, row) == in.end()) tenants.insert(std::invoke(tenant_of, row));
+    }
+  };
+  note_missing(before, after);
+  note_missing(after, before);
+}
+
+}  // namespace
+
+Task<Result<std::set<std::string>>> Journal::reload_orders() {
+  std::vector<DirectiveRow> directives;
+  std::vector<AcknowledgementRow> acknowledgements;
+  // What we write meanwhile is newer than what is read: once more, then.
+  for (std::size_t before = commits_ + 1; before != commits_;) {
+    before = commits_;
+    CO_TRY_ASSIGN(directives, co_await store_.directives());
+    CO_TRY_ASSIGN(acknowledgements, co_await store_.acknowledgements());
+  }
+  std::set<std::string> tenants;
+  const auto tenant_of_directive = [](const DirectiveRow& row) { return row.ref.tenant; };
+  note_differences(directives_, directives, tenant_of_directive, tenants);
+  note_differences(acknowledgements_, acknowledgements, &AcknowledgementRow::tenant, tenants);
+  directives_ = std::move(directives);
+  acknowledgements_ = std::move(acknowledgements);
+  co_return tenants;
+}
+
 Task<Result<void>> Journal::commit(Transaction transaction) {
   Transaction copy = transaction;
+  ++commits_;
   CO_TRY(co_await store_.commit(std::move(copy)));
   bool has_new_tenant = false;
   for (const Write& write : transaction.writes) {
@@ -30,6 +67,7 @@ Task<Result<void>> Journal::commit(Transaction transaction) {
     has_new_tenant = has_new_tenant || (put != nullptr && put->row.number == 0);
     show(write);
   }
+  ++commits_;
   // The store gives new tenants their numbers.
   if (has_new_tenant) {
     CO_TRY_ASSIGN(auto tenants, co_await store_.tenants());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,10 @@ class Journal {
 
   /// Reads everything once; called before anything else.
   Task<Result<void>> load();
+
+  /// Reads directives and acknowledgements again, which others may have written; gives the tenants
+  /// whose changed.
+  Task<Result<std::set<std::string>>> reload_orders();
 
   /// Commits, then shows the change in the maps below.
   Task<Result<void>> commit(Transaction transaction);
@@ -53,6 +58,7 @@ class Journal {
   std::map<std::string, IntentRow> intents_;
   std::vector<DirectiveRow> directives_;
   std::vector<AcknowledgementRow> acknowledgements_;
+  std::size_t commits_ = 0;  ///< begun and ended ones
 };
 
 }  // namespace croft

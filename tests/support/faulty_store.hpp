@@ -69,6 +69,7 @@ class FaultyStore final : public Store {
   Task<Result<std::vector<AcknowledgementRow>>> acknowledgements() override {
     return real_.acknowledgements();
   }
+  Task<bool> foreign_orders(Duration at_most) override { return real_.foreign_orders(at_most); }
 
  private:
   struct Kill {

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "core/base/child.hpp"
+#include "tests/support/free_port.hpp"
 
 namespace croft {
 
@@ -55,15 +56,6 @@ sockaddr_in loopback(int port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   return address;
-}
-
-int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size);
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
 }
 
 /// One request on a connection of its own: the whole answer, head and body.

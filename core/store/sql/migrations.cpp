@@ -12,8 +12,9 @@ namespace {
 
 // To change the schema: add an element with the next number below, and tests/core/store/data/vN.sql
 // with rows of that version; the migration test then opens every version from 1 on. Times are
-// milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform.
-constexpr std::array<Migration, 1> kMigrations{{
+// milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform. TEXT
+// is compared by its bytes: adapt() sees to that where it is not so by itself.
+constexpr std::array<Migration, 2> kMigrations{{
     {1, "the spine", R"(
 CREATE TABLE counters (
   name TEXT NOT NULL PRIMARY KEY,
@@ -137,7 +138,76 @@ CREATE TABLE acknowledgements (
   PRIMARY KEY (tenant, digest)
 );
 )"},
+    // One row tells who writes; every transaction asks it (postgres/lease.hpp). Orders that
+    // somebody else gives to a running daemon make a notice; its own writes name themselves in
+    // croft.writer.
+    {2, "one writer at a time", "", R"(
+CREATE TABLE writer (
+  only_one TEXT NOT NULL PRIMARY KEY CHECK (only_one = 'croft'),
+  holder TEXT NOT NULL,
+  epoch BIGINT NOT NULL,
+  batch BIGINT NOT NULL,
+  description TEXT NOT NULL,
+  renewed_at BIGINT NOT NULL
+);
+INSERT INTO writer VALUES ('croft', '', 0, 0, '', 0);
+
+CREATE FUNCTION croft_notice() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('croft', COALESCE(current_setting('croft.writer', true), ''));
+  RETURN NULL;
+END $$;
+CREATE TRIGGER croft_notice AFTER INSERT OR UPDATE OR DELETE ON directives
+  FOR EACH STATEMENT EXECUTE FUNCTION croft_notice();
+CREATE TRIGGER croft_notice AFTER INSERT OR UPDATE OR DELETE ON acknowledgements
+  FOR EACH STATEMENT EXECUTE FUNCTION croft_notice();
+)"},
 }};
+
+/// A script as an engine understands it. PostgreSQL would order text by the rules of some language.
+std::string adapt(std::string_view script, Dialect dialect) {
+  std::string text(script);
+  if (dialect == Dialect::Sqlite) return text;
+  constexpr std::string_view kType = " TEXT";
+  constexpr std::string_view kCollation = " COLLATE \"C\"";
+  for (std::size_t at = text.find(kType); at != std::string::npos; at = text.find(kType, at)) {
+    at += kType.size();
+    text.insert(at, kCollation);
+  }
+  return text;
+}
+
+/// Begins a transaction during which nobody else migrates.
+Result<void> begin_alone(Session& session) {
+  if (session.dialect() == Dialect::Sqlite) return session.execute(kBeginImmediate, {});
+  TRY(session.execute(kBegin, {}));
+  return session.execute(kLockSchema, {});
+}
+
+/// Runs `work` in such a transaction.
+template <typename Work>
+Result<void> alone(Session& session, Work work) {
+  Result<void> done = begin_alone(session);
+  if (done) done = work();
+  if (done) done = session.execute(kCommit, {});
+  // The rollback's own result says nothing new: some failures have rolled back already.
+  if (!done) (void)session.execute(kRollback, {});
+  return done;
+}
+
+Result<void> apply_step(Session& session, const Migration& step) {
+  TRY_ASSIGN(const std::int64_t version, schema_version(session));
+  if (version >= step.version) return {};
+  TRY(session.run_script(adapt(step.script, session.dialect())));
+  if (session.dialect() == Dialect::Postgres) {
+    TRY(session.run_script(adapt(step.postgres_script, session.dialect())));
+  }
+  return session.execute(kRecordMigration, {Cell(step.version), Cell(std::string(step.name))});
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() { return kMigrations; }
 
 Result<std::int64_t> schema_version(Session& session) {
   std::int64_t version = 0;
@@ -149,39 +219,25 @@ Result<std::int64_t> schema_version(Session& session) {
   return version;
 }
 
-Result<void> apply_step(Session& session, const Migration& step) {
-  TRY(session.run_script(step.script));
-  return session.execute(kRecordMigration, {Cell(step.version), Cell(std::string(step.name))});
+Result<void> check_not_newer(std::int64_t version, std::span<const Migration> steps) {
+  const std::int64_t latest = steps.empty() ? 0 : steps.back().version;
+  if (version <= latest) return {};
+  return fail(
+      Error(ErrorCode::Conflict,
+            fmt::format("the store has schema version {}, but this croft knows only {}", version,
+                        latest))
+          .with_hint("start the newer croft that migrated it, or restore a backup from before"));
 }
-
-Result<void> take_step(Session& session, const Migration& step) {
-  TRY(session.execute(kBegin, {}));
-  Result<void> done = apply_step(session, step);
-  if (done) done = session.execute(kCommit, {});
-  // The rollback's own result says nothing new: some failures have rolled back already.
-  if (!done) (void)session.execute(kRollback, {});
-  return while_doing(std::move(done), fmt::format("migrating the store to version {} ({})",
-                                                  step.version, step.name));
-}
-
-}  // namespace
-
-std::span<const Migration> migrations() { return kMigrations; }
 
 Result<void> migrate(Session& session, std::span<const Migration> steps) {
-  TRY(session.execute(kMakeMigrationTable, {}));
+  TRY(alone(session, [&] { return session.execute(kMakeMigrationTable, {}); }));
   TRY_ASSIGN(const std::int64_t version, schema_version(session));
-  const std::int64_t latest = steps.empty() ? 0 : steps.back().version;
-  if (version > latest) {
-    return fail(
-        Error(ErrorCode::Conflict,
-              fmt::format("the store has schema version {}, but this croft knows only {}", version,
-                          latest))
-            .with_hint("start the newer croft that migrated it, or restore a backup from before"));
-  }
+  TRY(check_not_newer(version, steps));
   for (const Migration& step : steps) {
     if (step.version <= version) continue;
-    TRY(take_step(session, step));
+    TRY(while_doing(
+        alone(session, [&] { return apply_step(session, step); }),
+        fmt::format("migrating the store to version {} ({})", step.version, step.name)));
   }
   return {};
 }

@@ -15,14 +15,22 @@ struct Migration {
   std::int64_t version = 0;  ///< 1, 2, 3, ... without a gap
   std::string_view name;
   std::string_view script;
+  std::string_view postgres_script = {};  ///< after the script, on PostgreSQL only
 };
 
 /// All of them, lowest first.
 std::span<const Migration> migrations();
 
+/// The version a database has; 0 for an empty one.
+Result<std::int64_t> schema_version(Session& session);
+
+/// Conflict if the database is newer than the last of `steps`.
+Result<void> check_not_newer(std::int64_t version, std::span<const Migration> steps);
+
 /// Brings a database to the last of `steps`: each step in a transaction of its own together with
-/// its number, so that a crash or an error leaves a whole version behind. Conflict if the database
-/// is newer than the last step.
+/// its number, so that a crash or an error leaves a whole version behind. Of several who migrate at
+/// once one does each step, and the others wait for it. Conflict if the database is newer than the
+/// last step.
 Result<void> migrate(Session& session, std::span<const Migration> steps);
 
 }  // namespace croft::sql

@@ -111,79 +111,46 @@ AcknowledgementRow acknowledgement_from(CellReader& cells) {
       .tenant = cells.text(), .digest = cells.text(), .by = cells.text(), .at = cells.time()};
 }
 
-template <typename RowType>
-Result<std::vector<RowType>> read_all(Session& session, std::string_view statement,
-                                      const std::vector<Cell>& cells,
-                                      RowType (*decode)(CellReader&)) {
-  std::vector<RowType> rows;
-  const auto read = [&rows, decode](const Row& row) {
-    CellReader reader(row);
-    rows.push_back(decode(reader));
-    return reader.finish();
-  };
-  TRY(session.query(statement, cells, read));
-  // Of a hundred thousand rows that somebody keeps, the spare room would be megabytes.
-  rows.shrink_to_fit();
-  return rows;
-}
-
 Cell cell(Timestamp time) { return Cell(std::int64_t{time.time_since_epoch().count()}); }
 
 }  // namespace
 
-Result<std::vector<TenantRow>> read_tenants(Session& session) {
-  return read_all(session, kTenants, {}, tenant_from);
+Select<TenantRow> select_tenants() { return {{kTenants, {}}, tenant_from}; }
+
+Select<SourceRow> select_sources() { return {{kSources, {}}, source_from}; }
+
+Select<ResourceRow> select_resources(std::string tenant) {
+  return {{kResourcesOfTenant, {Cell(std::move(tenant))}}, resource_from};
 }
 
-Result<std::vector<SourceRow>> read_sources(Session& session) {
-  return read_all(session, kSources, {}, source_from);
-}
+Select<ResourceRow> select_all_resources() { return {{kAllResources, {}}, resource_from}; }
 
-Result<std::vector<ResourceRow>> read_resources(Session& session, const std::string& tenant) {
-  return read_all(session, kResourcesOfTenant, {Cell(tenant)}, resource_from);
-}
+Select<IntentRow> select_open_intents() { return {{kOpenIntents, {}}, intent_from}; }
 
-Result<std::vector<ResourceRow>> read_all_resources(Session& session) {
-  return read_all(session, kAllResources, {}, resource_from);
-}
+Select<DirectiveRow> select_directives() { return {{kDirectives, {}}, directive_from}; }
 
-Result<std::vector<IntentRow>> read_open_intents(Session& session) {
-  return read_all(session, kOpenIntents, {}, intent_from);
-}
-
-Result<std::vector<DirectiveRow>> read_directives(Session& session) {
-  return read_all(session, kDirectives, {}, directive_from);
-}
-
-Result<std::vector<EventRow>> read_events(Session& session, const EventQuery& query) {
+Select<EventRow> select_events(const EventQuery& query) {
   const bool is_forward = query.after != 0;
   std::vector<Cell> cells{Cell(query.after)};
   if (query.tenant) cells.emplace_back(*query.tenant);
   if (!query.subject.empty()) cells.emplace_back(query.subject);
   cells.emplace_back(static_cast<std::int64_t>(
       std::min<std::size_t>(query.limit, std::numeric_limits<std::int64_t>::max())));
-  const std::string_view statement =
+  const std::string_view text =
       events_statement(query.tenant.has_value(), !query.subject.empty(), is_forward);
-  TRY_ASSIGN(std::vector<EventRow> rows, read_all(session, statement, cells, event_from));
-  if (!is_forward) std::ranges::reverse(rows);
-  return rows;
+  return {{text, std::move(cells)}, event_from, !is_forward};
 }
 
-Result<std::vector<UsageRow>> read_usage(Session& session, const std::string& tenant_uid,
-                                         Timestamp from, Timestamp to) {
-  return read_all(session, kUsageWithin, {Cell(tenant_uid), cell(to), cell(from)}, usage_from);
+Select<UsageRow> select_usage(std::string tenant_uid, Timestamp from, Timestamp to) {
+  return {{kUsageWithin, {Cell(std::move(tenant_uid)), cell(to), cell(from)}}, usage_from};
 }
 
-Result<std::vector<UsageRow>> read_open_usage(Session& session) {
-  return read_all(session, kOpenUsage, {}, usage_from);
-}
+Select<UsageRow> select_open_usage() { return {{kOpenUsage, {}}, usage_from}; }
 
-Result<std::vector<TokenRow>> read_tokens(Session& session) {
-  return read_all(session, kTokens, {}, token_from);
-}
+Select<TokenRow> select_tokens() { return {{kTokens, {}}, token_from}; }
 
-Result<std::vector<AcknowledgementRow>> read_acknowledgements(Session& session) {
-  return read_all(session, kAcknowledgements, {}, acknowledgement_from);
+Select<AcknowledgementRow> select_acknowledgements() {
+  return {{kAcknowledgements, {}}, acknowledgement_from};
 }
 
 }  // namespace croft::sql

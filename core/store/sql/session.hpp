@@ -14,6 +14,13 @@ namespace croft::sql {
 /// One value that crosses over to a database: NULL, integer or text.
 using Cell = std::variant<std::monostate, std::int64_t, std::string>;
 
+/// One statement, ready to be run: parameters are `$1`, `$2`, ... in the order of their first use,
+/// which SQLite and PostgreSQL both understand. The text lives for ever (statements.hpp).
+struct Statement {
+  std::string_view text;
+  std::vector<Cell> cells;
+};
+
 /// One row of an answer; columns count from 0. Valid during the callback that gets it.
 class Row {
  public:
@@ -26,13 +33,15 @@ class Row {
 /// Called for each row; an error ends the query with it.
 using RowSink = std::function<Result<void>(const Row&)>;
 
-/// A connection of some engine, as statements, reads and writes of this room see it. Parameters are
-/// `$1`, `$2`, ... in the order of their first use, which SQLite and PostgreSQL both understand.
-/// Blocks; used by one thread at a time. Errors as core/store/store.hpp says; a violated constraint
-/// is a Conflict.
+/// Whose SQL it is, where the two differ.
+enum class Dialect { Sqlite, Postgres };
+
+/// A connection of some engine as migrations and tools see it. Blocks; used by one thread at a
+/// time. Errors as core/store/store.hpp says; a violated constraint is a Conflict.
 class Session {
  public:
   virtual ~Session() = default;
+  virtual Dialect dialect() const = 0;
   virtual Result<void> execute(std::string_view text, const std::vector<Cell>& cells) = 0;
   virtual Result<void> query(std::string_view text, const std::vector<Cell>& cells,
                              const RowSink& sink) = 0;

@@ -1,7 +1,7 @@
 #pragma once
 // The SQL of the store: each query has its home here and nowhere else (tables: migrations.cpp).
 // Plain enough for SQLite and PostgreSQL alike. Columns are listed in the order in which writes.cpp
-// binds and reads.cpp reads them.
+// binds and reads.cpp reads them. `excluded` and the partial indexes are alike in both.
 
 #include <string>
 #include <string_view>
@@ -18,21 +18,32 @@ inline constexpr std::string_view kSavepoint = "SAVEPOINT one_transaction";
 inline constexpr std::string_view kRollbackToSavepoint = "ROLLBACK TO SAVEPOINT one_transaction";
 inline constexpr std::string_view kReleaseSavepoint = "RELEASE SAVEPOINT one_transaction";
 
-// Counters: numbers that are given once and never again.
-inline constexpr std::string_view kEventCounter = "event";
-inline constexpr std::string_view kTenantCounter = "tenant_number";
-inline constexpr std::string_view kNextOfCounter =
-    "UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value";
-inline constexpr std::string_view kReadCounter = "SELECT value FROM counters WHERE name = $1";
-inline constexpr std::string_view kRaiseCounter = "UPDATE counters SET value = $1 WHERE name = $2";
+// Counters: numbers that are given once and never again. Taking one locks its row until the end of
+// the transaction, so that numbers become visible in their order.
+inline constexpr std::string_view kNextEvent =
+    "UPDATE counters SET value = value + 1 WHERE name = 'event'";
+inline constexpr std::string_view kLockTenantNumbers =
+    "UPDATE counters SET value = value WHERE name = 'tenant_number'";
+/// After kPutTenant: numbers up to that of tenant $1 are given.
+inline constexpr std::string_view kGiveTenantNumber = R"(
+  UPDATE counters SET value = (SELECT number FROM tenants WHERE uid = $1)
+  WHERE name = 'tenant_number' AND value < (SELECT number FROM tenants WHERE uid = $1))";
 
 // Tenants.
+/// PutTenant's rule for numbers stands here, so that no engine has to read before it writes: a
+/// number that is not to be had becomes NULL, which the column refuses.
 inline constexpr std::string_view kPutTenant = R"(
   INSERT INTO tenants (uid, name, number, created_at, removed_at, retained_until)
-  VALUES ($1, $2, $3, $4, $5, $6)
+  VALUES ($1, $2,
+    CASE
+      WHEN EXISTS (SELECT 1 FROM tenants WHERE uid = $1)
+        THEN (SELECT number FROM tenants WHERE uid = $1 AND CAST($3 AS BIGINT) IN (0, number))
+      ELSE (SELECT CASE WHEN CAST($3 AS BIGINT) = 0 THEN value + 1
+                        WHEN CAST($3 AS BIGINT) > value THEN CAST($3 AS BIGINT) END
+            FROM counters WHERE name = 'tenant_number')
+    END, $4, $5, $6)
   ON CONFLICT (uid) DO UPDATE SET name = excluded.name, created_at = excluded.created_at,
     removed_at = excluded.removed_at, retained_until = excluded.retained_until)";
-inline constexpr std::string_view kTenantNumber = "SELECT number FROM tenants WHERE uid = $1";
 inline constexpr std::string_view kEraseTenant = "DELETE FROM tenants WHERE uid = $1";
 inline constexpr std::string_view kTenants = R"(
   SELECT uid, name, number, created_at, removed_at, retained_until FROM tenants ORDER BY number)";
@@ -101,9 +112,10 @@ inline constexpr std::string_view kDirectives = R"(
   FROM directives ORDER BY tenant, kind, name, verb)";
 
 // Events.
+/// After kNextEvent.
 inline constexpr std::string_view kAppendEvent = R"(
   INSERT INTO events (sequence, happened_at, tenant, subject, severity, reason, message, revision)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8))";
+  VALUES ((SELECT value FROM counters WHERE name = 'event'), $1, $2, $3, $4, $5, $6, $7))";
 /// Forgets the events whose sequence is at least $1 below the newest.
 inline constexpr std::string_view kPruneEvents =
     "DELETE FROM events WHERE sequence <= (SELECT value - $1 FROM counters WHERE name = 'event')";
@@ -158,5 +170,41 @@ inline constexpr std::string_view kSchemaVersion =
     "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
 inline constexpr std::string_view kRecordMigration =
     "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
+
+/// PostgreSQL's: until the end of the transaction.
+inline constexpr std::string_view kLockSchema =
+    "SELECT pg_advisory_xact_lock(427121665652)";  // the bytes of "croft" as a number
+
+// PostgreSQL's own: the conditions of a transaction, and who may write (postgres/lease.hpp).
+
+/// For this transaction: how long a statement and a lock may take ($1, $2: "30s"), and who writes
+/// ($3). A commit is on the disk before it is answered, whatever the server's settings say.
+inline constexpr std::string_view kSetTransaction = R"(
+  SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
+    set_config('croft.writer', $3, true),
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true))";
+
+#define CROFT_NOW "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+/// Locks the row: a transaction of the writer before ends first.
+inline constexpr std::string_view kReadWriter =
+    "SELECT holder, epoch, description, " CROFT_NOW
+    " - renewed_at FROM writer WHERE only_one = 'croft' FOR UPDATE";
+inline constexpr std::string_view kTakeWriter =
+    "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at "
+    "= " CROFT_NOW " WHERE only_one = 'croft'";
+/// The first statement of a batch: whoever is not the writer any more ($1, $2) breaks a constraint.
+inline constexpr std::string_view kBeginBatch =
+    "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 THEN CAST($3 AS BIGINT) END, "
+    "renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
+/// Which batch was the last, after a connection was lost: with a new epoch ($2), so that what may
+/// still be on its way in the old one cannot come after this. No row if somebody else writes now.
+inline constexpr std::string_view kFindBatch =
+    "UPDATE writer SET epoch = $2, renewed_at = " CROFT_NOW
+    " WHERE only_one = 'croft' AND holder = $1 AND epoch < $2 RETURNING batch";
+inline constexpr std::string_view kReleaseWriter =
+    "UPDATE writer SET renewed_at = 0 WHERE only_one = 'croft' AND holder = $1 AND epoch = $2";
+#undef CROFT_NOW
+inline constexpr std::string_view kListen = "LISTEN croft";
 
 }  // namespace croft::sql

@@ -12,90 +12,54 @@ namespace {
 // More than a prune's interval can bring in, so that a prune always catches up.
 constexpr std::int64_t kIntentsPrunedAtOnce = 10'000;
 
-Result<void> execute(Session& session, std::string_view statement, CellWriter& cells) {
-  TRY_ASSIGN(const std::vector<Cell> parameters, cells.take());
-  return session.execute(statement, parameters);
-}
+/// Gathers the statements of writes.
+class Plan {
+ public:
+  explicit Plan(std::vector<Statement>& statements) : statements_(statements) {}
 
-/// The only column of the only row, or nullopt if there is no row.
-Result<std::optional<std::int64_t>> read_integer(Session& session, std::string_view statement,
-                                                 std::string cell) {
-  std::optional<std::int64_t> found;
-  const auto read = [&found](const Row& row) -> Result<void> {
-    found = row.integer(0);
+  Result<void> add(std::string_view text, CellWriter& cells) {
+    TRY_ASSIGN(std::vector<Cell> parameters, cells.take());
+    statements_.push_back({text, std::move(parameters)});
     return {};
-  };
-  TRY(session.query(statement, {Cell(std::move(cell))}, read));
-  return found;
-}
-
-Result<std::int64_t> next_of(Session& session, std::string_view counter) {
-  TRY_ASSIGN(const std::optional<std::int64_t> next,
-             read_integer(session, kNextOfCounter, std::string(counter)));
-  if (!next)
-    return fail(ErrorCode::Internal, fmt::format("the store has lost its counter '{}'", counter));
-  return *next;
-}
-
-/// Says whose constraint it was: engines only know the names of their indexes.
-Result<void> explain_conflict(Result<void> result, std::string message) {
-  if (result || result.error().code() != ErrorCode::Conflict) return result;
-  return fail(ErrorCode::Conflict, std::move(message));
-}
-
-/// The number that a tenant's row shall carry; see PutTenant.
-Result<std::int64_t> number_of(Session& session, const TenantRow& row) {
-  TRY_ASSIGN(const std::optional<std::int64_t> given,
-             read_integer(session, kTenantNumber, row.uid));
-  if (given) {
-    if (row.number == 0 || row.number == *given) return *given;
-    return fail(ErrorCode::Conflict,
-                fmt::format("tenant {} has number {}, which never changes to {}", row.name, *given,
-                            row.number));
   }
-  if (row.number == 0) return next_of(session, kTenantCounter);
-  TRY_ASSIGN(const std::optional<std::int64_t> last,
-             read_integer(session, kReadCounter, std::string(kTenantCounter)));
-  if (row.number <= last.value_or(0)) {
-    return fail(ErrorCode::Conflict, fmt::format("tenant number {} was given before", row.number));
-  }
-  TRY(session.execute(kRaiseCounter, {Cell(row.number), Cell(std::string(kTenantCounter))}));
-  return row.number;
-}
+  void add(std::string_view text) { statements_.push_back({text, {}}); }
 
-Result<void> write(Session& session, const PutTenant& put) {
+ private:
+  std::vector<Statement>& statements_;
+};
+
+Result<void> write(Plan& plan, const PutTenant& put) {
   const TenantRow& row = put.row;
+  plan.add(kLockTenantNumbers);
   CellWriter cells;
-  cells.key(row.uid, "a uid").key(row.name, "a name");
-  TRY_ASSIGN(const std::int64_t number, number_of(session, row));
-  cells.integer(number).time(row.created_at).time(row.removed_at).time(row.retained_until);
-  return explain_conflict(execute(session, kPutTenant, cells),
-                          fmt::format("the name '{}' belongs to another tenant", row.name));
+  cells.key(row.uid, "a uid").key(row.name, "a name").integer(row.number);
+  cells.time(row.created_at).time(row.removed_at).time(row.retained_until);
+  TRY(plan.add(kPutTenant, cells));
+  return plan.add(kGiveTenantNumber, CellWriter().text(row.uid));
 }
 
-Result<void> write(Session& session, const EraseTenant& erase) {
-  return execute(session, kEraseTenant, CellWriter().text(erase.uid));
+Result<void> write(Plan& plan, const EraseTenant& erase) {
+  return plan.add(kEraseTenant, CellWriter().text(erase.uid));
 }
 
-Result<void> write(Session& session, const PutSource& put) {
+Result<void> write(Plan& plan, const PutSource& put) {
   const SourceRow& row = put.row;
-  return execute(session, kPutSource,
-                 CellWriter()
-                     .key(row.key, "a key")
-                     .text(row.url)
-                     .text(row.ref)
-                     .text(row.path)
-                     .text(row.attempted_revision)
-                     .text(row.applied_revision)
-                     .conditions(row.conditions)
-                     .time(row.fetched_at));
+  return plan.add(kPutSource, CellWriter()
+                                  .key(row.key, "a key")
+                                  .text(row.url)
+                                  .text(row.ref)
+                                  .text(row.path)
+                                  .text(row.attempted_revision)
+                                  .text(row.applied_revision)
+                                  .conditions(row.conditions)
+                                  .time(row.fetched_at));
 }
 
-Result<void> write(Session& session, const EraseSource& erase) {
-  return execute(session, kEraseSource, CellWriter().text(erase.key));
+Result<void> write(Plan& plan, const EraseSource& erase) {
+  return plan.add(kEraseSource, CellWriter().text(erase.key));
 }
 
-Result<void> write(Session& session, const PutResource& put) {
+Result<void> write(Plan& plan, const PutResource& put) {
   const ResourceRow& row = put.row;
   CellWriter cells;
   cells.key(row.uid, "a uid")
@@ -109,16 +73,14 @@ Result<void> write(Session& session, const PutResource& put) {
       .text(to_string(row.phase));
   cells.text(row.endpoint).text(row.message).conditions(row.conditions);
   cells.time(row.created_at).time(row.observed_at).time(row.retained_until);
-  return explain_conflict(
-      execute(session, kPutResource, cells),
-      fmt::format("{} is owned already, under another uid", to_string(row.ref)));
+  return plan.add(kPutResource, cells);
 }
 
-Result<void> write(Session& session, const EraseResource& erase) {
-  return execute(session, kEraseResource, CellWriter().text(erase.uid));
+Result<void> write(Plan& plan, const EraseResource& erase) {
+  return plan.add(kEraseResource, CellWriter().text(erase.uid));
 }
 
-Result<void> write(Session& session, const PutIntent& put) {
+Result<void> write(Plan& plan, const PutIntent& put) {
   const IntentRow& row = put.row;
   CellWriter cells;
   cells.key(row.id, "an id")
@@ -128,10 +90,10 @@ Result<void> write(Session& session, const PutIntent& put) {
       .text(row.provider)
       .text(row.spec_digest);
   cells.text(row.revision).text(to_string(row.state)).text(row.error).time(row.created_at);
-  return execute(session, kPutIntent, cells);
+  return plan.add(kPutIntent, cells);
 }
 
-Result<void> write(Session& session, const PutDirective& put) {
+Result<void> write(Plan& plan, const PutDirective& put) {
   const DirectiveRow& row = put.row;
   CellWriter cells;
   cells.ref(row.ref)
@@ -140,27 +102,23 @@ Result<void> write(Session& session, const PutDirective& put) {
       .text(row.why)
       .time(row.created_at)
       .time(row.until);
-  return execute(session, kPutDirective, cells);
+  return plan.add(kPutDirective, cells);
 }
 
-Result<void> write(Session& session, const EraseDirective& erase) {
-  return execute(session, kEraseDirective, CellWriter().ref(erase.ref).text(to_string(erase.verb)));
+Result<void> write(Plan& plan, const EraseDirective& erase) {
+  return plan.add(kEraseDirective, CellWriter().ref(erase.ref).text(to_string(erase.verb)));
 }
 
-Result<void> write(Session& session, const AppendEvent& append) {
+Result<void> write(Plan& plan, const AppendEvent& append) {
   const EventRow& row = append.row;
-  TRY_ASSIGN(const std::int64_t sequence, next_of(session, kEventCounter));
+  plan.add(kNextEvent);
   CellWriter cells;
-  cells.integer(sequence)
-      .time(row.time)
-      .text(row.tenant)
-      .text(row.subject)
-      .text(severity_name(row.severity));
+  cells.time(row.time).text(row.tenant).text(row.subject).text(severity_name(row.severity));
   cells.text(row.reason).text(row.message).text(row.revision);
-  return execute(session, kAppendEvent, cells);
+  return plan.add(kAppendEvent, cells);
 }
 
-Result<void> write(Session& session, const PutUsage& put) {
+Result<void> write(Plan& plan, const PutUsage& put) {
   const UsageRow& row = put.row;
   CellWriter cells;
   cells.key(row.id, "an id")
@@ -173,10 +131,10 @@ Result<void> write(Session& session, const PutUsage& put) {
       .time(row.heartbeat)
       .integer(row.quantity)
       .document(row.dimensions);
-  return execute(session, kPutUsage, cells);
+  return plan.add(kPutUsage, cells);
 }
 
-Result<void> write(Session& session, const PutToken& put) {
+Result<void> write(Plan& plan, const PutToken& put) {
   const TokenRow& row = put.row;
   CellWriter cells;
   cells.key(row.id, "an id")
@@ -185,34 +143,58 @@ Result<void> write(Session& session, const PutToken& put) {
       .text(row.tenant)
       .time(row.created_at)
       .time(row.expires_at);
-  return execute(session, kPutToken, cells);
+  return plan.add(kPutToken, cells);
 }
 
-Result<void> write(Session& session, const EraseToken& erase) {
-  return execute(session, kEraseToken, CellWriter().text(erase.id));
+Result<void> write(Plan& plan, const EraseToken& erase) {
+  return plan.add(kEraseToken, CellWriter().text(erase.id));
 }
 
-Result<void> write(Session& session, const PutAcknowledgement& put) {
+Result<void> write(Plan& plan, const PutAcknowledgement& put) {
   const AcknowledgementRow& row = put.row;
-  return execute(
-      session, kPutAcknowledgement,
+  return plan.add(
+      kPutAcknowledgement,
       CellWriter().text(row.tenant).key(row.digest, "a digest").text(row.by).time(row.at));
 }
 
-Result<void> write(Session& session, const EraseAcknowledgement& erase) {
-  return execute(session, kEraseAcknowledgement,
-                 CellWriter().text(erase.tenant).text(erase.digest));
+Result<void> write(Plan& plan, const EraseAcknowledgement& erase) {
+  return plan.add(kEraseAcknowledgement, CellWriter().text(erase.tenant).text(erase.digest));
+}
+
+/// Engines name the column in their own words about a constraint.
+Error explain(const TenantRow& row, const Error& error) {
+  if (error.message().find("number") == std::string::npos) {
+    return {ErrorCode::Conflict, fmt::format("the name '{}' belongs to another tenant", row.name)};
+  }
+  return {
+      ErrorCode::Conflict,
+      fmt::format("tenant {} cannot have number {}: it has another one, which never changes, or "
+                  "the number was given before",
+                  row.name, row.number)};
 }
 
 }  // namespace
 
-Result<void> apply(Session& session, const Write& one) {
-  return std::visit([&session](const auto& each) { return write(session, each); }, one);
+Result<void> plan(const Write& one, std::vector<Statement>& statements) {
+  Plan plan(statements);
+  return std::visit([&plan](const auto& each) { return write(plan, each); }, one);
 }
 
-Result<void> prune(Session& session, std::int64_t event_limit, std::int64_t intent_limit) {
-  TRY(session.execute(kPruneEvents, {Cell(event_limit)}));
-  return session.execute(kPruneIntents, {Cell(kIntentsPrunedAtOnce), Cell(intent_limit)});
+Error explain(const Write& one, Error error) {
+  if (error.code() != ErrorCode::Conflict) return error;
+  if (const auto* tenant = std::get_if<PutTenant>(&one)) return explain(tenant->row, error);
+  if (const auto* resource = std::get_if<PutResource>(&one)) {
+    return {ErrorCode::Conflict,
+            fmt::format("{} is owned already, under another uid", to_string(resource->row.ref))};
+  }
+  if (std::holds_alternative<AppendEvent>(one))
+    return {ErrorCode::Internal, "the store has lost its counter 'event'"};
+  return error;
+}
+
+std::vector<Statement> plan_prune(std::int64_t event_limit, std::int64_t intent_limit) {
+  return {{kPruneEvents, {Cell(event_limit)}},
+          {kPruneIntents, {Cell(kIntentsPrunedAtOnce), Cell(intent_limit)}}};
 }
 
 }  // namespace croft::sql

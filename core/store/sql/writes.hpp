@@ -1,16 +1,25 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
+#include "core/base/error.hpp"
 #include "core/store/sql/session.hpp"
 #include "core/store/transaction.hpp"
 
 namespace croft::sql {
 
-/// Does one write inside the session's open transaction. After an error the caller rolls back.
-Result<void> apply(Session& session, const Write& write);
+/// Appends what does one write: statements that need no answer from each other, so that an engine
+/// may send them all at once, in their order and in one transaction. Invalid for what cannot be
+/// written.
+Result<void> plan(const Write& write, std::vector<Statement>& statements);
+
+/// What an engine's error says of that write: engines only know the names of their indexes.
+Error explain(const Write& write, Error error);
 
 /// Forgets what is past its bound: events past the newest `event_limit`, finished intents past the
-/// newest `intent_limit`. Meant to be called every few hundred writes; costs as much as what it
+/// newest `intent_limit`. Meant to be run every few hundred writes; costs as much as what it
 /// forgets.
-Result<void> prune(Session& session, std::int64_t event_limit, std::int64_t intent_limit);
+std::vector<Statement> plan_prune(std::int64_t event_limit, std::int64_t intent_limit);
 
 }  // namespace croft::sql

@@ -23,6 +23,7 @@ class Connection final : public sql::Session {
   };
   static Result<std::unique_ptr<Connection>> open(const std::filesystem::path& file, Role role);
 
+  sql::Dialect dialect() const override { return sql::Dialect::Sqlite; }
   Result<void> execute(std::string_view text, const std::vector<sql::Cell>& cells) override;
   Result<void> query(std::string_view text, const std::vector<sql::Cell>& cells,
                      const sql::RowSink& sink) override;

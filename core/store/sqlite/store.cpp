@@ -1,16 +1,17 @@
+#include "core/store/sql/store.hpp"
+
 #include <cerrno>
 #include <fcntl.h>
 #include <functional>
 #include <thread>
-#include <type_traits>
 #include <unistd.h>
 
 #include "core/base/files.hpp"
+#include "core/store/directory_lock.hpp"
 #include "core/store/sql/migrations.hpp"
-#include "core/store/sql/reads.hpp"
+#include "core/store/sql/outcome.hpp"
 #include "core/store/sqlite.hpp"
 #include "core/store/sqlite/connection.hpp"
-#include "core/store/sqlite/lock.hpp"
 #include "core/store/sqlite/writer.hpp"
 
 namespace croft {
@@ -18,25 +19,6 @@ namespace croft {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Hands `start` a function to call with the outcome, from any thread; resumes on the caller's
-/// executor with it.
-template <typename Outcome, typename Start>
-Task<Outcome> await_outcome(Start start) {
-  auto initiate = [](auto handler, Start begin) {
-    auto executor = asio::get_associated_executor(handler);
-    // Keeps the caller's io_context running while only another thread knows of this wait.
-    auto work = asio::make_work_guard(executor);
-    begin([handler = std::move(handler), work = std::move(work)](Outcome outcome) mutable {
-      asio::post(work.get_executor(),
-                 [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
-                   std::move(handler)(std::move(outcome));
-                 });
-    });
-  };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Outcome)>(
-      std::move(initiate), asio::use_awaitable, std::move(start));
-}
 
 /// The thread that reads. In WAL mode it never waits for the writer, and its view is that of the
 /// moment it begins.
@@ -69,54 +51,27 @@ class Reader {
   std::thread thread_;  // last: it uses all of the above
 };
 
-class SqliteStore final : public Store {
+class SqliteStore final : public sql::SqlStore<SqliteStore> {
  public:
-  SqliteStore(sqlite::DirectoryLock lock, std::unique_ptr<sqlite::Connection> writer,
+  SqliteStore(DirectoryLock lock, std::unique_ptr<sqlite::Connection> writer,
               std::unique_ptr<sqlite::Connection> reader, SqliteOptions options)
       : lock_(std::move(lock)), writer_(std::move(writer), options), reader_(std::move(reader)) {}
 
   Task<Result<void>> commit(Transaction transaction) override;
 
-  Task<Result<std::vector<TenantRow>>> tenants() override { return read(sql::read_tenants); }
-  Task<Result<std::vector<SourceRow>>> sources() override { return read(sql::read_sources); }
-  Task<Result<std::vector<ResourceRow>>> resources(std::string tenant) override {
-    return read([tenant = std::move(tenant)](sql::Session& session) {
-      return sql::read_resources(session, tenant);
-    });
+  /// The directory's lock keeps everybody else out.
+  Task<bool> foreign_orders(Duration at_most) override {
+    co_await sleep_for(at_most);
+    co_return false;
   }
-  Task<Result<std::vector<ResourceRow>>> all_resources() override {
-    return read(sql::read_all_resources);
-  }
-  Task<Result<std::vector<IntentRow>>> open_intents() override {
-    return read(sql::read_open_intents);
-  }
-  Task<Result<std::vector<DirectiveRow>>> directives() override {
-    return read(sql::read_directives);
-  }
-  Task<Result<std::vector<EventRow>>> events(EventQuery query) override {
-    return read([query = std::move(query)](sql::Session& session) {
-      return sql::read_events(session, query);
-    });
-  }
-  Task<Result<std::vector<UsageRow>>> usage(std::string tenant_uid, Timestamp from,
-                                            Timestamp to) override {
-    return read([tenant_uid = std::move(tenant_uid), from, to](sql::Session& session) {
-      return sql::read_usage(session, tenant_uid, from, to);
-    });
-  }
-  Task<Result<std::vector<UsageRow>>> open_usage() override { return read(sql::read_open_usage); }
-  Task<Result<std::vector<TokenRow>>> tokens() override { return read(sql::read_tokens); }
-  Task<Result<std::vector<AcknowledgementRow>>> acknowledgements() override {
-    return read(sql::read_acknowledgements);
-  }
+
+  template <typename RowType>
+  Task<Result<std::vector<RowType>>> read(sql::Select<RowType> select);
 
  private:
-  template <typename Function>
-  Task<std::invoke_result_t<Function, sql::Session&>> read(Function function);
-
   // Destroyed in reverse order: the reader closes first, the writer last, and with it goes the
   // write-ahead log.
-  sqlite::DirectoryLock lock_;
+  DirectoryLock lock_;
   sqlite::Writer writer_;
   Reader reader_;
 };
@@ -125,19 +80,21 @@ Task<Result<void>> SqliteStore::commit(Transaction transaction) {
   auto start = [this, transaction = std::move(transaction)](auto done) mutable {
     writer_.submit(std::move(transaction), std::move(done));
   };
-  Result<void> result = co_await await_outcome<Result<void>>(std::move(start));
+  Result<void> result = co_await sql::await_outcome<Result<void>>(std::move(start));
   if (!result) co_return fail(std::move(result).error().while_doing("writing to the store"));
   co_return result;
 }
 
-template <typename Function>
-Task<std::invoke_result_t<Function, sql::Session&>> SqliteStore::read(Function function) {
-  using Outcome = std::invoke_result_t<Function, sql::Session&>;
-  auto start = [this, function = std::move(function)](auto done) mutable {
-    reader_.submit([function = std::move(function), done = std::move(done)](
-                       sqlite::Connection& connection) mutable { done(function(connection)); });
+template <typename RowType>
+Task<Result<std::vector<RowType>>> SqliteStore::read(sql::Select<RowType> select) {
+  using Outcome = Result<std::vector<RowType>>;
+  auto start = [this, select = std::move(select)](auto done) mutable {
+    reader_.submit([select = std::move(select),
+                    done = std::move(done)](sqlite::Connection& connection) mutable {
+      done(sql::read_all(connection, select));
+    });
   };
-  Outcome rows = co_await await_outcome<Outcome>(std::move(start));
+  Outcome rows = co_await sql::await_outcome<Outcome>(std::move(start));
   if (!rows) co_return fail(std::move(rows).error().while_doing("reading from the store"));
   co_return rows;
 }
@@ -170,7 +127,7 @@ Result<void> make_database_file(const fs::path& directory) {
 
 Result<std::unique_ptr<Store>> open_locked(const fs::path& directory, SqliteOptions options) {
   TRY(make_missing_directory(directory));
-  TRY_ASSIGN(sqlite::DirectoryLock lock, sqlite::DirectoryLock::take(directory));
+  TRY_ASSIGN(DirectoryLock lock, DirectoryLock::take(directory));
   TRY(make_database_file(directory));
   const fs::path file = directory / "croft.db";
   TRY_ASSIGN(auto writer, sqlite::Connection::open(file, sqlite::Connection::Role::Writer));

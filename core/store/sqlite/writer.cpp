@@ -90,8 +90,19 @@ Result<void> Writer::run_in_savepoint(const Transaction& transaction) {
 }
 
 Result<void> Writer::apply_all(const Transaction& transaction) {
+  std::vector<sql::Statement> statements;
   for (const Write& write : transaction.writes) {
-    TRY(sql::apply(*connection_, write));
+    statements.clear();
+    TRY(sql::plan(write, statements));
+    Result<void> done = run_all(statements);
+    if (!done) return fail(sql::explain(write, std::move(done.error())));
+  }
+  return {};
+}
+
+Result<void> Writer::run_all(const std::vector<sql::Statement>& statements) {
+  for (const sql::Statement& statement : statements) {
+    TRY(connection_->execute(statement.text, statement.cells));
   }
   return {};
 }
@@ -103,7 +114,7 @@ void Writer::prune_when_due(std::size_t writes) {
   if (!connection_->execute(sql::kBeginImmediate, {})) return;
   // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
   // is wrong.
-  const Result<void> pruned = sql::prune(*connection_, options_.event_limit, options_.intent_limit);
+  const Result<void> pruned = run_all(sql::plan_prune(options_.event_limit, options_.intent_limit));
   if (pruned && connection_->execute(sql::kCommit, {})) return;
   if (connection_->is_in_transaction()) (void)connection_->execute(sql::kRollback, {});
 }

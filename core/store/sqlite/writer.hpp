@@ -40,6 +40,7 @@ class Writer {
   bool commit_together(const std::vector<Job*>& jobs);
   Result<void> run_in_savepoint(const Transaction& transaction);
   Result<void> apply_all(const Transaction& transaction);
+  Result<void> run_all(const std::vector<sql::Statement>& statements);
   void prune_when_due(std::size_t writes);
 
   std::unique_ptr<Connection> connection_;

@@ -137,7 +137,8 @@ TEST_F(SettingsTest, SpellsFlagsAndVariablesOfEverySettingOnce) {
     EXPECT_FALSE(setting.help.empty()) << setting.name;
   }
   EXPECT_TRUE(flags.contains("--edge-trusted-proxies"));
-  EXPECT_EQ(all_settings()[1].environment(), "CROFT_PLATFORM_URL");
+  EXPECT_EQ(all_settings()[1].environment(), "CROFT_STORE_URL");
+  EXPECT_EQ(all_settings()[2].environment(), "CROFT_PLATFORM_URL");
 }
 
 TEST_F(SettingsTest, LeavesPort80OutOfUrls) {

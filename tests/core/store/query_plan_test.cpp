@@ -44,9 +44,9 @@ class QueryPlanTest : public testing::Test {
 
 TEST_F(QueryPlanTest, FindsRowsByIndex) {
   for (const std::string_view statement :
-       {kTenantNumber, kEraseTenant, kEraseSource, kResourcesOfTenant, kEraseResource,
-        kEraseDirective, kUsageWithin, kEraseToken, kEraseAcknowledgement, kPruneEvents,
-        kNextOfCounter, kReadCounter, kRaiseCounter}) {
+       {kEraseTenant, kEraseSource, kResourcesOfTenant, kEraseResource, kEraseDirective,
+        kUsageWithin, kEraseToken, kEraseAcknowledgement, kPruneEvents, kNextEvent,
+        kLockTenantNumbers, kGiveTenantNumber}) {
     expect_no_scan(statement);
   }
 }

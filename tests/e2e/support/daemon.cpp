@@ -1,22 +1,20 @@
 #include "tests/e2e/support/daemon.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdexcept>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
 #include <fmt/format.h>
+
+#include "tests/support/test_store.hpp"
 
 namespace croft::e2e {
 
@@ -67,21 +65,6 @@ void end_all(std::vector<pid_t> pids) {
 
 }  // namespace
 
-int free_port() {
-  static std::atomic<int> last{static_cast<int>(::getpid()) * 37};
-  for (int tries = 0; tries < 1000; ++tries) {
-    const int port = 20'000 + (last += 7) % 12'000;
-    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
-      return port;
-  }
-  throw std::runtime_error("no free port");
-}
-
 bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
   const auto deadline = SteadyClock::now() + patience;
   while (!condition()) {
@@ -119,6 +102,8 @@ std::string Daemon::edge_address() const { return fmt::format("127.0.0.1:{}", po
 std::vector<std::string> Daemon::command() const {
   std::vector<std::string> words{CROFT_BINARY,    "serve",        "--data",      data_.string(),
                                  "--edge-listen", edge_address(), "--log-level", "info"};
+  const std::string store = test_store_url(data_);
+  if (!store.empty()) words.insert(words.end(), {"--store-url", store});
   words.insert(words.end(), flags.begin(), flags.end());
   return words;
 }

@@ -10,11 +10,9 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
+#include "tests/support/free_port.hpp"
 
 namespace croft::e2e {
-
-/// A port of 127.0.0.1 that nobody uses now, outside the range that outgoing connections take.
-int free_port();
 
 /// Polls until the condition holds; false after the time.
 bool wait_until(const std::function<bool()>& condition,

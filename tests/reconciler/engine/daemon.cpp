@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/test_store.hpp"
+
 namespace croft {
 
 namespace {
@@ -31,7 +33,7 @@ spec: {plan: hobby, source: {url: ALICE, interval: 1h}}
 Result<std::unique_ptr<Store>> open_store_when_free(const std::filesystem::path& directory) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   for (;;) {
-    Result<std::unique_ptr<Store>> store = open_sqlite_store(directory);
+    Result<std::unique_ptr<Store>> store = open_store(directory, test_store_url(directory));
     const bool is_taken = !store && store.error().code() == ErrorCode::Conflict;
     if (!is_taken || std::chrono::steady_clock::now() > end) return store;
     std::this_thread::yield();

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/files.hpp"
-#include "core/store/sqlite.hpp"
+#include "core/store/open.hpp"
 #include "providers/fake/fake_provider.hpp"
 #include "reconciler/engine.hpp"
 #include "tests/support/faulty_store.hpp"

@@ -5,7 +5,7 @@
 #include "core/base/files.hpp"
 #include "core/base/result.hpp"
 
-namespace croft::sqlite {
+namespace croft {
 
 /// One daemon a directory: flock(2) on DIRECTORY/croft.lock, which holds the pid of its owner. The
 /// kernel drops the lock when the process ends, however it ends; the file stays. A pid left in it
@@ -31,4 +31,4 @@ class DirectoryLock {
   bool was_left_behind_ = false;
 };
 
-}  // namespace croft::sqlite
+}  // namespace croft

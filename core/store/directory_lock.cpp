@@ -1,4 +1,4 @@
-#include "core/store/sqlite/lock.hpp"
+#include "core/store/directory_lock.hpp"
 
 #include <array>
 #include <cerrno>
@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-namespace croft::sqlite {
+namespace croft {
 
 namespace {
 
@@ -51,4 +51,4 @@ DirectoryLock::~DirectoryLock() {
   if (file_.is_open()) (void)::ftruncate(file_.get(), 0);
 }
 
-}  // namespace croft::sqlite
+}  // namespace croft

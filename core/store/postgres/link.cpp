@@ -1,0 +1,144 @@
+#include "core/store/postgres/link.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <fmt/format.h>
+
+#include "core/base/id.hpp"
+
+namespace croft::postgres {
+
+namespace {
+
+using asio::posix::stream_descriptor;
+
+/// Statements of a text have one name, here and on every other connection.
+std::string name_of(std::string_view text) { return "croft_" + sha256_hex(text).substr(0, 20); }
+
+}  // namespace
+
+Link::Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
+           Preparing& preparing)
+    : target_(target), handle_(std::move(handle)), preparing_(preparing), socket_(executor) {
+  PQsetnonblocking(handle_.get(), 1);
+  PQenterPipelineMode(handle_.get());
+  socket_.assign(PQsocket(handle_.get()));
+}
+
+Link::~Link() {
+  // The descriptor is libpq's to close.
+  if (socket_.is_open()) socket_.release();
+}
+
+bool Link::send(const sql::Statement& statement, Run& run) {
+  PGconn* const connection = handle_.get();
+  const std::string text(statement.text);
+  const Parameters parameters(statement.cells);
+  if (!preparing_.is_on) {
+    run.commands.push_back({statement.text, false});
+    return PQsendQueryParams(connection, text.c_str(), parameters.count(), nullptr,
+                             parameters.values(), nullptr, nullptr, 0) == 1;
+  }
+  auto known = prepared_.find(statement.text);
+  if (known == prepared_.end()) {
+    known = prepared_.emplace(statement.text, name_of(statement.text)).first;
+    run.commands.push_back({statement.text, true});
+    if (PQsendPrepare(connection, known->second.c_str(), text.c_str(), 0, nullptr) != 1)
+      return false;
+  }
+  run.commands.push_back({statement.text, false});
+  return PQsendQueryPrepared(connection, known->second.c_str(), parameters.count(),
+                             parameters.values(), nullptr, nullptr, 0) == 1;
+}
+
+Task<Reply> Link::run(std::vector<sql::Statement> statements, Duration timeout) {
+  asio::steady_timer deadline(co_await asio::this_coro::executor, timeout);
+  Run run;
+  for (const sql::Statement& statement : statements) {
+    if (!send(statement, run)) co_return lost();
+  }
+  if (PQpipelineSync(handle_.get()) != 1) co_return lost();
+  for (;;) {
+    const int unsent = PQflush(handle_.get());
+    if (unsent < 0) co_return lost();
+    if (take(run)) break;
+    if (PQstatus(handle_.get()) != CONNECTION_OK) co_return lost();
+    if (!co_await wait(unsent == 1, deadline)) co_return lost();
+    if (PQconsumeInput(handle_.get()) != 1) co_return lost();
+  }
+  forget_unprepared(run);
+  co_return std::move(run.reply);
+}
+
+bool Link::take(Run& run) {
+  while (PQisBusy(handle_.get()) == 0) {
+    Answer answer(PQgetResult(handle_.get()));
+    // Nothing ends the answer of a command; nothing again says that no more has arrived.
+    if (!answer && PQisBusy(handle_.get()) == 0) answer.reset(PQgetResult(handle_.get()));
+    if (!answer) return false;
+    if (PQresultStatus(answer.get()) == PGRES_PIPELINE_SYNC) return true;
+    note(std::move(answer), run);
+  }
+  return false;
+}
+
+void Link::note(Answer answer, Run& run) {
+  const std::size_t index = run.answered++;
+  Reply& reply = run.reply;
+  if (reply.fate == Reply::Fate::Refused) return;  // the rest was not run
+  const ExecStatusType status = PQresultStatus(answer.get());
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+    const bool is_preparation = index < run.commands.size() && run.commands[index].is_preparation;
+    if (!is_preparation) reply.answers.push_back(std::move(answer));
+    return;
+  }
+  run.failed = index;
+  reply.fate = Reply::Fate::Refused;
+  reply.refused = reply.answers.size();
+  reply.state = state_of(answer.get());
+  reply.error = error_of(answer.get(), target_);
+}
+
+void Link::forget_unprepared(const Run& run) {
+  if (run.reply.fate == Reply::Fate::Done) return;
+  for (std::size_t i = run.failed; i < run.commands.size(); ++i) {
+    if (run.commands[i].is_preparation) prepared_.erase(run.commands[i].text);
+  }
+}
+
+Reply Link::lost() const {
+  return {.fate = Reply::Fate::Lost, .error = connection_lost(handle_.get(), target_)};
+}
+
+/// False if the deadline came first.
+Task<bool> Link::wait(bool also_writable, asio::steady_timer& deadline) {
+  namespace experimental = asio::experimental;
+  auto readable = socket_.async_wait(stream_descriptor::wait_read, asio::deferred);
+  auto expiry = deadline.async_wait(asio::deferred);
+  const auto first = experimental::wait_for_one();
+  const auto token = asio::as_tuple(asio::use_awaitable);
+  if (also_writable) {
+    auto writable = socket_.async_wait(stream_descriptor::wait_write, asio::deferred);
+    auto group = experimental::make_parallel_group(std::move(readable), std::move(writable),
+                                                   std::move(expiry));
+    const auto outcome = co_await group.async_wait(first, token);
+    co_return std::get<0>(outcome)[0] != 2;
+  }
+  auto group = experimental::make_parallel_group(std::move(readable), std::move(expiry));
+  const auto outcome = co_await group.async_wait(first, token);
+  co_return std::get<0>(outcome)[0] != 1;
+}
+
+Task<bool> Link::listen(Duration timeout, std::vector<std::string>& payloads) {
+  asio::steady_timer deadline(co_await asio::this_coro::executor, timeout);
+  const bool is_readable = co_await wait(false, deadline);
+  if (is_readable && PQconsumeInput(handle_.get()) != 1) co_return false;
+  while (PGnotify* const notice = PQnotifies(handle_.get())) {
+    payloads.emplace_back(notice->extra);
+    PQfreemem(notice);
+  }
+  co_return PQstatus(handle_.get()) == CONNECTION_OK;
+}
+
+}  // namespace croft::postgres

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "core/base/async.hpp"
+#include "core/store/postgres/handle.hpp"
+#include "core/store/sql/session.hpp"
+
+namespace croft::postgres {
+
+/// Whether statements are prepared by name. A pool of transactions (pgbouncer) gives a client
+/// another server connection each time, where those names are unknown: the first such answer turns
+/// it off for all links that share this. Names are made from the texts, so that a name which is
+/// known there already means the same statement.
+struct Preparing {
+  bool is_on = true;
+};
+
+/// What became of statements that were sent at once.
+struct Reply {
+  enum class Fate {
+    Done,     ///< all of them
+    Refused,  ///< the server refused one, and did not run the rest
+    Lost,     ///< the connection broke or was too slow: nobody knows
+  };
+  Fate fate = Fate::Done;
+  std::vector<Answer> answers;  ///< one a statement, if Done
+  std::size_t refused = 0;      ///< the index of the statement that was refused
+  std::string state;            ///< the server's code for why ("23505")
+  Error error;                  ///< if not Done
+};
+
+/// A connection that suspends instead of blocking. One caller at a time, on one executor.
+class Link {
+ public:
+  Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
+       Preparing& preparing);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Sends all statements in one go (libpq's pipeline) and waits for all answers, for `timeout` at
+  /// most. After Lost the link is of no use any more.
+  Task<Reply> run(std::vector<sql::Statement> statements, Duration timeout);
+
+  /// Waits until the server has something to say by itself, or until the timeout. The payloads of
+  /// notifications are appended to `payloads`. False if the connection broke.
+  Task<bool> listen(Duration timeout, std::vector<std::string>& payloads);
+
+ private:
+  /// What was sent in a run, in its order: the preparation of a text, or its execution.
+  struct Command {
+    std::string_view text;
+    bool is_preparation;
+  };
+  /// A run under way: each command gets one answer.
+  struct Run {
+    std::vector<Command> commands;
+    std::size_t answered = 0;
+    std::size_t failed = 0;  ///< the command that was refused, if one was
+    Reply reply;
+  };
+
+  bool send(const sql::Statement& statement, Run& run);
+  Task<bool> wait(bool also_writable, asio::steady_timer& deadline);
+  /// Takes what has arrived; true once the end of the pipeline is among it.
+  bool take(Run& run);
+  void note(Answer answer, Run& run);
+  /// What was to be prepared after the command that was refused has not been.
+  void forget_unprepared(const Run& run);
+  Reply lost() const;
+
+  const Target& target_;
+  Handle handle_;
+  Preparing& preparing_;
+  asio::posix::stream_descriptor socket_;
+  std::unordered_map<std::string_view, std::string> prepared_;  ///< text → name
+};
+
+}  // namespace croft::postgres
