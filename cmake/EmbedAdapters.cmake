@@ -1,14 +1,14 @@
-# Run with -P: writes OUTPUT, a C++ file with the scripts of NAMES (comma separated) below SOURCE.
+# Run with -P: writes OUTPUT, a C++ file with the scripts of NAMES ("fly/adapter,fly/machines") below SOURCE/providers.
 string(REPLACE "," ";" names "${NAMES}")
 set(tables "")
 set(entries "")
 set(index 0)
 foreach(name IN LISTS names)
-  file(READ "${SOURCE}/providers/${name}/adapter.lua" bytes HEX)
+  file(READ "${SOURCE}/providers/${name}.lua" bytes HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
   string(APPEND tables "const unsigned char kScript${index}[] = {${bytes}0};\n")
-  string(APPEND entries
-    "      {\"${name}\", \"providers/${name}/adapter.lua\", text(kScript${index}, sizeof kScript${index} - 1)},\n")
+  string(REPLACE "/" "\", \"" words "${name}")
+  string(APPEND entries "  add(all, \"${words}\", text(kScript${index}, sizeof kScript${index} - 1));\n")
   math(EXPR index "${index} + 1")
 endforeach()
 set(content "// Written by cmake/EmbedAdapters.cmake.
@@ -23,11 +23,18 @@ ${tables}
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
+[[maybe_unused]] void add(std::vector<AdapterScript>& all, const std::string& adapter, const std::string& file,
+                          std::string text) {
+  if (all.empty() || all.back().name != adapter)
+    all.push_back({.name = adapter, .path = \"providers/\" + adapter + \"/adapter.lua\", .source = {}});
+  (file == \"adapter\" ? all.back().source : all.back().files[file]) = std::move(text);
+}
+
 }  // namespace
 
 std::vector<AdapterScript> shipped() {
-  return {
-${entries}  };
+  std::vector<AdapterScript> all;
+${entries}  return all;
 }
 
 }  // namespace croft::script

@@ -66,22 +66,27 @@ Result<void> check_keys(const Value& map, std::string_view what,
   return {};
 }
 
-Value failure_for_test(const Error& error, const std::string& script) {
+Value failure_for_test(const Error& error, const std::vector<std::string>& files) {
   Value failure = Value::map({{"code", to_string(error.code())}, {"message", error.message()}});
   if (!error.hint().empty()) failure.set("hint", error.hint());
   const bool has_field =
       !error.context().empty() && error.context()[0].find(' ') == std::string::npos;
   if (has_field) failure.set("field", error.context()[0]);
-  failure.set("is_placed", error.message().starts_with(script + ":"));
+  const bool is_placed = std::ranges::any_of(
+      files, [&](const std::string& file) { return error.message().starts_with(file + ":"); });
+  failure.set("is_placed", is_placed);
   return failure;
 }
 
 Result<std::shared_ptr<AdapterBench>> AdapterBench::make(asio::any_io_executor executor,
-                                                         lua::Script script,
+                                                         const ScriptUnderTest& script,
                                                          std::shared_ptr<lua::Coverage> coverage) {
   auto bench = std::make_shared<AdapterBench>(executor);
-  bench->script_ = script.name();
+  TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.file, script.source));
+  bench->files_.push_back(script.file);
   lua::HostServices services;
+  TRY_ASSIGN(services.files, compile_files(script.files));
+  for (const auto& [name, file] : script.files) bench->files_.push_back(file.file);
   services.name = "test";
   // Not the bench itself: it owns the host.
   services.http = std::shared_ptr<lua::AdapterHttp>(std::shared_ptr<void>(), bench.get());
@@ -90,11 +95,11 @@ Result<std::shared_ptr<AdapterBench>> AdapterBench::make(asio::any_io_executor e
   services.sleep = [self = bench.get()](Duration time) { return self->wait(time); };
   services.coverage = std::move(coverage);
   TRY_ASSIGN(bench->host_,
-             lua::AdapterHost::make(executor, std::move(script), std::move(services)));
+             lua::AdapterHost::make(executor, std::move(compiled), std::move(services)));
   Result<script::AdapterDescription> adapter =
       script::read_adapter(bench->host_->description(), bench->host_->functions());
   if (!adapter) {
-    Error error(adapter.error().code(), bench->script_ + ": " + adapter.error().message());
+    Error error(adapter.error().code(), script.file + ": " + adapter.error().message());
     return fail(std::move(error).with_hint(adapter.error().hint()));
   }
   bench->adapter_ = std::move(*adapter);
@@ -238,7 +243,7 @@ Result<Value> AdapterBench::effect_of(const std::string& verb, const Value& give
     // As Croft does it: what an effect carries went through normalize before.
     TRY_ASSIGN(Value normal, normalized(effect.ref, spec != nullptr ? *spec : example_spec()));
     if (!normal.is_map())
-      return fail(ErrorCode::Invalid, script_ + ": normalize() returned no spec");
+      return fail(ErrorCode::Invalid, files_[0] + ": normalize() returned no spec");
     effect.spec_digest = given.text_or("spec_digest", spec_digest(normal));
     effect.spec = std::make_shared<const Value>(std::move(normal));
   }
@@ -276,7 +281,7 @@ void AdapterBench::push_outcome(const std::string& verb, Result<Value> outcome) 
     outcome = Value(true);
   }
   push_event(outcome ? event_of("value", std::move(*outcome))
-                     : event_of("err", failure_for_test(outcome.error(), script_)));
+                     : event_of("err", failure_for_test(outcome.error(), files_)));
 }
 
 void AdapterBench::push_event(Value event) {

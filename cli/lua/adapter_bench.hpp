@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/lua/test_run.hpp"
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "lua/engine/adapter_host.hpp"
@@ -23,7 +24,7 @@ class AdapterBench : public lua::AdapterHttp, public std::enable_shared_from_thi
  public:
   /// Invalid with the script's place for an adapter that is none.
   static Result<std::shared_ptr<AdapterBench>> make(asio::any_io_executor executor,
-                                                    lua::Script script,
+                                                    const ScriptUnderTest& script,
                                                     std::shared_ptr<lua::Coverage> coverage);
   explicit AdapterBench(asio::any_io_executor executor) : executor_(executor), changed_(executor) {}
 
@@ -66,8 +67,8 @@ class AdapterBench : public lua::AdapterHttp, public std::enable_shared_from_thi
   ManualClock clock_;
   std::unique_ptr<lua::AdapterHost> host_;
   script::AdapterDescription adapter_;
-  std::string script_;  ///< its name
-  Value settings_;      ///< as given; null: none
+  std::vector<std::string> files_;  ///< names of its files, the script's first
+  Value settings_;                  ///< as given; null: none
   std::deque<Value> events_;
   Signal changed_;
   std::map<std::int64_t, std::shared_ptr<Waiting>> waiting_;
@@ -77,8 +78,8 @@ class AdapterBench : public lua::AdapterHttp, public std::enable_shared_from_thi
 };
 
 /// How a failure is told to a test: {code, message, field, hint, is_placed}. It is placed if its
-/// message begins with the place in `script` where it was made.
-Value failure_for_test(const Error& error, const std::string& script);
+/// message begins with the place in one of `files` where it was made.
+Value failure_for_test(const Error& error, const std::vector<std::string>& files);
 
 /// Invalid, with the nearest one, if the map has a key that is none of these.
 Result<void> check_keys(const Value& map, std::string_view what,

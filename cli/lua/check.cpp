@@ -159,8 +159,7 @@ Result<void> check_content(const ScriptUnderTest& script) {
     return bench->check();
   }
   asio::io_context io;
-  TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.file, script.source));
-  TRY(AdapterBench::make(io.get_executor(), std::move(compiled), nullptr));
+  TRY(AdapterBench::make(io.get_executor(), script, nullptr));
   return {};
 }
 
@@ -168,12 +167,21 @@ Result<void> check_content(const ScriptUnderTest& script) {
 
 manifest::Diagnostics check_script(const ScriptUnderTest& script) {
   manifest::Diagnostics found;
-  Checker checker(script.file, script.source, found);
-  const bool is_lua = checker.check_names(script.kind);
-  if (is_lua) {
-    const Result<void> content = check_content(script);
-    if (!content) checker.add_placed(content.error());
+  const std::vector<ScriptSource> files = all_files(script);
+  bool is_lua = true;
+  for (const ScriptSource& source : files)
+    is_lua = Checker(source.file, source.text, found).check_names(script.kind) && is_lua;
+  const Result<void> content = is_lua ? check_content(script) : Result<void>();
+  if (!content) {
+    const auto names_it = [&](const ScriptSource& source) {
+      return content.error().message().starts_with(source.file + ":");
+    };
+    const auto where = std::ranges::find_if(files, names_it);
+    const ScriptSource& blamed = where == files.end() ? files.front() : *where;
+    Checker(blamed.file, blamed.text, found).add_placed(content.error());
   }
+  for (const auto& [name, source] : script.support)
+    Checker(source.file, source.text, found).check_names(lua::ScriptKind::Test);
   for (const std::filesystem::path& path : script.tests) {
     const std::string file = shown_name(path, script.path.parent_path());
     const Result<std::string> source = read_file(path, kLongestScript);

@@ -50,7 +50,7 @@ Result<std::int64_t> count_of(const Value& map, std::string_view key, std::strin
 
 Value failed_answer(const Error& error, const std::string& file) {
   Error plain(error.code(), error.message());
-  return Value::map({{"err", failure_for_test(std::move(plain).with_hint(error.hint()), file)}});
+  return Value::map({{"err", failure_for_test(std::move(plain).with_hint(error.hint()), {file})}});
 }
 
 }  // namespace croft::cli

@@ -80,6 +80,22 @@ std::string shown_name(const fs::path& file, const fs::path& directory) {
   return file.lexically_normal().lexically_relative(directory.lexically_normal()).string();
 }
 
+namespace {
+
+/// The Lua files of a folder by name; errors name them without `directory`.
+Result<std::map<std::string, ScriptSource>> read_sources(const fs::path& folder,
+                                                         const fs::path& directory) {
+  std::map<std::string, ScriptSource> sources;
+  for (const fs::path& path : scripts_in(folder)) {
+    ScriptSource& source = sources[path.stem().string()];
+    source.file = shown_name(path, directory);
+    TRY_ASSIGN(source.text, read_file(path, kLongestScript));
+  }
+  return sources;
+}
+
+}  // namespace
+
 Result<ScriptUnderTest> find_script_to_check(const fs::path& where) {
   std::error_code ignored;
   fs::path file = where;
@@ -96,7 +112,29 @@ Result<ScriptUnderTest> find_script_to_check(const fs::path& where) {
   TRY_ASSIGN(script.source, read_file(file, kLongestScript));
   script.kind = kind_of(script);
   script.tests = scripts_in(script.path.parent_path() / "tests");
+  const fs::path directory = script.path.parent_path();
+  TRY_ASSIGN(script.support, read_sources(directory / "tests" / "support", directory));
+  if (script.is_adapter()) {
+    TRY_ASSIGN(script.files, read_sources(directory, directory));
+    script.files.erase(fs::path(kAdapterFile).stem().string());
+  }
   return script;
+}
+
+Result<std::vector<lua::ScriptFile>> compile_files(
+    const std::map<std::string, ScriptSource>& sources) {
+  std::vector<lua::ScriptFile> files;
+  for (const auto& [name, source] : sources) {
+    TRY_ASSIGN(lua::Script compiled, lua::Script::compile(source.file, source.text));
+    files.push_back({name, std::move(compiled)});
+  }
+  return files;
+}
+
+std::vector<ScriptSource> all_files(const ScriptUnderTest& script) {
+  std::vector<ScriptSource> all{{.file = script.file, .text = script.source}};
+  for (const auto& [name, file] : script.files) all.push_back(file);
+  return all;
 }
 
 Result<ScriptUnderTest> find_script(const fs::path& where) {

@@ -1,13 +1,21 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "lua/engine/adapter_host.hpp"
 #include "lua/testing/names.hpp"
 
 namespace croft::cli {
+
+/// A file of Lua.
+struct ScriptSource {
+  std::string file;  ///< as errors name it: shown_name() of it
+  std::string text;
+};
 
 /// A script and where its tests are.
 struct ScriptUnderTest {
@@ -15,7 +23,10 @@ struct ScriptUnderTest {
   std::string file;  ///< as errors name it: shown_name() of it
   std::string source;
   lua::ScriptKind kind = lua::ScriptKind::PricingRule;
-  std::vector<std::filesystem::path> tests;  ///< tests/*.lua beside it, sorted
+  std::map<std::string, ScriptSource> files;  ///< beside an adapter, that it may require, by name
+  std::vector<std::filesystem::path> tests;   ///< tests/*.lua beside it, sorted
+  /// tests/support/*.lua, which tests may require, by name.
+  std::map<std::string, ScriptSource> support;
 
   bool is_adapter() const { return kind == lua::ScriptKind::Adapter; }
 };
@@ -26,6 +37,13 @@ struct ScriptUnderTest {
 Result<ScriptUnderTest> find_script(const std::filesystem::path& where);
 /// The same; it may have no tests.
 Result<ScriptUnderTest> find_script_to_check(const std::filesystem::path& where);
+
+/// Invalid with "FILE:LINE: ..." if one of them is no Lua.
+Result<std::vector<lua::ScriptFile>> compile_files(
+    const std::map<std::string, ScriptSource>& sources);
+
+/// The script and what it may require, the script first.
+std::vector<ScriptSource> all_files(const ScriptUnderTest& script);
 
 /// How errors name a file: as it was given; without the directory of the script if LuaJIT, which
 /// keeps 60 bytes of a name, would cut it.

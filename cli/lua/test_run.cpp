@@ -41,13 +41,14 @@ class Stage {
     auto stage = std::make_unique<Stage>();
     const asio::any_io_executor executor = stage->io_.get_executor();
     if (script.is_adapter()) {
-      TRY_ASSIGN(lua::Script compiled, lua::Script::compile(script.file, script.source));
-      TRY_ASSIGN(stage->adapter_, AdapterBench::make(executor, std::move(compiled), coverage));
+      TRY_ASSIGN(stage->adapter_, AdapterBench::make(executor, script, coverage));
     } else {
       TRY_ASSIGN(stage->rule_, make_rule_bench(script, coverage));
       TRY(stage->rule_->check());
     }
-    TRY_ASSIGN(stage->tests_, lua::AdapterHost::make(executor, test, stage->services()));
+    lua::HostServices services = stage->services();
+    TRY_ASSIGN(services.files, compile_files(script.support));
+    TRY_ASSIGN(stage->tests_, lua::AdapterHost::make(executor, test, std::move(services)));
     return stage;
   }
 
@@ -59,7 +60,8 @@ class Stage {
                               file, tests_->description().as_map()[0].key));
     }
     std::vector<std::string> names = tests_->functions();
-    std::ranges::stable_sort(names, {}, [&](const auto& name) { return tests_->line_of(name); });
+    std::ranges::stable_sort(names, {},
+                             [&](const auto& name) { return tests_->place_of(name).line; });
     return names;
   }
 
@@ -121,11 +123,18 @@ class Stage {
   std::optional<Result<Value>> outcome_;
 };
 
-int percent_of(const std::set<int>& lines, const std::set<int>& seen) {
-  if (lines.empty()) return 100;
-  const auto count = std::ranges::count_if(lines, [&](int line) { return seen.contains(line); });
-  return static_cast<int>(100 * static_cast<std::size_t>(count) / lines.size());
-}
+/// Lines that there are, and how many of them ran.
+struct Share {
+  std::size_t lines = 0;
+  std::size_t seen = 0;
+
+  void add(const std::set<int>& some, const std::set<int>& ran) {
+    lines += some.size();
+    seen += static_cast<std::size_t>(
+        std::ranges::count_if(some, [&](int line) { return ran.contains(line); }));
+  }
+  int percent() const { return lines == 0 ? 100 : static_cast<int>(100 * seen / lines); }
+};
 
 /// The lines of the function that begins there, and of those within it.
 std::set<int> lines_from(const lua::Listing& listing, int first) {
@@ -139,15 +148,29 @@ std::set<int> lines_from(const lua::Listing& listing, int first) {
   return lines;
 }
 
-/// The functions that are worth a number of their own, with the lines that they begin at: an
-/// adapter's verbs, else those that a line gives a name.
-std::map<int, std::string> named_functions(const ScriptUnderTest& script,
-                                           const lua::Listing& listing,
-                                           const lua::AdapterHost* adapter) {
-  std::map<int, std::string> named;
+/// What is known of each of the script's files without running it, by its name in errors.
+using Listings = std::map<std::string, lua::Listing>;
+
+Result<Listings> list_files(const ScriptUnderTest& script) {
+  Listings listings;
+  for (const ScriptSource& source : all_files(script)) {
+    TRY_ASSIGN(listings[source.file], lua::list_script(source.file, source.text));
+  }
+  return listings;
+}
+
+/// Functions that are worth a number of their own: their names, by the file and the line that they
+/// begin at.
+using NamedFunctions = std::map<std::pair<std::string, int>, std::string>;
+
+/// An adapter's verbs, else those that a line gives a name.
+NamedFunctions named_functions(const ScriptUnderTest& script, const Listings& listings,
+                               const lua::AdapterHost* adapter) {
+  NamedFunctions named;
   if (adapter != nullptr) {
     for (const std::string& verb : adapter->functions()) {
-      std::string& name = named[adapter->line_of(verb)];
+      const lua::ScriptPlace place = adapter->place_of(verb);
+      std::string& name = named[{place.file, place.line}];
       name += (name.empty() ? "" : "/") + verb;
     }
     return named;
@@ -159,44 +182,49 @@ std::map<int, std::string> named_functions(const ScriptUnderTest& script,
     lines.push_back(script.source.substr(at, end - at));
     at = end + 1;
   }
-  for (const lua::ListedFunction& function : listing.functions) {
+  for (const lua::ListedFunction& function : listings.at(script.file).functions) {
     const auto line = static_cast<std::size_t>(function.first);
     std::smatch match;
     if (line == 0 || line > lines.size() || !std::regex_search(lines[line - 1], match, kName))
       continue;
-    named[function.first] = match[1].matched ? match[1] : match[2];
+    named[{script.file, function.first}] = match[1].matched ? match[1] : match[2];
   }
   return named;
 }
 
-void measure(const ScriptUnderTest& script, const lua::Listing& listing,
-             const lua::Coverage& coverage, const std::map<int, std::string>& named,
+void measure(const Listings& listings, const lua::Coverage& coverage, const NamedFunctions& named,
              TestReport& report) {
-  const std::set<int>& seen = coverage.lines_of(script.file);
-  std::set<int> all;
-  for (const lua::ListedFunction& function : listing.functions) {
-    // The file itself runs whenever anything does.
-    if (function.first > 0) all.insert(function.lines.begin(), function.lines.end());
+  Share whole;
+  for (const auto& [file, listing] : listings) {
+    std::set<int> lines;
+    for (const lua::ListedFunction& function : listing.functions) {
+      // The file itself runs whenever anything does.
+      if (function.first > 0) lines.insert(function.lines.begin(), function.lines.end());
+    }
+    whole.add(lines, coverage.lines_of(file));
   }
-  report.coverage = percent_of(all, seen);
-  for (const auto& [line, name] : named)
-    report.functions.emplace_back(name, percent_of(lines_from(listing, line), seen));
+  report.coverage = whole.percent();
+  for (const auto& [place, name] : named) {
+    Share share;
+    share.add(lines_from(listings.at(place.first), place.second), coverage.lines_of(place.first));
+    report.functions.emplace_back(name, share.percent());
+  }
 }
 
 }  // namespace
 
 Result<TestReport> run_tests(const ScriptUnderTest& script) {
   TestReport report;
-  TRY_ASSIGN(const lua::Listing listing, lua::list_script(script.file, script.source));
+  TRY_ASSIGN(const Listings listings, list_files(script));
   const auto coverage = std::make_shared<lua::Coverage>();
-  std::map<int, std::string> named;
+  NamedFunctions named;
   for (const fs::path& path : script.tests) {
     const std::string file = shown_name(path, script.path.parent_path());
     TRY_ASSIGN(const std::string source, read_file(path, kLongestScript));
     TRY_ASSIGN(const lua::Script test, lua::Script::compile(file, source));
     TRY_ASSIGN(const std::unique_ptr<Stage> first, Stage::make(script, test, coverage));
     TRY_ASSIGN(const std::vector<std::string> names, first->names(file));
-    if (named.empty()) named = named_functions(script, listing, first->adapter());
+    if (named.empty()) named = named_functions(script, listings, first->adapter());
     for (const std::string& name : names) {
       TRY_ASSIGN(const std::unique_ptr<Stage> stage, Stage::make(script, test, coverage));
       if (const auto problem = stage->run(name)) {
@@ -208,7 +236,7 @@ Result<TestReport> run_tests(const ScriptUnderTest& script) {
   }
   if (report.passed == 0 && report.failures.empty())
     return fail(ErrorCode::NotFound, "the files of tests hold no test");
-  measure(script, listing, *coverage, named, report);
+  measure(listings, *coverage, named, report);
   return report;
 }
 

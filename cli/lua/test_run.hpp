@@ -14,6 +14,7 @@
 
 #include "cli/lua/script_under_test.hpp"
 #include "core/base/result.hpp"
+#include "lua/engine/adapter_host.hpp"
 
 namespace croft::cli {
 

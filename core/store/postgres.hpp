@@ -20,6 +20,9 @@ struct PostgresOptions {
   int readers = 4;  ///< connections for reads, made when they are needed
   Duration statement_timeout{30'000};  ///< of one statement, by the server
   Duration lock_timeout{10'000};       ///< for one lock, by the server
+  /// How much longer than its own time-outs we wait for a server's answer before the connection
+  /// counts as broken.
+  Duration answer_slack{5'000};
   /// How long a commit or a read waits for a server that is away before it fails with Unavailable.
   Duration patience{10'000};
   /// How long after its last sign of life a writer is taken for gone by others.

@@ -6,8 +6,10 @@
 //   http        requests to the provider's server
 //   text        log, time, base64, hash, hmac, url
 //   memory      what calls leave for later ones
+//   require     other files of the same script
 //   extension   a module that the host brings itself: for tests of scripts
-//   prelude     what is easier said in Lua: await.all, poll, fail, http.pages, graphql
+//   prelude     what is easier said in Lua: await.all, poll, fail, http.pages, graphql; and the
+//               modules of lua/stdlib
 
 #include <string>
 #include <string_view>
@@ -24,7 +26,11 @@ enum RegistrySlot {
   kSlotList,     ///< metatable of lists
   kSlotMap,      ///< metatable of maps
   kSlotNull,     ///< json.null
-  kLastSlot = kSlotNull
+  kSlotFiles,    ///< what may be required, compiled, by name
+  // While the script's file runs:
+  kSlotEnvironment,  ///< its environment
+  kSlotRequired,     ///< what was required, by name; false: it is being read
+  kLastSlot = kSlotRequired
 };
 
 /// Pushes the table of everything that scripts of adapters may use, and fills the registry's slots
@@ -40,6 +46,8 @@ void push_hash_module(lua_State* state);
 void push_hmac_module(lua_State* state);
 void push_url_module(lua_State* state);
 void push_memory_module(lua_State* state);
+/// Pushes the function `require`.
+void push_require(lua_State* state);
 /// What the prelude builds on: request, join, sleep, steady.
 void push_host_functions(lua_State* state);
 

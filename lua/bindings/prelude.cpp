@@ -1,6 +1,14 @@
-// What is easier said in Lua, and the table of everything that adapters find.
+// What is easier said in Lua, here and in lua/stdlib, and the table of everything that adapters
+// find.
 
+#include <span>
+
+#include "core/base/embedded.hpp"
 #include "lua/bindings/bindings.hpp"
+
+namespace croft {
+std::span<const EmbeddedText> embedded_adapter_library();  // made by croft_embed()
+}
 
 namespace croft::lua {
 
@@ -203,6 +211,8 @@ void push_adapter_library(lua_State* state) {
   add(push_hmac_module, "hmac");
   add(push_url_module, "url");
   add(push_memory_module, "memory");
+  push_require(state);
+  lua_setfield(state, globals, "require");
   const std::string_view source = prelude_source();
   if (luaL_loadbuffer(state, source.data(), source.size(), "=croft") != 0) lua_error(state);
   lua_pushvalue(state, globals);
@@ -211,6 +221,14 @@ void push_adapter_library(lua_State* state) {
   lua_call(state, 1, 2);
   take_all(state, globals, false);
   take_all(state, globals, true);
+  for (const EmbeddedText& module : embedded_adapter_library()) {
+    if (luaL_loadbuffer(state, module.text.data(), module.text.size(), "=croft") != 0)
+      lua_error(state);
+    lua_pushvalue(state, globals);
+    lua_setfenv(state, -2);
+    lua_call(state, 0, 1);
+    set_module(state, globals, module.name.data());
+  }
 }
 
 }  // namespace croft::lua

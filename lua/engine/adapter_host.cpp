@@ -36,7 +36,7 @@ struct AdapterHost::Core : std::enable_shared_from_this<AdapterHost::Core> {
   std::shared_ptr<Machine> machine;
   Value description;
   std::vector<std::string> functions;
-  std::map<std::string, int> lines;  ///< at which they begin
+  std::map<std::string, ScriptPlace> places;  ///< where they begin
   std::shared_ptr<std::uint64_t> generation = std::make_shared<std::uint64_t>(1);
 };
 
@@ -137,20 +137,20 @@ Result<std::unique_ptr<AdapterHost>> AdapterHost::make(asio::any_io_executor exe
       std::make_shared<Core>(std::move(executor), std::move(script), std::move(services), limits);
   if (!core->services.sleep) core->services.sleep = [](Duration time) { return sleep_for(time); };
   TRY_ASSIGN(const std::shared_ptr<Machine> machine, core->living_machine());
-  Result<Value> description = machine->describe(core->lines);
+  Result<Value> description = machine->describe(core->places);
   if (!description)
     return std::unexpected(
         std::move(description.error()).while_doing("reading " + core->script.name()));
   core->description = std::move(*description);
-  for (const auto& [name, line] : core->lines) core->functions.push_back(name);
+  for (const auto& [name, place] : core->places) core->functions.push_back(name);
   return std::unique_ptr<AdapterHost>(new AdapterHost(std::move(core)));
 }
 
 const Value& AdapterHost::description() const { return core_->description; }
 const std::vector<std::string>& AdapterHost::functions() const { return core_->functions; }
-int AdapterHost::line_of(std::string_view function) const {
-  const auto known = core_->lines.find(std::string(function));
-  return known == core_->lines.end() ? 0 : known->second;
+ScriptPlace AdapterHost::place_of(std::string_view function) const {
+  const auto known = core_->places.find(std::string(function));
+  return known == core_->places.end() ? ScriptPlace() : known->second;
 }
 bool AdapterHost::has(std::string_view function) const {
   return std::ranges::find(core_->functions, function) != core_->functions.end();

@@ -36,12 +36,25 @@ struct HostExtension {
   std::function<Task<Result<Value>>(std::string what, Value value)> ask;
 };
 
+/// Another file of a script, which the script takes in by `require "NAME"`.
+struct ScriptFile {
+  std::string name;
+  Script script;
+};
+
+/// Where a function of a script begins, as errors name it.
+struct ScriptPlace {
+  std::string file;
+  int line = 0;
+};
+
 /// What a host gives to its scripts.
 struct HostServices {
   std::string name;  ///< of the provider, for logs
   std::shared_ptr<AdapterHttp> http;
   std::shared_ptr<AdapterMemory> memory;  ///< unset: nothing is remembered
   const Clock* clock = nullptr;           ///< outlives the host
+  std::vector<ScriptFile> files;          ///< that the script may require
   /// How poll() waits; unset: sleep_for().
   std::function<Task<>(Duration)> sleep;
   std::shared_ptr<const HostExtension> extension;  ///< unset: none
@@ -62,10 +75,10 @@ struct AdapterCall {
 /// Runs an adapter: each call is a coroutine over one VM, written as if it blocked; what it asks of
 /// the host (http, poll, await.all) suspends it, and others go on. Thousands may be in flight.
 ///
-/// Nothing but `memory` leads from one call to another: the script's file runs anew for each, in an
-/// environment of its own, and what the host provides is read-only. A coroutine that takes more
-/// instructions than it may without waiting is ended, alone. If the VM runs out of memory,
-/// everything in flight fails, and the next call gets a new one.
+/// Nothing but `memory` leads from one call to another: the script's file, and what it requires,
+/// run anew for each, in an environment of its own, and what the host provides is read-only. A
+/// coroutine that takes more instructions than it may without waiting is ended, alone. If the VM
+/// runs out of memory, everything in flight fails, and the next call gets a new one.
 ///
 /// On one executor, not thread safe. It may be destroyed while calls are in flight: they end with
 /// Cancelled, without another line of the script being run.
@@ -83,8 +96,8 @@ class AdapterHost {
   bool has(std::string_view function) const;
   /// Names of the functions in the script's table, sorted.
   const std::vector<std::string>& functions() const;
-  /// The line at which one of them begins; 0 if there is none.
-  int line_of(std::string_view function) const;
+  /// Where one of them begins; line 0 if there is none.
+  ScriptPlace place_of(std::string_view function) const;
 
   /// Calls a function and gives what it returns. `nil, err` becomes the Error that `err` describes.
   /// What the script does wrong is Internal and says where, in which function, for whom. Timeout

@@ -87,6 +87,12 @@ bool Machine::run_protected(lua_CFunction function, void* data) {
   return is_done && !is_dead_;
 }
 
+void Machine::push_compiled(lua_State* state, const Script& script) {
+  const std::string& code = script.code_->bytecode;
+  const std::string name = "@" + script.name();
+  if (luaL_loadbuffer(state, code.data(), code.size(), name.c_str()) != 0) lua_error(state);
+}
+
 bool Machine::prepare() {
   vm_.begin_call();
   const auto fill = [](lua_State* state) {
@@ -100,10 +106,14 @@ bool Machine::prepare() {
     push_adapter_library(state);
     if (machine.services_.extension) add_extension(state, *machine.services_.extension);
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotGlobals);
-    const std::string& code = machine.script_.code_->bytecode;
-    const std::string name = "@" + machine.script_.name();
-    if (luaL_loadbuffer(state, code.data(), code.size(), name.c_str()) != 0) lua_error(state);
+    push_compiled(state, machine.script_);
     lua_rawseti(state, LUA_REGISTRYINDEX, kSlotChunk);
+    lua_newtable(state);
+    for (const ScriptFile& file : machine.services_.files) {
+      push_compiled(state, file.script);
+      lua_setfield(state, -2, file.name.c_str());
+    }
+    lua_rawseti(state, LUA_REGISTRYINDEX, kSlotFiles);
     return 0;
   };
   const bool is_ready = run_protected(fill, this);
@@ -131,7 +141,7 @@ struct Machine::Start {
   Machine& machine;
   const AdapterCall& order;
   Fiber* fiber = nullptr;
-  std::map<std::string, int>* functions = nullptr;  ///< describe() only
+  std::map<std::string, ScriptPlace>* functions = nullptr;  ///< describe() only
   Result<Value> description;
   bool is_missing = false;
   std::string problem;
@@ -139,24 +149,43 @@ struct Machine::Start {
 
 namespace {
 
-/// The script's file, in an environment of its own that sees what the host provides.
+/// The script's file, in an environment of its own that sees what the host provides. What it
+/// requires from now on runs in the same one.
 void push_chunk(lua_State* state) {
   lua_rawgeti(state, LUA_REGISTRYINDEX, kSlotChunk);
   renew_environment(state, kSlotGlobals);
+  lua_getfenv(state, -1);
+  lua_rawseti(state, LUA_REGISTRYINDEX, kSlotEnvironment);
+  lua_newtable(state);
+  lua_rawseti(state, LUA_REGISTRYINDEX, kSlotRequired);
+}
+
+/// What was required lives as long as the script's functions hold it.
+void forget_required(lua_State* state) {
+  for (const int slot : {kSlotEnvironment, kSlotRequired}) {
+    lua_pushboolean(state, 0);
+    lua_rawseti(state, LUA_REGISTRYINDEX, slot);
+  }
+}
+
+/// Where the function on top begins.
+ScriptPlace place_of_function(lua_State* state) {
+  lua_Debug function;
+  lua_pushvalue(state, -1);
+  lua_getinfo(state, ">S", &function);
+  return {function.short_src, function.linedefined};
 }
 
 /// Splits the table at `table` into data and names of functions.
-Result<Value> read_description(lua_State* state, int table, std::map<std::string, int>& functions) {
+Result<Value> read_description(lua_State* state, int table,
+                               std::map<std::string, ScriptPlace>& functions) {
   Value description = Value::map();
   for (lua_pushnil(state); lua_next(state, table) != 0; lua_pop(state, 1)) {
     if (lua_type(state, -2) != LUA_TSTRING)
       return fail(ErrorCode::Invalid, "the table that the script returns has only names as keys");
     const std::string name = lua_tostring(state, -2);
     if (lua_isfunction(state, -1)) {
-      lua_Debug function;
-      lua_pushvalue(state, -1);
-      lua_getinfo(state, ">S", &function);
-      functions.emplace(name, function.linedefined);
+      functions.emplace(name, place_of_function(state));
       continue;
     }
     TRY_ASSIGN(Value value, read_document(state, lua_gettop(state)));
@@ -181,7 +210,9 @@ int Machine::begin_protected(lua_State* state) {
   auto& start = *static_cast<Start*>(lua_touserdata(state, 1));
   lua_settop(state, 0);
   push_chunk(state);
-  if (lua_pcall(state, 0, 1, 0) != 0) {
+  const int outcome = lua_pcall(state, 0, 1, 0);
+  forget_required(state);
+  if (outcome != 0) {
     start.problem = text_of(state, -1);
     return 0;
   }
@@ -200,10 +231,7 @@ int Machine::begin_protected(lua_State* state) {
     return 0;
   }
   Fiber& fiber = *start.fiber;
-  lua_Debug function;
-  lua_pushvalue(state, -1);
-  lua_getinfo(state, ">S", &function);
-  fiber.call->line = function.linedefined;
+  fiber.call->place = place_of_function(state);
   if (start.order.by_extension) {
     push_runner(state, *start.machine.services_.extension);
     lua_insert(state, -2);
@@ -219,7 +247,7 @@ int Machine::begin_protected(lua_State* state) {
   return 0;
 }
 
-Result<Value> Machine::describe(std::map<std::string, int>& functions) {
+Result<Value> Machine::describe(std::map<std::string, ScriptPlace>& functions) {
   const AdapterCall none;
   Start start{.machine = *this, .order = none, .functions = &functions, .description = Value()};
   vm_.begin_call();
@@ -274,6 +302,13 @@ void Machine::collect_if_full() {
   after_collection_ = vm_.memory_used();
 }
 
+bool Machine::is_placed(std::string_view text) const {
+  const auto begins = [text](const Script& script) {
+    return text.starts_with(script.name()) && text.substr(script.name().size()).starts_with(':');
+  };
+  return begins(script_) || std::ranges::any_of(services_.files, begins, &ScriptFile::script);
+}
+
 Error Machine::failure(lua_State* state, const CallState* call) {
   std::string text;
   ErrorCode code = ErrorCode::Internal;
@@ -287,23 +322,23 @@ Error Machine::failure(lua_State* state, const CallState* call) {
   } else {
     text = text_of(state, -1);
   }
-  bool is_placed = text.starts_with(script_.name() + ":");
+  bool has_place = is_placed(text);
   std::string lines;
   const std::vector<std::string> frames =
       state != vm_.state() ? frames_of(state) : std::vector<std::string>{};
   for (const std::string& frame : frames) {
     // The first is in the text already, if it is an error of the script's own.
     if (&frame == &frames[0] && text.starts_with(frame + ":")) continue;
-    lines += fmt::format("\n    {} {}", is_placed ? "called at" : "at", frame);
-    is_placed = true;
+    lines += fmt::format("\n    {} {}", has_place ? "called at" : "at", frame);
+    has_place = true;
   }
   if (call != nullptr) {
     lines += fmt::format("\n    in {}{}", call->function,
                          call->subject.empty() ? "" : ", for " + call->subject);
   }
   // `return http.get(...)` leaves no line of its own: Lua forgets the function before it calls.
-  if (call != nullptr && !is_placed && call->line > 0) {
-    text = fmt::format("{}:{}: {}", script_.name(), call->line, text);
+  if (call != nullptr && !has_place && call->place.line > 0) {
+    text = fmt::format("{}:{}: {}", call->place.file, call->place.line, text);
     lines += ", which begins at that line";
   }
   return Error(code, redact(text + lines));

@@ -22,7 +22,7 @@ inline constexpr int kMostReplies = 3;
 struct CallState {
   std::string function;
   std::string subject;
-  int line = 0;  ///< at which the function begins
+  ScriptPlace place;  ///< where the function begins
   std::optional<Duration> deadline;
   std::function<bool(std::string_view)> emit;
   bool may_wait = true;
@@ -75,8 +75,8 @@ class Machine : public std::enable_shared_from_this<Machine> {
   static Machine& of(lua_State* state);
 
   /// The table that the script returns, seen once: its content without functions, and these with
-  /// the lines at which they begin.
-  Result<Value> describe(std::map<std::string, int>& functions);
+  /// where they begin.
+  Result<Value> describe(std::map<std::string, ScriptPlace>& functions);
   /// A coroutine that is about to call a function of the script.
   Result<std::shared_ptr<Fiber>> begin(const AdapterCall& order, std::shared_ptr<CallState> call);
   /// A coroutine of the same call around the function at that index. Raises Lua errors.
@@ -114,8 +114,12 @@ class Machine : public std::enable_shared_from_this<Machine> {
   static int begin_protected(lua_State* state);
   static int result_protected(lua_State* state);
   bool prepare();
+  /// Pushes a file's function. Raises.
+  static void push_compiled(lua_State* state, const Script& script);
   bool run_protected(lua_CFunction function, void* data);
   Error failure(lua_State* state, const CallState* call);
+  /// Whether a text begins with the name of one of the script's files.
+  bool is_placed(std::string_view text) const;
   void collect_if_full();
 
   Vm vm_;

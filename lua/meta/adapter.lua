@@ -80,6 +80,12 @@
 ---@field last_lines integer
 ---@field follow boolean
 
+---What another file of the same folder returns: `require "machines"` of machines.lua. Only at the top of a file; each
+---file runs once a call, and sees the same globals. Files may not need each other in a circle.
+---@param name string
+---@return any
+function require(name) end
+
 ---The table that adapter.lua returns.
 ---@class croft.Adapter
 ---@field api 1

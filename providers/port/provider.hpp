@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -139,6 +140,8 @@ struct AdapterScript {
   std::string name;    ///< "fly"
   std::string path;    ///< for errors: "adapters/fly/adapter.lua"
   std::string source;  ///< Lua
+  /// What it may `require`: the other Lua files of its folder, "machines" for machines.lua.
+  std::map<std::string, std::string> files = {};
 
   bool operator==(const AdapterScript&) const = default;
 };

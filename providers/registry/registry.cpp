@@ -50,7 +50,8 @@ std::shared_ptr<ScriptedAdapters> make_scripted_adapters(RegistryParts parts) {
   return std::make_shared<ScriptProviders>(ScriptParts{.executor = parts.executor,
                                                        .clock = parts.clock,
                                                        .secrets_dir = parts.secrets_dir,
-                                                       .pool = &parts.pool});
+                                                       .pool = &parts.pool,
+                                                       .calls_dir = parts.data / "script"});
 }
 
 std::vector<AdapterScript> shipped_adapters() { return script::shipped(); }

@@ -14,6 +14,11 @@ void RateLimit::set(int per_second, int per_hour) {
   windows_[1].most = static_cast<std::size_t>(std::max(per_hour, 0));
 }
 
+void RateLimit::remember(Duration at, int count) {
+  Window& hour = windows_.back();
+  hour.calls.insert(hour.calls.end(), static_cast<std::size_t>(count), at);
+}
+
 RateLimit::Place RateLimit::take(Duration now, Duration latest) {
   Duration at = std::max({now, paused_until_, last_});
   for (Window& window : windows_) {

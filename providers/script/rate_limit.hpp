@@ -23,6 +23,9 @@ class RateLimit {
   /// The next place, if it is no later than `latest`.
   Place take(Duration now, Duration latest);
 
+  /// So many calls of an earlier life count for the hour; the oldest first, before any of this one.
+  void remember(Duration at, int count);
+
   /// The server asked to be left alone until then.
   void pause_until(Duration time) { paused_until_ = std::max(paused_until_, time); }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/files.hpp"
+#include "core/base/log.hpp"
 #include "providers/script/adapter.hpp"
 #include "providers/script/effect_files.hpp"
 #include "providers/script/observed.hpp"
@@ -212,6 +213,16 @@ Result<T> placed(Result<T> result, const AdapterScript& script) {
   return fail(std::move(error).with_hint(result.error().hint()));
 }
 
+Result<std::vector<lua::ScriptFile>> compile_files(const AdapterScript& script) {
+  const std::string folder = script.path.substr(0, script.path.rfind('/') + 1);
+  std::vector<lua::ScriptFile> files;
+  for (const auto& [name, source] : script.files) {
+    TRY_ASSIGN(lua::Script compiled, lua::Script::compile(folder + name + ".lua", source));
+    files.push_back({name, std::move(compiled)});
+  }
+  return files;
+}
+
 Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, const std::string& name,
                                                const ScriptParts& parts,
                                                std::shared_ptr<lua::AdapterHttp> http) {
@@ -222,11 +233,29 @@ Result<std::unique_ptr<AdapterHost>> make_host(const AdapterScript& script, cons
   services.memory = std::make_shared<lua::AdapterMemory>();
   services.clock = &parts.clock;
   services.sleep = parts.sleep;
+  TRY_ASSIGN(services.files, compile_files(script));
   return AdapterHost::make(parts.executor, std::move(compiled), std::move(services), parts.limits);
 }
 
 int limit_of(const Value& spec, const char* path, int fallback) {
   return static_cast<int>(spec.integer_or(path, fallback));
+}
+
+int concurrency_of(const script::AdapterDescription& adapter, const Value& spec) {
+  return limit_of(spec, "rateLimit.concurrency", adapter.concurrency);
+}
+
+/// What was called before this life counts for the hour's limit.
+void remember_calls(script::VendorGate& gate, const Clock& clock) {
+  const Timestamp now = clock.now();
+  const auto past = gate.spent->read(now);
+  if (!past) {
+    log_warning("adapter", "the calls of the last hour are not known",
+                {{"error", past.error().describe()}});
+    return;
+  }
+  for (const script::SpentCalls::Past& calls : *past)
+    gate.rate.remember(clock.steady() - (now - calls.time), calls.count);
 }
 
 /// A provider without its server: script, settings and capabilities.
@@ -254,6 +283,27 @@ Result<std::shared_ptr<State>> read_script(const AdapterScript& script, const st
 
 }  // namespace
 
+std::shared_ptr<script::VendorGate> ScriptProviders::make_gate(
+    const std::string& name, const script::AdapterDescription& adapter, const Value& spec) const {
+  const int per_second = limit_of(spec, "rateLimit.perSecond", adapter.per_second);
+  const int per_hour = limit_of(spec, "rateLimit.perHour", adapter.per_hour);
+  auto gate =
+      std::make_shared<script::VendorGate>(per_second, per_hour, concurrency_of(adapter, spec));
+  if (const auto known = gates_.find(name); known != gates_.end()) {
+    gate->rate = known->second->rate;
+    gate->rate.set(per_second, per_hour);
+    gate->spent = known->second->spent;
+  }
+  if (per_hour == 0 || parts_.calls_dir.empty()) return gate;
+  if (!gate->spent) {
+    gate->spent =
+        std::make_shared<script::SpentCalls>(parts_.calls_dir / (name + ".json"), parts_.pool);
+    remember_calls(*gate, parts_.clock);
+  }
+  gate->spent->set(per_hour);
+  return gate;
+}
+
 Result<std::shared_ptr<Provider>> ScriptProviders::make(const AdapterScript& script,
                                                         const std::string& name,
                                                         const Value& spec) {
@@ -261,20 +311,12 @@ Result<std::shared_ptr<Provider>> ScriptProviders::make(const AdapterScript& scr
   TRY_ASSIGN(std::shared_ptr<State> state,
              read_script(script, name, spec, parts_, ++generation_, server));
   TRY_ASSIGN(script::VendorSettings vendor, vendor_settings(state->adapter, parts_, spec));
-  const int per_second = limit_of(spec, "rateLimit.perSecond", state->adapter.per_second);
-  const int per_hour = limit_of(spec, "rateLimit.perHour", state->adapter.per_hour);
-  const int concurrency = limit_of(spec, "rateLimit.concurrency", state->adapter.concurrency);
-  vendor.idle_connections = static_cast<std::size_t>(concurrency);
-  std::shared_ptr<script::VendorGate>& gate = gates_[name];
-  auto fresh = std::make_shared<script::VendorGate>(per_second, per_hour, concurrency);
-  if (gate) {
-    fresh->rate = gate->rate;
-    fresh->rate.set(per_second, per_hour);
-  }
+  vendor.idle_connections = static_cast<std::size_t>(concurrency_of(state->adapter, spec));
+  std::shared_ptr<script::VendorGate> gate = make_gate(name, state->adapter, spec);
   auto sleep = parts_.sleep ? parts_.sleep : [](Duration time) { return sleep_for(time); };
   TRY_ASSIGN(server->server,
-             script::VendorClient::make(std::move(vendor), fresh, parts_.clock, std::move(sleep)));
-  gate = std::move(fresh);
+             script::VendorClient::make(std::move(vendor), gate, parts_.clock, std::move(sleep)));
+  gates_[name] = std::move(gate);
   return std::shared_ptr<Provider>(std::make_shared<ScriptProvider>(std::move(state)));
 }
 

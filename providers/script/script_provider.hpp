@@ -5,6 +5,7 @@
 //   adapter           what a script says of itself: settings, server, limits
 //   vendor_client     the way to the server: credentials, limits, retries
 //   rate_limit, circuit_breaker, lane   what it keeps to
+//   spent_calls       what is kept of that over a restart
 //   shipped           the adapters inside this program
 //
 // What a script may do is in docs/adapters.md.
@@ -19,6 +20,7 @@
 #include "core/base/clock.hpp"
 #include "lua/engine/adapter_host.hpp"
 #include "providers/port/provider.hpp"
+#include "providers/script/adapter.hpp"
 #include "providers/script/vendor_client.hpp"
 
 namespace croft {
@@ -33,7 +35,9 @@ struct ScriptParts {
   lua::HostLimits limits;
   Duration observe_deadline{120'000};
   Duration log_deadline{60'000};  ///< of a request for logs that does not follow
-  BlockingPool* pool = nullptr;   ///< where files are read; unset: on the executor
+  BlockingPool* pool = nullptr;   ///< where files are read and written; unset: on the executor
+  /// Where the calls of the last hour are kept, a file a provider; empty: a restart forgets them.
+  std::filesystem::path calls_dir = {};
 };
 
 /// Makes providers of scripts. What was called at a provider's server counts for its limits also
@@ -50,6 +54,11 @@ class ScriptProviders final : public ScriptedAdapters {
                      const Value& provider_spec) const override;
 
  private:
+  /// What bounds the calls of a provider from now on, with what was called before.
+  std::shared_ptr<script::VendorGate> make_gate(const std::string& name,
+                                                const script::AdapterDescription& adapter,
+                                                const Value& spec) const;
+
   ScriptParts parts_;
   std::map<std::string, std::shared_ptr<script::VendorGate>> gates_;
   std::int64_t generation_ = 0;

@@ -6,7 +6,7 @@
 
 namespace croft::script {
 
-/// The adapters inside this program: providers/NAME/adapter.lua of its sources, as listed in
+/// The adapters inside this program: providers/NAME/*.lua of its sources, as listed in
 /// providers/script/CMakeLists.txt.
 std::vector<AdapterScript> shipped();
 

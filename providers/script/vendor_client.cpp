@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/base/base64.hpp"
+#include "core/base/log.hpp"
 #include "core/base/value.hpp"
 
 namespace croft::script {
@@ -111,6 +112,8 @@ struct VendorClient::Core {
   /// worth trying again.
   Task<Result<HttpResponse>> try_once(const Flight& flight, bool& was_sent);
   Task<Result<void>> admit(const Flight& flight, Lane::Place& place);
+  /// For the hour's limit after a restart.
+  Task<Result<void>> write_down(const Flight& flight);
   Result<void> check_time(const Flight& flight) const;
   void note(const Result<HttpResponse>& outcome);
   void scrub(HttpResponse& response) const;
@@ -131,6 +134,7 @@ struct VendorClient::Core {
   std::string base_path;  ///< "/v1" or empty
   std::optional<HttpHeaders::Field> auth;
   std::vector<std::string> forms;
+  bool has_warned = false;  ///< that calls cannot be written down
 };
 
 Result<std::shared_ptr<VendorClient>> VendorClient::make(VendorSettings settings,
@@ -177,6 +181,18 @@ Result<void> VendorClient::Core::check_time(const Flight& flight) const {
   return {};
 }
 
+Task<Result<void>> VendorClient::Core::write_down(const Flight& flight) {
+  if (!gate->spent) co_return Result<void>();
+  const Result<void> written =
+      co_await gate->spent->spend(clock.now(), flight.deadline - clock.steady());
+  if (written || has_warned) co_return Result<void>();
+  // The limit still holds as long as Croft runs.
+  has_warned = true;
+  log_warning("adapter", "calls are not written down: the hour's limit begins anew at a restart",
+              {{"server", to_string(client.server())}, {"error", written.error().describe()}});
+  co_return Result<void>();
+}
+
 Task<Result<void>> VendorClient::Core::admit(const Flight& flight, Lane::Place& place) {
   CO_TRY(check_time(flight));
   if (const auto closed = gate->breaker.closed_for(clock.steady())) {
@@ -196,6 +212,8 @@ Task<Result<void>> VendorClient::Core::admit(const Flight& flight, Lane::Place& 
   }
   const Duration wait = turn.at - clock.steady();
   if (wait > Duration(0)) co_await sleep(wait);
+  CO_TRY(check_time(flight));
+  CO_TRY(co_await write_down(flight));
   co_return check_time(flight);
 }
 

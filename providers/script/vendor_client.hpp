@@ -12,6 +12,7 @@
 #include "providers/script/circuit_breaker.hpp"
 #include "providers/script/lane.hpp"
 #include "providers/script/rate_limit.hpp"
+#include "providers/script/spent_calls.hpp"
 
 namespace croft::script {
 
@@ -46,6 +47,7 @@ struct VendorGate {
   RateLimit rate;
   CircuitBreaker breaker;
   Lane lane;
+  std::shared_ptr<SpentCalls> spent;  ///< keeps the hour's calls over a restart; unset: nobody does
 };
 
 /// The way to a provider's server: puts the credential in, keeps to the limits, tries again what

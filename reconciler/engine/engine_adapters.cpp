@@ -86,28 +86,59 @@ ProviderState EngineImpl::make_provider(const ProviderDeclaration& declaration) 
   return state;
 }
 
-void EngineImpl::sync_providers() {
-  for (const auto& [name, declaration] : catalog_.providers) {
-    const auto known = providers_.find(name);
-    const AdapterScript* const script = script_of(catalog_.adapters, declaration.adapter);
-    const bool is_same = known != providers_.end() &&
-                         known->second.declaration.adapter == declaration.adapter &&
-                         *known->second.declaration.spec == *declaration.spec &&
-                         known->second.script == (script != nullptr ? *script : AdapterScript{});
-    if (is_same) continue;
-    ++providers_version_;
-    ProviderState state = make_provider(declaration);
-    if (!state.error.empty()) {
-      log_error("engine", "a provider cannot be used",
-                {{"provider", name}, {"error", state.error}});
-    } else if (known != providers_.end()) {
-      log_info("engine", "a provider was made anew",
-               {{"provider", name}, {"adapter", declaration.adapter}});
-    }
-    if (known != providers_.end() && known->second.lane.provider)
-      known->second.lane.provider->retire();
-    providers_.insert_or_assign(name, std::move(state));
+void EngineImpl::sync_provider(const ProviderDeclaration& declaration) {
+  const auto known = providers_.find(declaration.name);
+  const AdapterScript* const script = script_of(catalog_.adapters, declaration.adapter);
+  const bool is_same = known != providers_.end() &&
+                       known->second.declaration.adapter == declaration.adapter &&
+                       *known->second.declaration.spec == *declaration.spec &&
+                       known->second.script == (script != nullptr ? *script : AdapterScript{});
+  if (is_same && known->second.error.empty()) {
+    known->second.kept_because.clear();
+    return;
   }
+  ProviderState state = make_provider(declaration);
+  if (!state.error.empty()) {
+    const bool runs_on = known != providers_.end() && known->second.lane.provider;
+    const bool was_said = runs_on ? known->second.kept_because == state.error
+                                  : is_same && known->second.error == state.error;
+    if (was_said) return;
+    log_error("engine",
+              runs_on ? "a provider cannot be made anew and runs on as it was"
+                      : "a provider cannot be used",
+              {{"provider", declaration.name}, {"error", state.error}});
+    if (runs_on) {
+      known->second.kept_because = std::move(state.error);
+      return;
+    }
+  } else if (known != providers_.end()) {
+    log_info("engine", "a provider was made anew",
+             {{"provider", declaration.name}, {"adapter", declaration.adapter}});
+  }
+  if (known != providers_.end() && known->second.lane.provider)
+    known->second.lane.provider->retire();
+  ++providers_version_;
+  providers_.insert_or_assign(declaration.name, std::move(state));
+}
+
+std::string EngineImpl::provider_problems() const {
+  std::string text;
+  for (const auto& [name, provider] : providers_) {
+    if (!catalog_.providers.contains(name)) continue;
+    std::string problem;
+    if (!provider.kept_because.empty()) {
+      problem = fmt::format("provider '{}' runs on as it was before its last change: {}", name,
+                            provider.kept_because);
+    } else if (!provider.error.empty()) {
+      problem = fmt::format("provider '{}' cannot be used: {}", name, provider.error);
+    }
+    if (!problem.empty()) text += (text.empty() ? "" : "; ") + problem;
+  }
+  return text;
+}
+
+void EngineImpl::sync_providers() {
+  for (const auto& [name, declaration] : catalog_.providers) sync_provider(declaration);
   for (auto& [name, provider] : providers_) {
     const auto rule = catalog_.terms.health_rules.find(name);
     if (provider.observer)

@@ -40,7 +40,9 @@ struct ProviderState {
   AdapterScript script;  ///< what it was made of; empty for C++
   ProviderLane lane;     ///< no provider if it could not be made
   std::shared_ptr<Observer> observer;
-  std::string error;          ///< why it could not be made
+  std::string error;  ///< why it could not be made
+  /// Why what is declared now could not be made: what was made of an earlier declaration runs on.
+  std::string kept_because;
   std::string observe_error;  ///< why the last observation failed; empty if it did not
 };
 
@@ -113,6 +115,8 @@ class EngineImpl final : public Engine {
 
   // engine_sources.cpp: fetching and loading, the platform's catalog
   Task<Outcome> source_pass(std::string key);
+  /// What tenants pushed and was refused may be right with the providers that there are now.
+  void judge_again();
   Task<Result<bool>> fetch_and_load(std::string key);
   Task<Result<void>> load_applied(std::string key);
   Task<> note_source(std::string key, std::string attempted, std::optional<Error> error);
@@ -134,7 +138,11 @@ class EngineImpl final : public Engine {
   Error unknown_adapter(const std::map<std::string, AdapterScript>& own,
                         const std::string& adapter) const;
   ProviderState make_provider(const ProviderDeclaration& declaration);
+  /// Makes anew those whose declaration or script is another than the one they were made of.
   void sync_providers();
+  void sync_provider(const ProviderDeclaration& declaration);
+  /// What is wrong with the providers that are declared, for the operator; empty if nothing is.
+  std::string provider_problems() const;
 
   // engine_pass.cpp: one tenant's pass
   Task<Outcome> tenant_pass(std::string tenant);
@@ -153,9 +161,12 @@ class EngineImpl final : public Engine {
   std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
   FilesSizes sizes_of(const Prepared& prepared) const;
   /// Whether the plan allows what was stopped by hand to run again.
-  Result<void> check_start(const Ref& ref) const;
+  Result<void> check_start(const Ref& ref, const std::vector<DirectiveRow>& waiting = {}) const;
   /// Stops what has run for as long as the plan allows at a stretch.
   Task<Result<void>> govern(World& world);
+  /// What a stop held back until now runs again if the plan has room for it; else the plan stops it
+  /// until somebody starts it.
+  Task<Result<void>> end_stops(const World& world, Timestamp now);
   /// When govern() has something to do next, if anything runs that it governs.
   std::optional<Duration> next_governed(const std::string& tenant) const;
   /// The plan's `governors.maxRuntime`, if it has one.

@@ -88,7 +88,9 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   for (const ResourceRow* row : journal_.resources_of(tenant))
     prepared.world.inventory.push_back(*row);
   CO_TRY(co_await govern(prepared.world));
-  prepared.world.directives = journal_.directives_of(tenant, clock_.now());
+  const Timestamp directed_at = clock_.now();
+  CO_TRY(co_await end_stops(prepared.world, directed_at));
+  prepared.world.directives = journal_.directives_of(tenant, directed_at);
 
   prepared.world.wants_digest = asked == Asked::ByHand;
   Changeset changeset = croft::diff(prepared.world);

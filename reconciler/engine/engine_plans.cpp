@@ -46,12 +46,17 @@ Admission EngineImpl::admission_of(const Prepared& prepared) const {
                 .sizes = &sizes});
 }
 
-Result<void> EngineImpl::check_start(const Ref& ref) const {
+Result<void> EngineImpl::check_start(const Ref& ref,
+                                     const std::vector<DirectiveRow>& waiting) const {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(ref.tenant);
   if (plan == nullptr) return {};
   World world;
   world.now = clock_.now();
   world.directives = journal_.directives_of(ref.tenant, world.now);
+  for (DirectiveRow stop : waiting) {
+    stop.until.reset();
+    world.directives.push_back(std::move(stop));
+  }
   for (const ResourceRow* row : journal_.resources_of(ref.tenant)) world.inventory.push_back(*row);
   const auto state = tenant_states_.find(ref.tenant);
   if (state != tenant_states_.end()) world.desired = state->second.desired;
@@ -83,6 +88,30 @@ Task<Result<void>> EngineImpl::govern(World& world) {
     stop.by = "plan " + world.plan;
     stop.why = fmt::format("it ran for {}, the longest that the plan allows at a stretch",
                            format_duration(*longest));
+    CO_TRY(co_await direct(std::move(stop)));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::end_stops(const World& world, Timestamp now) {
+  std::vector<DirectiveRow> waiting = journal_.ended_stops(world.tenant, now);
+  while (!waiting.empty()) {
+    DirectiveRow stop = waiting.front();
+    const ResourceRow* row = journal_.resource_of(stop.ref);
+    const auto seen = row == nullptr ? world.observed.end() : world.observed.find(row->uid);
+    const bool is_asked = row != nullptr && row->state == InventoryState::Owned &&
+                          (seen == world.observed.end() || seen->second.phase != Phase::Running);
+    const Result<void> room = is_asked ? check_start(stop.ref, waiting) : Result<void>();
+    waiting.erase(waiting.begin());
+    if (room) {
+      Transaction transaction;
+      transaction.add(EraseDirective{stop.ref, DirectiveVerb::Stop});
+      CO_TRY(co_await journal_.commit(std::move(transaction)));
+      continue;
+    }
+    stop.why = fmt::format("the stop by {} is over, but {}", stop.by, room.error().message());
+    stop.by = "plan " + world.plan;
+    stop.until.reset();
     CO_TRY(co_await direct(std::move(stop)));
   }
   co_return Result<void>();

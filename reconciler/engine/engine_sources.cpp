@@ -18,6 +18,8 @@ std::string mirror_name(const std::string& key) {
   return name;
 }
 
+constexpr const char* kProviderProblem = "ProviderNotMade";
+
 }  // namespace
 
 SourceDeclaration EngineImpl::root_declaration() const {
@@ -55,12 +57,17 @@ Task<Result<void>> EngineImpl::load_applied(std::string key) {
 
 Task<Outcome> EngineImpl::source_pass(std::string key) {
   if (!sources_.contains(key)) co_return Done{};
+  const std::uint64_t providers_before = providers_version_;
+  // A credential that was missing may be there now: no commit would tell.
+  if (key == root_source() && has_catalog_) sync_providers();
   const Result<bool> moved = co_await fetch_and_load(key);
   const auto state = sources_.find(key);
   if (state == sources_.end()) co_return Done{};
   const bool is_first_try = !state->second.was_tried;
   state->second.was_tried = true;
-  if (is_first_try || (moved && *moved)) {
+  const bool has_new_providers = key == root_source() && providers_version_ != providers_before;
+  if (has_new_providers) judge_again();
+  if (is_first_try || (moved && *moved) || has_new_providers) {
     if (key == kPlatformSource) {
       for (const auto& [name, tenant] : catalog_.tenants) want_tenant(name);
     } else {
@@ -71,6 +78,17 @@ Task<Outcome> EngineImpl::source_pass(std::string key) {
   // A commit that is wrong stays wrong; one that could not be fetched may come.
   if (!moved && moved.error().is_retryable()) co_return Retry{moved.error()};
   co_return After{state->second.keeper->poll_interval()};
+}
+
+void EngineImpl::judge_again() {
+  for (auto& [key, source] : sources_) {
+    const auto row = journal_.sources().find(key);
+    const bool is_stalled = row != journal_.sources().end() &&
+                            find_condition(row->second.conditions, "Stalled") != nullptr;
+    if (key == root_source() || !is_stalled) continue;
+    source.was_tried = false;
+    source_queue_.add(key);
+  }
 }
 
 Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
@@ -96,7 +114,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (is_known && state.was_tried && newest != nullptr) {
     const Condition* stalled = find_condition(row->second.conditions, "Stalled");
     // Judged before and found wrong: nothing to do until a newer commit comes.
-    if (stalled != nullptr) co_return false;
+    if (stalled != nullptr && stalled->reason != kProviderProblem) co_return false;
   }
   auto load = co_await keeper->load(*head);
   if (!sources_.contains(key)) co_return false;
@@ -136,6 +154,8 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
   row.path = declaration.path;
   if (!attempted.empty()) row.attempted_revision = attempted;
   const Timestamp now = clock_.now();
+  // What is declared is taken, but a provider is not what it should be: a credential is missing.
+  const std::string problems = key == root_source() ? provider_problems() : "";
   if (error) {
     const bool is_retryable = error->is_retryable();
     const std::string reason = is_retryable                         ? "FetchFailed"
@@ -148,7 +168,12 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
                   {"Stalled", ConditionStatus::True, reason, error->describe(), now});
   } else {
     set_condition(row.conditions, {"Ready", ConditionStatus::True, "Loaded", "", now});
-    clear_condition(row.conditions, "Stalled");
+    if (problems.empty()) {
+      clear_condition(row.conditions, "Stalled");
+    } else {
+      set_condition(row.conditions,
+                    {"Stalled", ConditionStatus::True, kProviderProblem, problems, now});
+    }
   }
   if (row == before) co_return;
   row.fetched_at = now;
@@ -159,9 +184,11 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
     event.time = now;
     event.tenant = declaration.tenant;
     event.subject = key;
-    event.severity = error ? Severity::Warning : Severity::Normal;
-    event.reason = find_condition(row.conditions, "Ready")->reason;
-    event.message = error ? error->describe() : "";
+    const bool is_fine = !error && problems.empty();
+    event.severity = is_fine ? Severity::Normal : Severity::Warning;
+    event.reason = error || is_fine ? find_condition(row.conditions, "Ready")->reason
+                                    : std::string(kProviderProblem);
+    event.message = error ? error->describe() : problems;
     event.revision = row.attempted_revision;
     transaction.add(AppendEvent{std::move(event)});
   }

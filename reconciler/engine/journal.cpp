@@ -164,6 +164,16 @@ std::vector<DirectiveRow> Journal::directives_of(std::string_view tenant, Timest
   return rows;
 }
 
+std::vector<DirectiveRow> Journal::ended_stops(std::string_view tenant, Timestamp now) const {
+  std::vector<DirectiveRow> rows;
+  for (const DirectiveRow& row : directives_) {
+    const bool is_over = row.verb == DirectiveVerb::Stop && row.until && *row.until <= now;
+    if (row.ref.tenant == tenant && is_over) rows.push_back(row);
+  }
+  std::ranges::stable_sort(rows, {}, &DirectiveRow::until);
+  return rows;
+}
+
 bool Journal::is_acknowledged(std::string_view tenant, std::string_view digest) const {
   return std::any_of(
       acknowledgements_.begin(), acknowledgements_.end(),

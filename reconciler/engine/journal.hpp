@@ -42,6 +42,8 @@ class Journal {
   const ResourceRow* resource_of(const Ref& ref) const;
   std::vector<const ResourceRow*> resources_of(std::string_view tenant) const;
   std::vector<DirectiveRow> directives_of(std::string_view tenant, Timestamp now) const;
+  /// Orders to stop whose time is over, those that ended first before the others.
+  std::vector<DirectiveRow> ended_stops(std::string_view tenant, Timestamp now) const;
   bool is_acknowledged(std::string_view tenant, std::string_view digest) const;
 
   Store& store() { return store_; }

@@ -1,6 +1,9 @@
 #include "reconciler/engine/loader.hpp"
 
 #include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
 
 #include "core/manifest/locate.hpp"
 #include "core/manifest/references.hpp"
@@ -24,6 +27,31 @@ std::map<std::string, std::string> trees_of(const FileTree& tree,
 constexpr std::string_view kAdapters = "adapters";
 constexpr std::size_t kLongestScript = 1 << 20;
 constexpr std::size_t kMostAdapters = 200;
+constexpr std::string_view kAdapterFile = "adapter.lua";
+constexpr std::size_t kMostFiles = 50;  // beside one adapter's script
+
+bool is_file(const TreeEntry& entry) {
+  return entry.mode == FileMode::Regular || entry.mode == FileMode::Executable;
+}
+
+/// The other Lua files beside an adapter's script, which it may require.
+Result<std::map<std::string, std::string>> files_beside(const FileTree& tree,
+                                                        const std::string& folder) {
+  std::map<std::string, std::string> files;
+  TRY_ASSIGN(const std::vector<TreeEntry> entries, tree.list(folder));
+  for (const TreeEntry& entry : entries) {
+    const std::filesystem::path name(entry.name);
+    if (!is_file(entry) || name.extension() != ".lua" || entry.name == kAdapterFile) continue;
+    const std::string path = folder + "/" + entry.name;
+    if (files.size() == kMostFiles)
+      return fail(ErrorCode::Invalid,
+                  fmt::format("{}: there are more than {} Lua files", folder, kMostFiles));
+    TRY_ASSIGN(std::string source,
+               while_doing(tree.read(entry.id, kLongestScript), "reading " + path));
+    files.emplace(name.stem().string(), std::move(source));
+  }
+  return files;
+}
 
 /// The operator's own adapters.
 Result<std::map<std::string, AdapterScript>> adapters_of(const FileTree& tree) {
@@ -35,15 +63,17 @@ Result<std::map<std::string, AdapterScript>> adapters_of(const FileTree& tree) {
     if (entry.mode != FileMode::Directory) continue;
     AdapterScript script;
     script.name = entry.name;
-    script.path = std::string(kAdapters) + "/" + entry.name + "/adapter.lua";
+    const std::string own = std::string(kAdapters) + "/" + entry.name;
+    script.path = fmt::format("{}/{}", own, kAdapterFile);
     const Result<TreeEntry> file = tree.entry(script.path);
-    if (!file || (file->mode != FileMode::Regular && file->mode != FileMode::Executable)) continue;
+    if (!file || !is_file(*file)) continue;
     if (!is_resource_name(entry.name))
       return fail(ErrorCode::Invalid, script.path + ": '" + entry.name + "' is no adapter's name");
     if (adapters.size() == kMostAdapters)
       return fail(ErrorCode::Invalid, "adapters: there are too many");
     TRY_ASSIGN(script.source,
                while_doing(tree.read(file->id, kLongestScript), "reading " + script.path));
+    TRY_ASSIGN(script.files, files_beside(tree, own));
     adapters.emplace(script.name, std::move(script));
   }
   return adapters;

@@ -49,6 +49,23 @@ TEST_F(LuaCheckTest, UnknownNamesAreShownWhereTheyStand) {
   expect_golden("lua-check-names.txt", check("", 1));
 }
 
+TEST_F(LuaCheckTest, EveryFileOfTheFolderIsLookedAt) {
+  const std::string main = "local boxes = require 'boxes'\n" + adapter("    return boxes.list()");
+  write("adapter.lua", main);
+  write("boxes.lua", "return {list = function() return htp.get('/boxes') end}\n");
+  EXPECT_NE(check("", 1).find("boxes.lua:1:34: error: unknown global 'htp'"), std::string::npos)
+      << check("", 1);
+  write("boxes.lua", "return {\n");
+  EXPECT_NE(check("", 1).find("boxes.lua:2:"), std::string::npos) << check("", 1);
+  write("boxes.lua", "local x = nil .. 'x'\nreturn {}\n");
+  EXPECT_NE(check("", 1).find("boxes.lua:1:"), std::string::npos) << check("", 1);
+  write("adapter.lua", "local boxes = require 'boxs'\n" + adapter("    return boxes.list()"));
+  EXPECT_NE(check("", 1).find("there is no boxs.lua beside the script"), std::string::npos);
+  write("adapter.lua", main);
+  write("boxes.lua", "return {list = function() return http.get('/boxes') end}\n");
+  EXPECT_EQ(check("", 0), "Valid: adapter.lua.\n");
+}
+
 TEST_F(LuaCheckTest, WhatItReturnsIsLookedAt) {
   write("adapter.lua", adapter("", " creat = function() end,"));
   EXPECT_NE(check("", 1).find("no verb is called 'creat'"), std::string::npos);

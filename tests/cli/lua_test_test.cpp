@@ -394,5 +394,46 @@ TEST_F(LuaTestTest, LongPathsKeepTheirPlaces) {
   EXPECT_NE(ran.out.find("\nadapter.lua:6: unexpected request"), std::string::npos) << ran.out;
 }
 
+TEST_F(LuaTestTest, FilesThatTheAdapterRequiresCountAndAreNamed) {
+  write("adapter.lua", R"(local boxes = require "boxes"
+local function nothing() end
+return {
+  api = 1, server = {url = "https://a.example", auth = "none"},
+  capabilities = function() return {workloads = true} end,
+  normalize = function(_, resource) return resource.spec end,
+  observe = boxes.list,
+  create = boxes.make,
+  update = nothing, start = nothing, stop = nothing, destroy = nothing,
+})");
+  write("boxes.lua", R"(local function list() return {} end
+local function make(_, effect)
+  local x = effect.no_such.field
+  return x
+end
+return {list = list, make = make})");
+  write("tests/a.lua", "return {lists = function(t) t.equal(t.call('observe'), {}) end}\n");
+  EXPECT_EQ(plain(lua({"test", at("")}).out),
+            "adapter.lua  1 test passed, coverage 66 % (destroy/start/stop/update 100, "
+            "capabilities 100, normalize 100, observe 100, create 0)\n");
+  write("tests/a.lua", "return {makes = function(t) t.call('create') end}\n");
+  EXPECT_NE(plain(lua({"test", at("")}).out).find("\nboxes.lua:3: attempt to index"),
+            std::string::npos)
+      << plain(lua({"test", at("")}).out);
+}
+
+TEST_F(LuaTestTest, TestsMayShareWhatTheyNeed) {
+  write("adapter.lua", kAdapter);
+  write("tests/support/world.lua", "return {team = {team = 'blue'}}\n");
+  write("tests/a.lua",
+        "local world = require 'world'\n"
+        "return {a = function(t) t.settings(world.team); t.call('start') end}\n");
+  EXPECT_NE(plain(lua({"test", at("")}).out).find("1 test passed"), std::string::npos)
+      << plain(lua({"test", at("")}).out);
+  write("tests/support/world.lua", "return htp\n");
+  EXPECT_NE(plain(lua({"check", at("")}).out).find("world.lua:1:8: error: unknown global 'htp'"),
+            std::string::npos)
+      << plain(lua({"check", at("")}).out);
+}
+
 }  // namespace
 }  // namespace croft::cli

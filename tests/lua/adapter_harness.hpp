@@ -41,8 +41,11 @@ class AdapterTest : public testing::Test {
   void load(const std::string& body, HostLimits limits = {}) {
     load_file("return {\n" + body + "\n}", limits);
   }
-  void load_file(const std::string& source, HostLimits limits = {}) {
+  void load_file(const std::string& source, HostLimits limits = {},
+                 const std::map<std::string, std::string>& files = {}) {
     HostServices services;
+    for (const auto& [name, text] : files)
+      services.files.push_back({name, Script::compile(name + ".lua", text).value()});
     services.name = "test";
     services.http = http;
     services.clock = &clock;

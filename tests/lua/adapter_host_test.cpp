@@ -366,7 +366,7 @@ TEST_F(AdapterHostTest, NothingLeaksFromCallToCall) {
 
 TEST_F(AdapterHostTest, WhatLeadsOutIsNotThere) {
   EXPECT_EQ(
-      eval(R"({type(load), type(loadstring), type(dofile), type(require), type(setfenv),
+      eval(R"({type(load), type(loadstring), type(dofile), type(module), type(setfenv),
                      type(getfenv), type(debug), type(io), type(os), type(package), type(ffi),
                      type(jit), type(newproxy), type(collectgarbage), type(_G), type(string.dump),
                      type(rawset), type(print)})"),

@@ -346,14 +346,17 @@ TEST_F(BindingsTest, EmitHandsTextsOver) {
 
 TEST_F(BindingsTest, ProvidesWhatItIsSaidToProvide) {
   load("");
-  EXPECT_THAT(host->provided(),
-              testing::ElementsAre("await.all", "base64.decode", "base64.encode", "fail", "graphql",
-                                   "hash.sha256", "hmac.sha256", "http.delete", "http.get",
-                                   "http.pages", "http.patch", "http.post", "http.put",
-                                   "http.request", "json.array", "json.decode", "json.encode",
-                                   "json.null", "json.object", "log.debug", "log.error", "log.info",
-                                   "log.warn", "memory.get", "memory.set", "poll", "time.format",
-                                   "time.now", "time.parse", "url.encode", "url.query", "xpcall"));
+  EXPECT_THAT(
+      host->provided(),
+      testing::ElementsAre(
+          "await.all", "base64.decode", "base64.encode", "fail", "graphql", "hash.sha256",
+          "hmac.sha256", "http.delete", "http.get", "http.pages", "http.patch", "http.post",
+          "http.put", "http.request", "instance.declared_env", "instance.env", "instance.explain",
+          "instance.health", "instance.http", "instance.keep_only", "instance.normalize",
+          "instance.one_volume", "instance.refuse", "instance.resources", "instance.round_up",
+          "json.array", "json.decode", "json.encode", "json.null", "json.object", "log.debug",
+          "log.error", "log.info", "log.warn", "memory.get", "memory.set", "poll", "require",
+          "time.format", "time.now", "time.parse", "url.encode", "url.query", "xpcall"));
 }
 
 }  // namespace

@@ -75,8 +75,8 @@ TEST_F(CoverageTest, HasTheLinesThatRan) {
   host = AdapterHost::make(io.get_executor(), Script::compile("a.lua", kScript).value(),
                            std::move(services))
              .value();
-  EXPECT_EQ(host->line_of("f"), 9);
-  EXPECT_EQ(host->line_of("g"), 0);
+  EXPECT_EQ(host->place_of("f").line, 9);
+  EXPECT_EQ(host->place_of("g").line, 0);
   EXPECT_FALSE(coverage->lines_of("a.lua").contains(10));
   ASSERT_FALSE(call("f"));  // url.encode refuses nil
   EXPECT_TRUE(coverage->lines_of("a.lua").contains(10));

@@ -32,7 +32,7 @@ TEST_F(StubsTest, NameWhatIsThere) {
   const std::regex declaration(
       R"((?:^|\n)(?:function ([a-z0-9_.]+)\(|([a-z0-9_]+\.[a-z0-9_]+) = nil))");
   std::set<std::string> declared;
-  for (const char* name : {"adapter", "flow", "http", "json", "text"}) {
+  for (const char* name : {"adapter", "flow", "http", "instance", "json", "text"}) {
     const std::string text =
         read_file(std::string(CROFT_SOURCE "/lua/meta/") + name + ".lua", 1 << 20).value();
     for (std::sregex_iterator at(text.begin(), text.end(), declaration), end; at != end; ++at)

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdexcept>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -48,24 +45,6 @@ std::vector<std::string> as_server_user(std::vector<std::string> arguments) {
   return all;
 }
 
-[[noreturn]] void become(const std::vector<std::string>& arguments, const fs::path& log,
-                         const passwd* user) {
-  const int null = ::open("/dev/null", O_RDONLY);
-  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  ::dup2(null, 0);
-  ::dup2(out, 1);
-  ::dup2(out, 2);
-  if (user != nullptr && (::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)) ::_exit(126);
-  ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
-  ::setpgid(0, 0);
-  std::vector<char*> words;
-  for (const std::string& argument : arguments)
-    words.push_back(const_cast<char*>(argument.c_str()));
-  words.push_back(nullptr);
-  ::execv(words[0], words.data());
-  ::_exit(127);
-}
-
 }  // namespace
 
 std::string PostgresServer::missing() {
@@ -78,9 +57,7 @@ PostgresServer& PostgresServer::shared() {
 }
 
 PostgresServer::PostgresServer(std::string settings)
-    : directory_(TemporaryDirectory::make("croft-postgres-").value()),
-      port_(free_port()),
-      owner_(::getpid()) {
+    : directory_(TemporaryDirectory::make("croft-postgres-").value()), port_(free_port()) {
   const fs::path data = directory_.path() / "data";
   if (const passwd* user = server_user())
     (void)!::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid);
@@ -97,50 +74,27 @@ PostgresServer::PostgresServer(std::string settings)
   start();
 }
 
-PostgresServer::~PostgresServer() { stop(); }
-
 void PostgresServer::start() {
   const fs::path log = directory_.path() / "log";
   const std::vector<std::string> arguments{(binaries() / "postgres").string(), "-D",
                                            (directory_.path() / "data").string()};
-  const passwd* user = server_user();
-  pid_ = ::fork();
-  if (pid_ == 0) become(arguments, log, user);
+  process_ = std::make_unique<ServerProcess>(arguments, log, "postgres", SIGQUIT);
   const std::vector<std::string> ready{
       (binaries() / "pg_isready").string(), "-q", "-h",
       directory_.path().string(),           "-p", std::to_string(port_)};
   for (int i = 0; i < 600; ++i) {
     const auto asked = run_child({.arguments = ready});
     if (asked && asked->status == 0) return;
-    if (::waitpid(pid_, nullptr, WNOHANG) == pid_) break;
+    if (process_->has_ended()) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   throw std::runtime_error("PostgreSQL does not start: " +
                            read_file(log, 1 << 20).value_or("no log"));
 }
 
-void PostgresServer::signal(int number) {
-  if (pid_ <= 0 || owner_ != ::getpid()) return;  // a forked child leaves it alone
-  ::kill(pid_, number);
-  ::waitpid(pid_, nullptr, 0);
-  pid_ = -1;
-}
+void PostgresServer::stop() { process_->end(SIGQUIT); }
 
-void PostgresServer::stop() { signal(SIGQUIT); }
-
-void PostgresServer::kill() { signal(SIGKILL); }
-
-void PostgresServer::freeze(bool is_frozen) const {
-  ::kill(-pid_, is_frozen ? SIGSTOP : SIGCONT);
-  // Each backend leads a group of its own.
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string status = read_file(entry.path() / "status", 1 << 16).value_or("");
-    if (status.find(fmt::format("\nPPid:\t{}\n", pid_)) != std::string::npos)
-      ::kill(std::stoi(name), is_frozen ? SIGSTOP : SIGCONT);
-  }
-}
+void PostgresServer::kill() { process_->end(SIGKILL); }
 
 void PostgresServer::allow(const std::string& line) const {
   const fs::path file = directory_.path() / "data/pg_hba.conf";

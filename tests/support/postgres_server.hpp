@@ -1,9 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
-#include <sys/types.h>
 
 #include "core/base/files.hpp"
+#include "tests/support/server_process.hpp"
 
 namespace croft {
 
@@ -13,7 +14,6 @@ class PostgresServer {
  public:
   /// Makes a cluster and starts it. `settings` are lines of postgresql.conf.
   explicit PostgresServer(std::string settings = {});
-  ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
 
@@ -36,19 +36,14 @@ class PostgresServer {
   void stop();
   /// SIGKILL to the server's first process; the others end as they notice.
   void kill();
-  /// Stops the server's processes where they are, or lets them go on.
-  void freeze(bool is_frozen) const;
   /// Adds a line to pg_hba.conf before the others, and has it read.
   void allow(const std::string& line) const;
   const std::filesystem::path& directory() const { return directory_.path(); }
 
  private:
-  void signal(int number);
-
   TemporaryDirectory directory_;
   int port_;
-  pid_t owner_;
-  pid_t pid_ = -1;
+  std::unique_ptr<ServerProcess> process_;
   int databases_ = 0;
 };
 

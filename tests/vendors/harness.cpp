@@ -9,6 +9,7 @@
 
 #include "core/resource/resource.hpp"
 #include "providers/script/script_provider.hpp"
+#include "providers/script/shipped.hpp"
 
 namespace croft {
 
@@ -20,13 +21,45 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
+/// As it is in the program that the tests are part of.
 AdapterScript script_of(const std::string& adapter) {
-  const std::string path = fmt::format("{}/{}/adapter.lua", CROFT_PROVIDERS, adapter);
-  return {adapter, fmt::format("providers/{}/adapter.lua", adapter),
-          must(read_file(path, 1 << 20))};
+  for (AdapterScript& script : script::shipped()) {
+    if (script.name == adapter) return std::move(script);
+  }
+  throw std::runtime_error("no adapter '" + adapter + "' comes with the program");
 }
 
 }  // namespace
+
+ProviderHarness::Sample vendor_sample(std::int64_t cpu, std::int64_t volume_size) {
+  const auto volume = [&](const char* name) {
+    return Value::map(
+        {{"name", name}, {"path", fmt::format("/{}", name)}, {"size", Value(volume_size)}});
+  };
+  const Value resources = Value::map({{"cpu", Value(cpu)}, {"memory", 1 << 28}, {"pids", 128}});
+  const Value health = Value::map(
+      {{"http", "/healthz"}, {"interval", 10'000}, {"timeout", 5'000}, {"startWithin", 90'000}});
+  ProviderHarness::Sample sample;
+  sample.kind = Kind::Instance;
+  sample.spec = Value::map({{"command", Value::List{"python3", "app.py", "it's \"this\""}},
+                            {"files", Value::map({{"path", "web"}})},
+                            {"env", Value::map({{"GREETING", "hello"}, {"OLD", "x"}})},
+                            {"resources", resources},
+                            {"http", Value::map({{"port", 8080}})},
+                            {"health", health},
+                            {"volumes", Value::List{volume("data")}},
+                            {"grace", 10'000}});
+  sample.changed = sample.spec;
+  sample.changed.set("command", Value::List{"python3", "main.py"});
+  sample.changed.set("env", Value::map({{"GREETING", "hi"}}));
+  sample.unsupported = {with(sample.spec, "volumes", Value::List{volume("data"), volume("more")}),
+                        with(sample.spec, "health", Value::map({{"exec", Value::List{"./check"}}})),
+                        with(sample.spec, "template", "x")};
+  sample.files = make_memory_tree({{"app.py", "print('hello')"}, {"lib/data.bin", "\x01\xff"}});
+  sample.changed_files = make_memory_tree({{"main.py", "print('hi')"}});
+  sample.volume = "data";
+  return sample;
+}
 
 VendorHarness::VendorHarness(VendorSetup setup, Sample sample)
     : setup_(std::move(setup)),
@@ -175,6 +208,25 @@ void VendorTest::create_and_wait(const Value& spec) {
 std::string VendorTest::refusal(const Value& spec) {
   const auto normal = provider().normalize(Ref{"alice", Kind::Instance, "web"}, spec);
   return normal ? "" : normal.error().describe();
+}
+
+void VendorTest::expect_too_large(std::size_t size, const std::string& words) {
+  files_ = make_memory_tree({{"large", std::string(size, 'x')}});
+  const auto done = create("intent-1", spec());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), ErrorCode::Invalid);
+  EXPECT_NE(done.error().describe().find(words), std::string::npos) << done.error().describe();
+}
+
+Value VendorTest::without_volume() const {
+  Value spec = this->spec();
+  spec.erase("volumes");
+  return spec;
+}
+
+Value VendorTest::at(const Value& value, const std::string& path) {
+  const Value* found = value.at_path(path);
+  return found != nullptr ? *found : Value();
 }
 
 Value with(Value spec, const std::string& key, Value value) {

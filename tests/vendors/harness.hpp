@@ -22,6 +22,10 @@ struct VendorSetup {
   std::string losing;
 };
 
+/// An app that asks for all that both vendors have: files, env, a port, a health check, a volume of
+/// that size; and a change of it. What it has of `unsupported` neither vendor takes.
+ProviderHarness::Sample vendor_sample(std::int64_t cpu, std::int64_t volume_size);
+
 /// A provider of a shipped adapter, over a fake vendor that was just reset.
 class VendorHarness final : public ProviderHarness {
  public:
@@ -99,6 +103,14 @@ class VendorTest : public testing::Test {
   void create_and_wait(const Value& spec);
   /// Why normalize() refuses it; empty if it does not.
   std::string refusal(const Value& spec);
+  /// A create that brings one file of that size is Invalid and says so in these words.
+  void expect_too_large(std::size_t size, const std::string& words);
+  /// The sample's spec without its volume.
+  Value without_volume() const;
+  /// What the vendor takes to start, stop or replace anything.
+  void pass_time() { vendor().advance(Duration(10'000)); }
+  /// What stands at a path; null if nothing does.
+  static Value at(const Value& value, const std::string& path);
 
   std::unique_ptr<VendorHarness> harness_;
   ProviderHarness::Sample sample_;

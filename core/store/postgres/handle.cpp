@@ -28,13 +28,11 @@ std::string option(const PQconninfoOption* options, std::string_view keyword) {
 std::string one_line(std::string_view text) {
   std::string line;
   for (const char letter : text) {
-    if (letter != '\n') {
-      line += letter;
-    } else if (!line.empty() && line.back() != ' ') {
-      line += ' ';
-    }
+    const bool is_space = letter == '\n' || letter == '\t' || letter == ' ';
+    if (!is_space) line += letter;
+    if (is_space && !line.empty() && line.back() != ' ') line += ' ';
   }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
+  if (!line.empty() && line.back() == ' ') line.pop_back();
   return redact(line);
 }
 
@@ -149,7 +147,9 @@ std::string_view state_of(const PGresult* answer) {
 }
 
 Error connection_lost(const PGconn* connection, const Target& target) {
-  const std::string message = one_line(PQerrorMessage(connection));
+  // Further lines guess at reasons.
+  const std::string_view text = PQerrorMessage(connection);
+  const std::string message = one_line(text.substr(0, text.find('\n')));
   return unavailable(target, message.empty() ? "the connection broke" : message,
                      "Croft connects again by itself");
 }

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <fmt/format.h>
 
 #include "core/base/id.hpp"
@@ -18,17 +19,31 @@ std::string name_of(std::string_view text) { return "croft_" + sha256_hex(text).
 
 }  // namespace
 
+struct Link::Socket {
+  explicit Socket(const asio::any_io_executor& executor, int number)
+      : descriptor(executor, number) {}
+  // The descriptor is libpq's to close.
+  ~Socket() { descriptor.release(); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  stream_descriptor descriptor;
+};
+
 Link::Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
            Preparing& preparing)
-    : target_(target), handle_(std::move(handle)), preparing_(preparing), socket_(executor) {
+    : target_(target), handle_(std::move(handle)), preparing_(preparing) {
   PQsetnonblocking(handle_.get(), 1);
   PQenterPipelineMode(handle_.get());
-  socket_.assign(PQsocket(handle_.get()));
+  socket_ = std::make_unique<Socket>(executor, PQsocket(handle_.get()));
 }
 
-Link::~Link() {
-  // The descriptor is libpq's to close.
-  if (socket_.is_open()) socket_.release();
+Link::~Link() = default;
+
+bool Link::is_open() {
+  // The last words of a server come before the end of the connection.
+  const bool has_input = PQconsumeInput(handle_.get()) == 1 && PQconsumeInput(handle_.get()) == 1;
+  return has_input && PQstatus(handle_.get()) == CONNECTION_OK;
 }
 
 bool Link::send(const sql::Statement& statement, Run& run) {
@@ -114,12 +129,12 @@ Reply Link::lost() const {
 /// False if the deadline came first.
 Task<bool> Link::wait(bool also_writable, asio::steady_timer& deadline) {
   namespace experimental = asio::experimental;
-  auto readable = socket_.async_wait(stream_descriptor::wait_read, asio::deferred);
+  auto readable = socket_->descriptor.async_wait(stream_descriptor::wait_read, asio::deferred);
   auto expiry = deadline.async_wait(asio::deferred);
   const auto first = experimental::wait_for_one();
   const auto token = asio::as_tuple(asio::use_awaitable);
   if (also_writable) {
-    auto writable = socket_.async_wait(stream_descriptor::wait_write, asio::deferred);
+    auto writable = socket_->descriptor.async_wait(stream_descriptor::wait_write, asio::deferred);
     auto group = experimental::make_parallel_group(std::move(readable), std::move(writable),
                                                    std::move(expiry));
     const auto outcome = co_await group.async_wait(first, token);

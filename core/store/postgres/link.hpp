@@ -6,9 +6,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include "core/base/async.hpp"
 #include "core/store/postgres/handle.hpp"
 #include "core/store/sql/session.hpp"
@@ -46,6 +43,9 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
+  /// False if the server has closed the connection: nothing that is sent now would reach it.
+  bool is_open();
+
   /// Sends all statements in one go (libpq's pipeline) and waits for all answers, for `timeout` at
   /// most. After Lost the link is of no use any more.
   Task<Reply> run(std::vector<sql::Statement> statements, Duration timeout);
@@ -55,6 +55,8 @@ class Link {
   Task<bool> listen(Duration timeout, std::vector<std::string>& payloads);
 
  private:
+  struct Socket;  ///< libpq's, as Asio watches it
+
   /// What was sent in a run, in its order: the preparation of a text, or its execution.
   struct Command {
     std::string_view text;
@@ -80,7 +82,7 @@ class Link {
   const Target& target_;
   Handle handle_;
   Preparing& preparing_;
-  asio::posix::stream_descriptor socket_;
+  std::unique_ptr<Socket> socket_;
   std::unordered_map<std::string_view, std::string> prepared_;  ///< text → name
 };
 

@@ -1,5 +1,7 @@
 #include "core/store/postgres/server.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
@@ -8,8 +10,6 @@
 namespace croft::postgres {
 
 namespace {
-
-constexpr Duration kSlack{5'000};
 
 std::string milliseconds(Duration time) { return fmt::format("{}ms", time.count()); }
 
@@ -23,7 +23,7 @@ Task<Result<std::unique_ptr<Link>>> Server::connect() {
 }
 
 Duration Server::timeout() const {
-  return options_.statement_timeout + options_.lock_timeout + kSlack;
+  return options_.statement_timeout + options_.lock_timeout + options_.answer_slack;
 }
 
 sql::Statement Server::set_transaction() const {
@@ -34,10 +34,12 @@ sql::Statement Server::set_transaction() const {
 
 bool Server::is_unprepared(const Reply& reply) {
   const bool is_name_trouble = reply.state == "26000" || reply.state == "42P05";
-  if (reply.fate != Reply::Fate::Refused || !is_name_trouble || !preparing_.is_on) return false;
-  preparing_.is_on = false;
-  log_info("store", "statements are not prepared: a pool of transactions is between us",
-           {{"server", target_.name}});
+  if (reply.fate != Reply::Fate::Refused || !is_name_trouble) return false;
+  // Somebody else may have found out while these statements were under way.
+  if (std::exchange(preparing_.is_on, false)) {
+    log_info("store", "statements are not prepared: a pool of transactions is between us",
+             {{"server", target_.name}});
+  }
   return true;
 }
 

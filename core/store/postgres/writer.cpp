@@ -142,7 +142,8 @@ Task<> Writer::renew() {
 }
 
 Task<> Writer::release() {
-  if (!link_ || is_taken_over_) co_return;
+  if (is_taken_over_) co_return;
+  if (!link_ && !co_await connect(Clock::now())) co_return;
   std::vector<sql::Statement> statements{
       {sql::kReleaseWriter, {Cell(lease_.holder), Cell(lease_.epoch)}}};
   (void)co_await link_->run(std::move(statements), server_.options().patience);
@@ -153,6 +154,8 @@ Task<Result<void>> Writer::commit(Batch batch) {
   Duration pause = kFirstPause;
   for (;;) {
     if (is_taken_over_) co_return taken_over();
+    // One that was closed meanwhile leaves nothing unknown.
+    if (link_ && !link_->is_open()) link_.reset();
     if (!link_) {
       CO_TRY(co_await connect(batch.give_up));
     }

@@ -1,42 +1,58 @@
 #include "core/store/sql/migrations.hpp"
 
 #include <array>
+#include <atomic>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/base/files.hpp"
-#include "core/store/sqlite.hpp"
+#include "core/store/open.hpp"
+#include "core/store/postgres/session.hpp"
 #include "core/store/sqlite/connection.hpp"
+#include "tests/support/postgres_server.hpp"
 #include "tests/support/run_task.hpp"
 
 namespace croft {
 
 namespace {
 
-using sqlite::Connection;
-
-std::unique_ptr<Connection> connect(const TemporaryDirectory& directory) {
-  return std::move(
-      Connection::open(directory.path() / "croft.db", Connection::Role::Writer).value());
-}
-
-std::int64_t ask(Connection& connection, std::string_view statement) {
+std::int64_t ask(sql::Session& session, std::string_view statement) {
   std::int64_t answer = -1;
   const auto read = [&answer](const sql::Row& row) -> Result<void> {
     answer = row.integer(0);
     return {};
   };
-  const Result<void> asked = connection.query(statement, {}, read);
+  const Result<void> asked = session.query(statement, {}, read);
   EXPECT_TRUE(asked.has_value()) << asked.error().describe();
   return answer;
 }
 
-class MigrationsTest : public testing::Test {
+/// On either engine.
+class MigrationsTest : public testing::TestWithParam<sql::Dialect> {
  protected:
+  /// A directory, and a database for it, that nobody used before.
+  void begin_anew() {
+    directory_ = TemporaryDirectory::make("croft-store-").value();
+    if (GetParam() == sql::Dialect::Postgres)
+      url_ = PostgresServer::shared().url(PostgresServer::shared().make_database());
+  }
+  void SetUp() override { begin_anew(); }
+
+  std::unique_ptr<sql::Session> connect() {
+    if (GetParam() == sql::Dialect::Sqlite) {
+      return std::move(
+          sqlite::Connection::open(directory_.path() / "croft.db", sqlite::Connection::Role::Writer)
+              .value());
+    }
+    return std::move(postgres::BlockingSession::open(postgres::parse_target(url_).value()).value());
+  }
+  Result<std::unique_ptr<Store>> open() { return open_store(directory_.path(), url_); }
+
   /// A database as the croft of that version left it, with data.
   void make_version(std::size_t version) {
-    const auto connection = connect(directory_);
+    const auto connection = connect();
     ASSERT_TRUE(sql::migrate(*connection, sql::migrations().first(version)).has_value());
     const std::string path = fmt::format("{}/v{}.sql", CROFT_STORE_TEST_DATA, version);
     const Result<std::string> data = read_file(path, 1 << 20);
@@ -53,20 +69,27 @@ class MigrationsTest : public testing::Test {
   }
 
   TemporaryDirectory directory_ = TemporaryDirectory::make("croft-store-").value();
+  std::string url_;
   asio::io_context io_;
 };
 
-TEST_F(MigrationsTest, AreNumberedFromOneWithoutAGap) {
+INSTANTIATE_TEST_SUITE_P(Engine, MigrationsTest,
+                         testing::Values(sql::Dialect::Sqlite, sql::Dialect::Postgres),
+                         [](const auto& chosen) {
+                           return chosen.param == sql::Dialect::Sqlite ? "Sqlite" : "Postgres";
+                         });
+
+TEST_P(MigrationsTest, AreNumberedFromOneWithoutAGap) {
   std::int64_t expected = 1;
   for (const sql::Migration& step : sql::migrations()) EXPECT_EQ(step.version, expected++);
 }
 
-TEST_F(MigrationsTest, BringEveryEarlierVersionWithItsDataToTheLatest) {
+TEST_P(MigrationsTest, BringEveryEarlierVersionWithItsDataToTheLatest) {
   for (std::size_t version = 1; version <= sql::migrations().size(); ++version) {
     SCOPED_TRACE(version);
-    directory_ = TemporaryDirectory::make("croft-store-").value();
+    begin_anew();
     ASSERT_NO_FATAL_FAILURE(make_version(version));
-    Result<std::unique_ptr<Store>> opened = open_sqlite_store(directory_.path());
+    Result<std::unique_ptr<Store>> opened = open();
     ASSERT_TRUE(opened.has_value()) << opened.error().describe();
     Store& store = **opened;
 
@@ -95,21 +118,21 @@ TEST_F(MigrationsTest, BringEveryEarlierVersionWithItsDataToTheLatest) {
   }
 }
 
-TEST_F(MigrationsTest, RefuseAStoreOfANewerCroftAndLeaveItAlone) {
-  ASSERT_TRUE(open_sqlite_store(directory_.path()).has_value());
+TEST_P(MigrationsTest, RefuseAStoreOfANewerCroftAndLeaveItAlone) {
+  ASSERT_TRUE(open().has_value());
   {
-    const auto connection = connect(directory_);
+    const auto connection = connect();
     ASSERT_TRUE(connection->run_script("INSERT INTO schema_migrations VALUES (999, 'the future')")
                     .has_value());
   }
-  const Result<std::unique_ptr<Store>> opened = open_sqlite_store(directory_.path());
+  const Result<std::unique_ptr<Store>> opened = open();
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().code(), ErrorCode::Conflict);
   EXPECT_NE(
       opened.error().describe().find("the store has schema version 999, but this croft knows only"),
       std::string::npos)
       << opened.error().describe();
-  EXPECT_EQ(ask(*connect(directory_), "SELECT COUNT(*) FROM schema_migrations"),
+  EXPECT_EQ(ask(*connect(), "SELECT COUNT(*) FROM schema_migrations"),
             static_cast<std::int64_t>(sql::migrations().size()) + 1);
 }
 
@@ -120,8 +143,8 @@ constexpr sql::Migration kSecond{
 constexpr sql::Migration kBroken{
     2, "broken", "ALTER TABLE things ADD COLUMN size BIGINT; UPDATE no_such_table SET a = 1"};
 
-TEST_F(MigrationsTest, RunOnlyTheStepsThatAreMissing) {
-  const auto connection = connect(directory_);
+TEST_P(MigrationsTest, RunOnlyTheStepsThatAreMissing) {
+  const auto connection = connect();
   ASSERT_TRUE(sql::migrate(*connection, std::array{kFirst}).has_value());
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(sql::migrate(*connection, std::array{kFirst, kSecond}).has_value());
@@ -130,17 +153,31 @@ TEST_F(MigrationsTest, RunOnlyTheStepsThatAreMissing) {
   }
 }
 
-TEST_F(MigrationsTest, LeaveTheVersionBeforeWholeIfAStepFails) {
-  const auto connection = connect(directory_);
+TEST_P(MigrationsTest, LeaveTheVersionBeforeWholeIfAStepFails) {
+  const auto connection = connect();
   ASSERT_TRUE(sql::migrate(*connection, std::array{kFirst}).has_value());
   const Result<void> failed = sql::migrate(*connection, std::array{kFirst, kBroken});
   ASSERT_FALSE(failed.has_value());
   EXPECT_NE(failed.error().describe().find("migrating the store to version 2 (broken)"),
             std::string::npos);
   EXPECT_EQ(ask(*connection, "SELECT MAX(version) FROM schema_migrations"), 1);
-  EXPECT_EQ(ask(*connection, "SELECT COUNT(*) FROM pragma_table_info('things')"), 1);
+  EXPECT_FALSE(connection->execute("UPDATE things SET size = 1", {}).has_value());
   ASSERT_TRUE(sql::migrate(*connection, std::array{kFirst, kSecond}).has_value());
   EXPECT_EQ(ask(*connection, "SELECT SUM(size) FROM things"), 7);
+}
+
+TEST_P(MigrationsTest, TakeEachStepOnceIfSeveralBeginAtATime) {
+  std::vector<std::thread> threads;
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      if (!sql::migrate(*connect(), sql::migrations())) ++failed;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(ask(*connect(), "SELECT COUNT(*) FROM schema_migrations"),
+            static_cast<std::int64_t>(sql::migrations().size()));
 }
 
 }  // namespace

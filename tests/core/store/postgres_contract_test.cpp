@@ -1,6 +1,7 @@
 #include "core/base/files.hpp"
 #include "core/store/postgres.hpp"
 #include "tests/contract/store_contract.hpp"
+#include "tests/support/pgbouncer.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace croft {
@@ -9,6 +10,8 @@ namespace {
 
 class PostgresHome final : public StoreHome {
  public:
+  explicit PostgresHome(std::string url) : url_(std::move(url)) {}
+
   Result<std::unique_ptr<Store>> open(StoreBounds bounds) override {
     return open_postgres_store(
         directory_.path(),
@@ -17,15 +20,28 @@ class PostgresHome final : public StoreHome {
 
  private:
   TemporaryDirectory directory_ = TemporaryDirectory::make("croft-store-").value();
-  std::string url_ = PostgresServer::shared().url(PostgresServer::shared().make_database());
+  std::string url_;
 };
 
 StoreEngine postgres_engine() {
-  return {.name = "Postgres", .make_home = [] { return std::make_unique<PostgresHome>(); }};
+  const auto make = [] {
+    PostgresServer& server = PostgresServer::shared();
+    return std::make_unique<PostgresHome>(server.url(server.make_database()));
+  };
+  return {.name = "Postgres", .make_home = make};
 }
 
-INSTANTIATE_TEST_SUITE_P(PostgresEngine, StoreContract, testing::Values(postgres_engine()),
-                         engine_name);
+/// Through a pool of transactions.
+StoreEngine pooled_engine() {
+  const auto make = [] {
+    return std::make_unique<PostgresHome>(
+        PgBouncer::shared().url(PostgresServer::shared().make_database()));
+  };
+  return {.name = "PgBouncer", .make_home = make};
+}
+
+INSTANTIATE_TEST_SUITE_P(PostgresEngine, StoreContract,
+                         testing::Values(postgres_engine(), pooled_engine()), engine_name);
 
 }  // namespace
 

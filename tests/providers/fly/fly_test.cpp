@@ -23,10 +23,6 @@ class FlyTest : public VendorTest {
     }
     return {};
   }
-  static Value at(const Value& value, const std::string& path) {
-    const Value* found = value.at_path(path);
-    return found != nullptr ? *found : Value();
-  }
   /// Machines of our app that are not destroyed.
   std::vector<Value> machines() {
     std::vector<Value> live;
@@ -50,11 +46,6 @@ class FlyTest : public VendorTest {
   }
   static Value volumes_of(std::int64_t size) {
     return Value::List{Value::map({{"name", "data"}, {"path", "/data"}, {"size", Value(size)}})};
-  }
-  Value without_volume() {
-    Value spec = this->spec();
-    spec.erase("volumes");
-    return spec;
   }
   /// Requests that change something, in the order of a verb that just ran.
   int writes() {
@@ -114,16 +105,12 @@ TEST_F(FlyTest, WritesTheFilesIntoTheMachine) {
   Value files = at(config, "files");
   files.as_list()[0].set("raw_value", "YmFk");
   act("edit", Value::map({{"config", Value::map({{"files", files}})}}));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_NE(at(*only().fields, "files.tree"), files_->id()) << "files changed by hand are drift";
 }
 
 TEST_F(FlyTest, RefusesFilesThatAreTooLargeBeforeAnythingIsMade) {
-  files_ = make_memory_tree({{"large", std::string((1 << 20) + 1, 'x')}});
-  const auto done = create("intent-1", spec());
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code(), ErrorCode::Invalid);
-  EXPECT_NE(done.error().describe().find("settings.filesLimit"), std::string::npos);
+  expect_too_large((1 << 20) + 1, "settings.filesLimit");
   EXPECT_TRUE(app().is_null());
 }
 
@@ -175,7 +162,7 @@ TEST_F(FlyTest, CompletesACreateOfWhichAnyReplyWasLost) {
     (void)create("intent-1", spec());
     const auto again = create("intent-1", spec());
     ASSERT_TRUE(again) << step << ": " << again.error().describe();
-    vendor().advance(Duration(10'000));
+    pass_time();
     EXPECT_EQ(only().phase, Phase::Running) << step;
     EXPECT_EQ(machines().size(), 1u) << step;
     EXPECT_EQ(volume_count(), 1u) << step;
@@ -203,7 +190,7 @@ TEST_F(FlyTest, CompletesAnUpdateOfWhichAnyReplyWasLost) {
     (void)update("intent-2", changed());
     const auto again = update("intent-2", changed());
     ASSERT_TRUE(again) << step << ": " << again.error().describe();
-    vendor().advance(Duration(10'000));
+    pass_time();
     const Observed observed = only();
     EXPECT_EQ(observed.phase, Phase::Running) << step;
     EXPECT_EQ(observed.intent, "intent-2") << step;
@@ -269,13 +256,13 @@ TEST_F(FlyTest, GivesItsLeaseBack) {
 TEST_F(FlyTest, TellsOfAMachineThatFailedAndMendsItByAnUpdate) {
   vendor().act("breakImage", Value::map({{"image", "docker.io/library/python:3.12-slim"}}));
   ASSERT_TRUE(create("intent-1", spec()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   const Observed observed = only();
   EXPECT_EQ(observed.phase, Phase::Failed);
   EXPECT_EQ(observed.reason, "MachineFailed");
   vendor().act("mendImage", Value::map({{"image", "docker.io/library/python:3.12-slim"}}));
   ASSERT_TRUE(update("intent-2", changed()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().phase, Phase::Running);
 }
 
@@ -284,30 +271,30 @@ TEST_F(FlyTest, StartsAFailedMachine) {
   act("fail");
   EXPECT_EQ(only().phase, Phase::Failed);
   ASSERT_TRUE(start("intent-2"));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().phase, Phase::Running);
 }
 
 TEST_F(FlyTest, UpdatesAStoppedMachineAndStartsItAsFlyDoesNot) {
   create_and_wait(spec());
   ASSERT_TRUE(stop("intent-2"));
-  vendor().advance(Duration(10'000));
+  pass_time();
   ASSERT_EQ(only().phase, Phase::Stopped);
   ASSERT_TRUE(update("intent-3", changed()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().phase, Phase::Running);
 }
 
 TEST_F(FlyTest, TellsWhyAnAppCrashes) {
   create_and_wait(spec());
   act("crash", Value::map({{"code", 3}}));
-  vendor().advance(Duration(10'000));
+  pass_time();
   Observed observed = only();
   EXPECT_EQ(observed.reason, "CrashLoop");
   EXPECT_EQ(observed.message, "exit status 3");
   EXPECT_EQ(observed.restarts, 1);
   act("crash", Value::map({{"oom", true}}));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().reason, "OutOfMemory");
 }
 
@@ -324,7 +311,7 @@ TEST_F(FlyTest, ADeadHostHidesNothingElse) {
   Effect other = effect("intent-2", &plain, "other0uid0aaaaaaaaaaaaaaaa");
   ASSERT_TRUE(harness_->run(provider().create(std::move(other))));
   act("loseHost");
-  vendor().advance(Duration(10'000));
+  pass_time();
   const auto all = observe();
   ASSERT_EQ(all.size(), 2u);
   for (const Observed& one : all) {
@@ -357,7 +344,7 @@ TEST_F(FlyTest, ShowsWhatWasChangedByHand) {
   act("edit", Value::map({{"config", Value::map({{"env", env},
                                                  {"guest", guest},
                                                  {"init", Value::map({{"exec", exec}})}})}}));
-  vendor().advance(Duration(10'000));
+  pass_time();
   const Observed observed = only();
   ASSERT_NE(observed.fields, nullptr);
   EXPECT_EQ(to_json(at(*observed.fields, "env")), R"({"GREETING":"tampered"})");
@@ -365,7 +352,7 @@ TEST_F(FlyTest, ShowsWhatWasChangedByHand) {
   EXPECT_EQ(at(*observed.fields, "resources.memory"), kGibibyte);
   EXPECT_EQ(to_json(at(*observed.fields, "command")), R"(["sleep","1"])");
   ASSERT_TRUE(update("intent-2", spec()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(at(*only().fields, "env.GREETING"), "hello");
 }
 
@@ -375,7 +362,7 @@ TEST_F(FlyTest, AMachineDestroyedByHandIsGoneAndMadeAgain) {
   EXPECT_TRUE(observe().empty());
   EXPECT_FALSE(start("intent-2"));
   ASSERT_TRUE(create("intent-3", spec()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().intent, "intent-3");
   EXPECT_EQ(volume_count(), 1u);
 }
@@ -385,7 +372,7 @@ TEST_F(FlyTest, AMachineDestroyedByHandIsGoneAndMadeAgain) {
 TEST_F(FlyTest, AVolumeGrowsButNeverShrinks) {
   create_and_wait(spec());
   ASSERT_TRUE(update("intent-2", with(spec(), "volumes", volumes_of(2 * kGibibyte))));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(at(*only().fields, "volumes[0].size"), 2 * kGibibyte);
   const auto done = update("intent-3", spec());
   ASSERT_FALSE(done);
@@ -397,7 +384,7 @@ TEST_F(FlyTest, ANewVolumeNeedsANewMachine) {
   create_and_wait(without_volume());
   const std::string before = machines()[0].text_or("id", "");
   ASSERT_TRUE(update("intent-2", spec()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   ASSERT_EQ(machines().size(), 1u);
   EXPECT_NE(machines()[0].text_or("id", ""), before);
   EXPECT_EQ(only().intent, "intent-2");
@@ -491,14 +478,14 @@ TEST_F(FlyTest, KeepsToFlysLimitsWithFiftyMachinesForAnHour) {
 TEST_F(FlyTest, ListsThatLagBehindHideNothingThatCroftDid) {
   vendor().act("lag", Value::map({{"ms", 60'000}}));
   ASSERT_TRUE(create("intent-1", spec()));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().phase, Phase::Running);
   ASSERT_TRUE(update("intent-2", changed()));
   EXPECT_EQ(only().intent, "intent-2");
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().phase, Phase::Running);
   ASSERT_TRUE(stop("intent-3"));
-  vendor().advance(Duration(10'000));
+  pass_time();
   EXPECT_EQ(only().phase, Phase::Stopped);
   ASSERT_TRUE(destroy("intent-4"));
   EXPECT_TRUE(observe().empty());

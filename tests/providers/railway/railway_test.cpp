@@ -15,10 +15,6 @@ class RailwayTest : public VendorTest {
  protected:
   void SetUp() override { set_up(make_railway_harness); }
 
-  static Value at(const Value& value, const std::string& path) {
-    const Value* found = value.at_path(path);
-    return found != nullptr ? *found : Value();
-  }
   /// Projects with our name that the vendor has.
   std::vector<Value> projects() {
     std::vector<Value> ours;
@@ -39,12 +35,6 @@ class RailwayTest : public VendorTest {
   void fail_field(const std::string& field, int times = 1) {
     vendor().act("failField", Value::map({{"field", field}, {"times", times}}));
   }
-  Value without_volume() {
-    Value spec = this->spec();
-    spec.erase("volumes");
-    return spec;
-  }
-  void pass_time() { vendor().advance(Duration(10'000)); }
   /// There is one of each, and it runs.
   void expect_whole(const std::string& intent, const std::string& when) {
     pass_time();
@@ -104,11 +94,7 @@ TEST_F(RailwayTest, BringsFilesInItsScript) {
 }
 
 TEST_F(RailwayTest, RefusesFilesThatAreTooLargeBeforeAnythingIsMade) {
-  files_ = make_memory_tree({{"large", std::string(96 << 10, 'x')}});
-  const auto done = create("intent-1", spec());
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code(), ErrorCode::Invalid);
-  EXPECT_NE(done.error().describe().find("put them into an image"), std::string::npos);
+  expect_too_large(96 << 10, "put them into an image");
   EXPECT_TRUE(projects().empty());
 }
 

@@ -1,9 +1,12 @@
 #include "providers/script/script_provider.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "core/base/files.hpp"
+#include "providers/script/shipped.hpp"
 #include "tests/providers/script/harbor.hpp"
 #include "tests/support/run_task.hpp"
 
@@ -31,11 +34,12 @@ class ScriptProviderTest : public testing::Test {
     EXPECT_TRUE(write_file_atomic(secrets_.path() / "token", Harbor::kToken, 0600));
   }
 
-  ScriptProviders make_providers() {
+  ScriptProviders make_providers(const std::filesystem::path& calls_dir = {}) {
     return ScriptProviders({.executor = io.get_executor(),
                             .clock = clock,
                             .secrets_dir = secrets_.path(),
-                            .sleep = [this](Duration time) { return advance(time); }});
+                            .sleep = [this](Duration time) { return advance(time); },
+                            .calls_dir = calls_dir});
   }
   Value spec(const Value& settings = Value::map()) const {
     Value all = settings;
@@ -45,7 +49,10 @@ class ScriptProviderTest : public testing::Test {
                        {"credentials", Value::map({{"secret", "token"}})}});
   }
   Result<std::shared_ptr<Provider>> make(const std::string& source, const Value& provider_spec) {
-    return providers.make({"test", "adapters/test/adapter.lua", source}, "cloud", provider_spec);
+    return providers.make(script_of(source), "cloud", provider_spec);
+  }
+  static AdapterScript script_of(const std::string& source) {
+    return {"test", "adapters/test/adapter.lua", source};
   }
   std::shared_ptr<Provider> must_make(const std::string& source) {
     auto made = make(source, spec());
@@ -315,6 +322,22 @@ TEST_F(ScriptProviderTest, AReloadCallsOffWhatIsUnderWay) {
   EXPECT_EQ(harbor.requests.size(), 1U);
 }
 
+TEST_F(ScriptProviderTest, TheProgramHasEveryFileOfTheAdaptersItBringsAlong) {
+  ASSERT_FALSE(script::shipped().empty());
+  for (const AdapterScript& script : script::shipped()) {
+    std::set<std::string> there{"adapter"};
+    for (const auto& [name, source] : script.files) there.insert(name);
+    std::set<std::string> listed;
+    for (const auto& file :
+         std::filesystem::directory_iterator(CROFT_SOURCE "/providers/" + script.name)) {
+      if (file.path().extension() == ".lua") listed.insert(file.path().stem().string());
+    }
+    EXPECT_EQ(there, listed) << script.name;
+    const Result<void> fine = providers.check(script);
+    EXPECT_TRUE(fine) << fine.error().describe();
+  }
+}
+
 TEST_F(ScriptProviderTest, AReloadGivesNoFreshAllowance) {
   const std::string source =
       adapter_with("verbs.observe = function() http.get('/boxes') return {} end");
@@ -327,6 +350,64 @@ TEST_F(ScriptProviderTest, AReloadGivesNoFreshAllowance) {
   const auto provider = *make(source + "-- edited", limited);
   EXPECT_TRUE(run_task(io, provider->observe())) << "the script ignores what went wrong";
   EXPECT_EQ(harbor.requests.size(), 2U);
+}
+
+TEST_F(ScriptProviderTest, ARestartGivesNoFreshAllowanceOfTheHour) {
+  const auto kept = TemporaryDirectory::make("croft-calls-").value();
+  const std::string source =
+      adapter_with("verbs.observe = function() return http.get('/boxes') and {} end");
+  Value limited = spec();
+  limited.set("rateLimit", Value::map({{"perHour", 3}}));
+  const auto live = [&] {
+    return *make_providers(kept.path()).make(script_of(source), "cloud", limited);
+  };
+  for (int life = 0; life < 10; ++life) {
+    const auto provider = live();
+    (void)run_task(io, provider->observe());
+    clock.advance(Duration(60'000));
+  }
+  EXPECT_EQ(harbor.requests.size(), 3U) << "however often it crashes";
+  clock.advance(Duration(3'600'000 - 9 * 60'000));
+  const auto provider = live();
+  EXPECT_TRUE(run_task(io, provider->observe()));
+  EXPECT_EQ(harbor.requests.size(), 4U) << "the first of them is an hour ago";
+}
+
+TEST_F(ScriptProviderTest, AnHourLimitHoldsOverRestartsWhereverTheyFall) {
+  const auto kept = TemporaryDirectory::make("croft-calls-").value();
+  const std::string source =
+      adapter_with("verbs.observe = function() return http.get('/boxes') and {} end");
+  Value limited = spec();
+  limited.set("rateLimit", Value::map({{"perHour", 1'000}}));
+  std::vector<Duration> at;
+  harbor.before = [&](const HttpRequest&) -> Task<std::optional<HttpResponse>> {
+    at.push_back(clock.steady());
+    co_return std::nullopt;
+  };
+  for (int life = 0; life < 130; ++life) {
+    const auto provider = *make_providers(kept.path()).make(script_of(source), "cloud", limited);
+    for (int i = 0; i < 40; ++i) {  // whole batches: nothing is lost that could hide a mistake
+      (void)run_task(io, provider->observe());
+      clock.advance(Duration(life < 30 ? 3'000 : 1'000));  // in a greater hurry than before
+    }
+  }
+  ASSERT_GT(at.size(), 1'000U);
+  for (std::size_t i = 1'000; i < at.size(); ++i)
+    EXPECT_GE(at[i] - at[i - 1'000], Duration(3'600'000));
+}
+
+TEST_F(ScriptProviderTest, CallsThatCannotBeWrittenDownAreMadeAllTheSame) {
+  const auto kept = TemporaryDirectory::make("croft-calls-").value();
+  ASSERT_TRUE(write_file_atomic(kept.path() / "cloud.json", "no list", 0600));
+  ASSERT_TRUE(write_file_atomic(kept.path() / "file", "", 0600));
+  const std::string source =
+      adapter_with("verbs.observe = function() return http.get('/boxes') and {} end");
+  Value limited = spec();
+  limited.set("rateLimit", Value::map({{"perHour", 3}}));
+  for (const auto& directory : {kept.path(), kept.path() / "file"}) {
+    const auto provider = *make_providers(directory).make(script_of(source), "cloud", limited);
+    EXPECT_TRUE(run_task(io, provider->observe()));
+  }
 }
 
 // Of the vendor's free plan: a hundred requests an hour, and fifty instances to look after.

@@ -1,5 +1,7 @@
 // Providers whose adapters are scripts of the platform repository.
 
+#include <algorithm>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -29,6 +31,7 @@ class AdaptersTest : public testing::Test {
     bed.configure = [this](EngineSettings& settings, const asio::any_io_executor& executor) {
       settings.scripted = std::make_shared<ScriptProviders>(ScriptParts{
           .executor = executor, .clock = bed.clock, .secrets_dir = settings.secrets_dir});
+      if (poll_every) settings.platform_interval = *poll_every;
       settings.shipped_scripts = {{"dock", "providers/dock/adapter.lua", harbor_script()}};
     };
     thread_ = std::thread([this] { io_.run(); });
@@ -47,9 +50,10 @@ class AdaptersTest : public testing::Test {
   void push(const std::string& yaml, const std::string& script) {
     std::string text = platform_yaml(true) + yaml;
     text.replace(text.find("ALICE"), 5, bed.alice_remote.path().string());
-    GitRepository::Files files{{"platform.yaml", text}};
-    if (!script.empty()) files.push_back({"adapters/harbor/adapter.lua", script});
-    bed.platform.commit(files);
+    GitRepository::Files all{{"platform.yaml", text}};
+    if (!script.empty()) all.push_back({"adapters/harbor/adapter.lua", script});
+    all.insert(all.end(), files.begin(), files.end());
+    bed.platform.commit(all);
     bed.platform.push("HEAD:refs/heads/main");
   }
   void push_web(const std::string& command) {
@@ -67,6 +71,8 @@ class AdaptersTest : public testing::Test {
   }
 
   TestBed bed;
+  GitRepository::Files files;  ///< beside the script, in the platform's repository
+  std::optional<Duration> poll_every;
 
  private:
   asio::io_context io_{1};
@@ -141,6 +147,79 @@ TEST_F(AdaptersTest, AnEditedScriptTakesOverAndABrokenOneDoesNot) {
   ASSERT_TRUE(daemon.run_until([&] { return why_stalled(daemon).empty(); }));
   ASSERT_TRUE(daemon.run(daemon.engine().reconcile({"alice", std::nullopt})));
   EXPECT_EQ(daemon.status("alice/Instance/web").message, "edited");
+}
+
+TEST_F(AdaptersTest, AnAdapterMayHaveSeveralFiles) {
+  std::string script = harbor_script();
+  const std::string phases = "local phases = ";
+  const auto at = script.find(phases);
+  ASSERT_NE(at, std::string::npos);
+  const auto end = script.find('\n', at);
+  const std::string table = script.substr(at + phases.size(), end - at - phases.size());
+  script.replace(at, end - at, "local phases = require 'phases'");
+  files = {{"adapters/harbor/phases.lua", "return " + table + "\n"}};
+  push(provider("harbor"), script);
+  push_web("server-1");
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_EQ(find_condition(daemon.status("alice/Instance/web").conditions, "Ready")->status,
+            ConditionStatus::True);
+
+  files = {{"adapters/harbor/phases.lua", "return {\n"}};
+  push(provider("harbor"), script);
+  ASSERT_TRUE(daemon.run_until([&] { return !why_stalled(daemon).empty(); }));
+  EXPECT_THAT(why_stalled(daemon), HasSubstr("adapters/harbor/phases.lua:"));
+}
+
+TEST_F(AdaptersTest, AProviderRunsOnAsItWasIfItsCredentialIsGoneWhenItIsEdited) {
+  poll_every = Duration(50);
+  push(provider("harbor"), harbor_script());
+  push_web("server-1");
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+
+  const auto credential = bed.data.path() / "secrets" / "harbor-token";
+  ASSERT_TRUE(std::filesystem::remove(credential));
+  push(provider("harbor", ", region: south"), harbor_script());
+  ASSERT_TRUE(daemon.run_until([&] { return !why_stalled(daemon).empty(); }));
+  EXPECT_THAT(why_stalled(daemon),
+              HasSubstr("provider 'cloud' runs on as it was before its last change"));
+  EXPECT_THAT(why_stalled(daemon), HasSubstr("harbor-token"));
+  const auto said = [&] {
+    return std::ranges::count_if(daemon.events(), [](const EventRow& event) {
+      return event.reason == "ProviderNotMade" && event.severity == Severity::Warning;
+    });
+  };
+  push_web("server-2");
+  ASSERT_TRUE(daemon.run_until([&] {
+    const ResourceStatus web = daemon.status("alice/Instance/web");
+    return web.spec->text_or("command[0]", "") == "server-2" &&
+           find_condition(web.conditions, "Ready")->status == ConditionStatus::True;
+  })) << "the old one goes on";
+  EXPECT_EQ(said(), 1) << "once, however often it is tried";
+
+  ASSERT_TRUE(write_file_atomic(credential, Harbor::kToken, 0600));
+  ASSERT_TRUE(daemon.run_until([&] { return why_stalled(daemon).empty(); }))
+      << "it is made anew without another commit";
+}
+
+TEST_F(AdaptersTest, AProviderWithoutItsCredentialSaysSoAndIsMadeOnceItIsThere) {
+  poll_every = Duration(50);
+  const auto credential = bed.data.path() / "secrets" / "harbor-token";
+  ASSERT_TRUE(std::filesystem::remove(credential));
+  push(provider("harbor"), harbor_script());
+  push_web("server-1");
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.run_until([&] { return !why_stalled(daemon).empty(); }));
+  EXPECT_THAT(why_stalled(daemon), HasSubstr("provider 'cloud' cannot be used"));
+  ASSERT_TRUE(write_file_atomic(credential, Harbor::kToken, 0600));
+  ASSERT_TRUE(daemon.run_until([&] {
+    const auto all = daemon.engine().status("alice");
+    const Condition* ready =
+        all.empty() ? nullptr : find_condition(all.front().conditions, "Ready");
+    return ready != nullptr && ready->status == ConditionStatus::True;
+  })) << "also what its tenant pushed meanwhile";
+  EXPECT_EQ(why_stalled(daemon), "");
 }
 
 }  // namespace

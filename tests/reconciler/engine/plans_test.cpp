@@ -273,6 +273,78 @@ TEST_F(PlansTest, WhatIsStoppedByHandLeavesRoomForAnotherAndMayNotStartBesideIt)
   EXPECT_TRUE(daemon_->run(daemon_->engine().direct(start)));
 }
 
+TEST_F(PlansTest, AStopWithAnEndKeepsItsPlaceFreeNoLongerThanThePlanHasRoom) {
+  bed_.push_platform(platform_with("{quotas: {concurrent: 1}}"));
+  push({"a"});
+  start();
+  const Ref a{"alice", Kind::Instance, "a"};
+  const auto is_running = [&](const std::string& ref) {
+    const FakeThing* thing = bed_.world->find(daemon_->status(ref).uid);
+    return thing != nullptr && thing->observed.phase == Phase::Running;
+  };
+  const auto stop_for = [&](const Ref& ref, std::optional<Duration> time) {
+    DirectiveRow stop;
+    stop.ref = ref;
+    stop.verb = DirectiveVerb::Stop;
+    stop.by = "alice";
+    if (time) stop.until = bed_.clock.now() + *time;
+    return daemon_->run(daemon_->engine().direct(stop));
+  };
+  ASSERT_TRUE(stop_for(a, std::nullopt));
+  ASSERT_TRUE(daemon_->run_until([&] { return !is_running("alice/Instance/a"); }));
+  ASSERT_TRUE(stop_for(a, Duration(100)));
+  ASSERT_TRUE(daemon_->run_until([&] { return is_running("alice/Instance/a"); }))
+      << "with room, it comes back by itself";
+  EXPECT_TRUE(daemon_->status("alice/Instance/a").directives.empty());
+
+  ASSERT_TRUE(stop_for(a, Duration(1'000)));
+  push({"a", "b"});
+  ASSERT_TRUE(daemon_->run_until([&] {
+    const auto held = daemon_->status("alice/Instance/a").directives;
+    return held.size() == 1 && held[0].by == "plan hobby";
+  }));
+  const DirectiveRow held = daemon_->status("alice/Instance/a").directives[0];
+  EXPECT_FALSE(held.until);
+  EXPECT_THAT(held.why, HasSubstr("the stop by alice is over, but plan 'hobby' allows 1"));
+  ASSERT_TRUE(daemon_->settle());
+  EXPECT_FALSE(is_running("alice/Instance/a"));
+  EXPECT_TRUE(is_running("alice/Instance/b"));
+
+  ASSERT_TRUE(stop_for(Ref{"alice", Kind::Instance, "b"}, std::nullopt));
+  DirectiveRow again;
+  again.ref = a;
+  again.verb = DirectiveVerb::Start;
+  again.by = "alice";
+  EXPECT_TRUE(daemon_->run(daemon_->engine().direct(again)));
+  EXPECT_TRUE(daemon_->run_until([&] { return is_running("alice/Instance/a"); }));
+}
+
+TEST_F(PlansTest, OfTwoStopsThatEndTogetherAsManyComeBackAsThereIsRoomFor) {
+  bed_.push_platform(platform_with("{quotas: {concurrent: 2}}"));
+  push({"a", "b"});
+  start();
+  const Timestamp end = bed_.clock.now() + Duration(1'000);
+  for (const char* name : {"a", "b"}) {
+    DirectiveRow stop;
+    stop.ref = Ref{"alice", Kind::Instance, name};
+    stop.verb = DirectiveVerb::Stop;
+    stop.by = "alice";
+    stop.until = end;
+    ASSERT_TRUE(daemon_->run(daemon_->engine().direct(stop)));
+  }
+  push({"a", "b", "c"});
+  const auto held = [&] {
+    std::size_t count = 0;
+    for (const ResourceStatus& one : daemon_->engine().status("alice")) {
+      for (const DirectiveRow& directive : one.directives) count += directive.until ? 0 : 1;
+    }
+    return count;
+  };
+  ASSERT_TRUE(daemon_->run_until([&] { return held() > 0; }));
+  ASSERT_TRUE(daemon_->settle());
+  EXPECT_EQ(held(), 1u);
+}
+
 TEST_F(PlansTest, WhatRanForTheLongestThatThePlanAllowsIsStopped) {
   bed_.push_platform(platform_with("{governors: {maxRuntime: 4h}}"));
   push({"a"});
