@@ -48,10 +48,11 @@ Value to_value(const HealthFacts& facts) {
 
 }  // namespace
 
-Result<std::shared_ptr<HealthRule>> HealthRule::make(const std::string& name,
-                                                     std::string_view text) {
+Result<std::shared_ptr<HealthRule>> HealthRule::make(const std::string& name, std::string_view text,
+                                                     std::shared_ptr<lua::Coverage> coverage) {
   TRY_ASSIGN(lua::Script script, lua::Script::compile(name, text));
-  TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox, lua::Sandbox::make(kLimits));
+  TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox,
+             lua::Sandbox::make(kLimits, {}, std::move(coverage)));
   TRY_ASSIGN(const Value api, sandbox->read(script, "api"));
   if (api != Value(kHealthApi)) {
     return fail(

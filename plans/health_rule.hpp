@@ -38,8 +38,11 @@ struct HealthVerdict {
 /// judges. Keeps a Lua sandbox: one thread at a time.
 class HealthRule {
  public:
-  /// Invalid if the text is no Lua or was written for another version.
-  static Result<std::shared_ptr<HealthRule>> make(const std::string& name, std::string_view text);
+  /// Invalid if the text is no Lua or was written for another version. `coverage` is told of the
+  /// lines that run.
+  static Result<std::shared_ptr<HealthRule>> make(
+      const std::string& name, std::string_view text,
+      std::shared_ptr<lua::Coverage> coverage = nullptr);
 
   /// Nothing if the rule leaves that kind to the provider. Invalid, with file and line, if it
   /// fails.

@@ -139,8 +139,11 @@ struct Changeset {
   /// What plan and policy do not allow. Any: nothing is applied.
   std::vector<Problem> refusals;
   std::vector<plans::QuotaUse> quotas;  ///< of the plan, afterwards
-  std::optional<ChangesetPrice> price;  ///< nothing where the plan has no price
-  std::string digest;                   ///< 64 hexadecimal digits
+  std::optional<ChangesetPrice> price;  ///< nothing: see `unpriced`
+  /// Why it has no price: "plan 'trial' has no price". Empty if it has one, and where there is no
+  /// plan at all (solo mode, the platform).
+  std::string unpriced;
+  std::string digest;  ///< 64 hexadecimal digits
 };
 
 /// True if applying it would do anything.

@@ -114,7 +114,7 @@ class ChangesetPricer {
     }
     Result<plans::SetPrice> price = price_changes(pricer_, plan_, resources);
     if (!price) {
-      changeset_.notes.push_back("not priced: " + price.error().describe());
+      changeset_.unpriced = price.error().describe();
       return;
     }
     for (std::size_t i = 0; i < changes.size(); ++i) changes[i]->price = price->changes[i];
@@ -213,8 +213,15 @@ PlanPrice price_plan(const plans::PlanTerms& plan, const plans::PricedSet& set,
 
 }  // namespace
 
+std::string why_unpriced(const std::string& plan, const plans::PlanTerms* terms) {
+  if (plan.empty() || (terms != nullptr && terms->has_price())) return "";
+  if (terms != nullptr) return fmt::format("plan '{}' has no price", plan);
+  return fmt::format("plan '{}' is not there, or its rule cannot be used", plan);
+}
+
 void add_prices(Changeset& changeset, const plans::PlanTerms* plan, const UsageFacts& usage,
                 plans::Pricer& pricer) {
+  changeset.unpriced = why_unpriced(changeset.plan, plan);
   if (plan == nullptr || !plan->has_price()) return;
   ChangesetPricer(changeset, *plan, usage, pricer).run();
 }

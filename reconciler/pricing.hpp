@@ -20,9 +20,13 @@ struct UsageFacts {
   std::vector<UsageRow> facts;        ///< the tenant's, of plans::last_full_month() at least
 };
 
+/// Why a tenant on that plan has no price; empty if there is one, or no plan at all. `terms` are
+/// null for a plan that is not there or cannot be used.
+std::string why_unpriced(const std::string& plan, const plans::PlanTerms* terms);
+
 /// Adds prices to the changeset and to each change of it: of a month with the same usage as in the
-/// last one, always-on for what is new. A rule that fails becomes a note: a diff is of use without
-/// its price. Nothing happens if the plan has no price. Pure.
+/// last one, always-on for what is new. If there is none, or the rule fails, it says why: a diff is
+/// of use without its price. Pure.
 void add_prices(Changeset& changeset, const plans::PlanTerms* plan, const UsageFacts& usage,
                 plans::Pricer& pricer);
 

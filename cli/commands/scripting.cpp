@@ -17,7 +17,7 @@ constexpr int kFailedStatus = 1;
 
 Parameter place_parameter() {
   return {.name = "DIR",
-          .help = "Directory with adapter.lua or one pricing rule, or the script itself.",
+          .help = "Directory with adapter.lua, policy.lua or another rule, or the script itself.",
           .fallback = "the current one",
           .completes = Completes::Files};
 }
@@ -32,7 +32,7 @@ Result<int> test_scripts(const Invocation& invocation) {
 Command test_description() {
   Command command;
   command.name = "test";
-  command.summary = "Run the tests of an adapter or of a pricing rule";
+  command.summary = "Run the tests of an adapter or of a rule";
   command.description =
       "Runs tests/*.lua beside the script: what the server of an adapter is asked and answers "
       "stands "
@@ -65,14 +65,15 @@ Result<int> check_scripts(const Invocation& invocation) {
 Command check_description() {
   Command command;
   command.name = "check";
-  command.summary = "Say what is wrong with an adapter or a pricing rule";
+  command.summary = "Say what is wrong with an adapter or a rule";
   command.description =
       "Whether it compiles, what it returns, and names that are not there: globals, and fields of "
       "host modules. Its tests are looked at too. No verb and no test is run. Exit status: 0 "
       "nothing "
       "is wrong (there may be warnings), 1 something is, 2 there is nothing to look at.";
   command.positionals = {place_parameter()};
-  command.examples = {"croft lua check", "croft lua check rules/weekend.lua"};
+  command.examples = {"croft lua check", "croft lua check rules/weekend.lua",
+                      "croft lua check policy.lua"};
   command.run = check_scripts;
   return command;
 }
@@ -111,6 +112,10 @@ Command new_description() {
       new_kind("provider", "Write a folder with an adapter", "croft lua new provider harbor"));
   group.commands.push_back(
       new_kind("pricing", "Write a folder with a pricing rule", "croft lua new pricing weekend"));
+  group.commands.push_back(
+      new_kind("policy", "Write a folder with a policy", "croft lua new policy house-rules"));
+  group.commands.push_back(
+      new_kind("health", "Write a folder with a health rule", "croft lua new health patient"));
   return group;
 }
 
@@ -162,7 +167,7 @@ Command repl_description() {
 void add_scripting(std::vector<Command>& commands) {
   Command group;
   group.name = "lua";
-  group.summary = "Write adapters and pricing rules in Lua";
+  group.summary = "Write adapters and rules in Lua";
   group.group = "Write manifests";
   group.commands = {new_description(), test_description(), check_description(), repl_description()};
   commands.push_back(std::move(group));

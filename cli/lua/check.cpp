@@ -8,10 +8,11 @@
 #include <fmt/format.h>
 
 #include "cli/lua/adapter_bench.hpp"
-#include "cli/lua/pricing_bench.hpp"
+#include "cli/lua/rule_bench.hpp"
 #include "core/base/files.hpp"
 #include "core/base/suggest.hpp"
 #include "lua/testing/listing.hpp"
+#include "lua/testing/locals.hpp"
 #include "lua/testing/names.hpp"
 
 namespace croft::cli {
@@ -69,6 +70,7 @@ class Checker {
       if (use.is_set) own.insert(use.name);
     }
     for (const lua::GlobalUse& use : listing->globals) check_use(use, names, own);
+    for (const lua::GlobalUse& use : lua::uses_through_locals(source_)) check_use(use, names, own);
     return true;
   }
 
@@ -150,11 +152,11 @@ class Checker {
   manifest::Diagnostics& found_;
 };
 
-/// What it returns: an adapter's table, or a rule that prices an example.
+/// What it returns: an adapter's table, or a rule that has an answer to an example.
 Result<void> check_content(const ScriptUnderTest& script) {
-  if (!script.is_adapter) {
-    TRY_ASSIGN(PricingBench bench, PricingBench::make(script.file, script.source, nullptr));
-    return bench.check();
+  if (!script.is_adapter()) {
+    TRY_ASSIGN(const std::unique_ptr<RuleBench> bench, make_rule_bench(script, nullptr));
+    return bench->check();
   }
   asio::io_context io;
   TRY(AdapterBench::make(io.get_executor(), script, nullptr));
@@ -166,10 +168,9 @@ Result<void> check_content(const ScriptUnderTest& script) {
 manifest::Diagnostics check_script(const ScriptUnderTest& script) {
   manifest::Diagnostics found;
   const std::vector<ScriptSource> files = all_files(script);
-  const auto kind = script.is_adapter ? lua::ScriptKind::Adapter : lua::ScriptKind::PricingRule;
   bool is_lua = true;
   for (const ScriptSource& source : files)
-    is_lua = Checker(source.file, source.text, found).check_names(kind) && is_lua;
+    is_lua = Checker(source.file, source.text, found).check_names(script.kind) && is_lua;
   const Result<void> content = is_lua ? check_content(script) : Result<void>();
   if (!content) {
     const auto names_it = [&](const ScriptSource& source) {

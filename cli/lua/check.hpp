@@ -11,8 +11,8 @@ namespace croft::cli {
 /// modules, that are not there.
 ///
 /// Names are read from LuaJIT's bytecode: `http.gett` is seen wherever it stands, also in code that
-/// no test reaches; `local h = http; h.gett` is not. Lines are exact, columns are where the name
-/// first stands in that line.
+/// no test reaches, and `local h = http; h.gett` where h is set once. Lines are exact, columns are
+/// where the name first stands in that line.
 manifest::Diagnostics check_script(const ScriptUnderTest& script);
 
 }  // namespace croft::cli

@@ -17,24 +17,6 @@ Value example_price() {
   return Value::map({{"amount", "9.00"}, {"currency", "USD"}, {"per", "month"}});
 }
 
-bool is_empty_table(const Value* value) {
-  return value == nullptr || value->is_null() || (value->is_list() && value->size() == 0);
-}
-
-Result<Value> map_of(const Value* given, std::string_view what) {
-  if (is_empty_table(given)) return Value::map();
-  if (given->is_map()) return *given;
-  return fail(ErrorCode::Invalid, fmt::format("{} must be a table with names as keys", what));
-}
-
-Result<std::int64_t> count_of(const Value& map, std::string_view key, std::string_view what,
-                              std::int64_t fallback) {
-  const Value* value = map.find(key);
-  if (value == nullptr) return fallback;
-  if (value->is_integer() && value->as_integer() >= 0) return value->as_integer();
-  return fail(ErrorCode::Invalid, fmt::format("{}.{} must be a whole number", what, key));
-}
-
 /// What is not given stays unknown, as for a rule.
 Result<plans::Usage> usage_of(const Value& given, std::string_view what) {
   static constexpr std::array<std::string_view, 4> kKeys = {"active_seconds", "storage_bytes",
@@ -138,7 +120,7 @@ Result<void> PricingBench::check() {
   return pricer_.check(terms);
 }
 
-Result<Value> PricingBench::quote(const Value& given) {
+Result<Value> PricingBench::answer(const Value& given) {
   static constexpr std::array<std::string_view, 4> kKeys = {"plan", "resources", "usage", "months"};
   TRY_ASSIGN(const Value order, map_of(&given, "what is priced"));
   TRY(check_keys(order, "what is priced", kKeys));
@@ -163,9 +145,7 @@ Result<Value> PricingBench::quote(const Value& given) {
   }
   const Result<plans::Quote> quote = pricer_.quote(terms, set, period);
   if (quote) return Value::map({{"value", form_of(*quote)}});
-  Error plain(quote.error().code(), quote.error().message());
-  return Value::map(
-      {{"err", failure_for_test(std::move(plain).with_hint(quote.error().hint()), {file_})}});
+  return failed_answer(quote.error(), file_);
 }
 
 }  // namespace croft::cli

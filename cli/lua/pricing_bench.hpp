@@ -3,26 +3,25 @@
 #include <memory>
 #include <string>
 
-#include "core/base/result.hpp"
-#include "core/base/value.hpp"
+#include "cli/lua/rule_bench.hpp"
 #include "plans/pricing/quote.hpp"
 
 namespace croft::cli {
 
 /// Prices what a test of a pricing rule says, by the rule under test.
-class PricingBench {
+class PricingBench final : public RuleBench {
  public:
   /// `file` ends with ".lua": it stands in errors. Unavailable if there is no memory.
   static Result<PricingBench> make(std::string file, std::string source,
                                    std::shared_ptr<lua::Coverage> coverage);
 
-  /// Whether it is a rule at all, by an example.
-  Result<void> check();
+  std::string_view words() const override { return "pricing rule"; }
+  std::string_view question() const override { return "quote"; }
+  Result<void> check() override;
 
   /// {plan, resources, usage, months}, all of it optional, under the names of lua/meta/pricing.lua;
-  /// gives {value = {total, currency, lines, notices}} or {err}. Invalid for what the test does
-  /// wrong.
-  Result<Value> quote(const Value& given);
+  /// gives {total, currency, lines, notices}.
+  Result<Value> answer(const Value& given) override;
 
  private:
   PricingBench(std::string file, std::string source, plans::Pricer pricer)

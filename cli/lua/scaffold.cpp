@@ -9,6 +9,7 @@
 #include "core/base/embedded.hpp"
 #include "core/base/files.hpp"
 #include "core/resource/ref.hpp"
+#include "plans/admission/policy.hpp"
 
 namespace croft {
 std::span<const EmbeddedText> embedded_script_templates();  // made by croft_embed()
@@ -42,10 +43,12 @@ std::string filled(std::string_view stem, const std::string& name) {
 std::map<std::string, std::string> files_of(std::string_view kind, const std::string& name) {
   const std::string prefix(kind);
   const bool is_provider = kind == "provider";
+  const std::string script = is_provider        ? "adapter.lua"
+                             : kind == "policy" ? std::string(plans::kPolicyFile)
+                                                : name + ".lua";
   std::map<std::string, std::string> files;
   files["README.md"] = filled(prefix + "_readme", name);
-  files[is_provider ? "adapter.lua" : name + ".lua"] =
-      filled(is_provider ? "provider_adapter" : "pricing_rule", name);
+  files[script] = filled(prefix + (is_provider ? "_adapter" : "_rule"), name);
   files["tests/" + name + ".lua"] = filled(prefix + "_tests", name);
   files[".luarc.json"] = kEditorSettings;
   for (const EmbeddedText& stub : embedded_lua_stubs())

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/lua/adapter_bench.hpp"
-#include "cli/lua/pricing_bench.hpp"
+#include "cli/lua/rule_bench.hpp"
 #include "core/base/embedded.hpp"
 #include "core/base/files.hpp"
 #include "lua/engine/coverage.hpp"
@@ -24,111 +24,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kLongestScript = 1 << 20;
-constexpr const char* kAdapterFile = "adapter.lua";
-constexpr std::size_t kLongestName = 55;
-
-std::vector<fs::path> scripts_in(const fs::path& directory) {
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    const bool is_script =
-        entry.path().extension() == ".lua" && !entry.path().filename().string().starts_with('.');
-    if (is_script) found.push_back(entry.path());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-Result<fs::path> script_of_directory(const fs::path& directory) {
-  std::error_code ignored;
-  if (fs::exists(directory / kAdapterFile, ignored)) return directory / kAdapterFile;
-  const std::vector<fs::path> scripts = scripts_in(directory);
-  if (scripts.size() == 1) return scripts[0];
-  if (scripts.empty()) {
-    return fail(Error(ErrorCode::NotFound,
-                      fmt::format("{} holds no adapter.lua and no rule", directory.string()))
-                    .with_hint("croft lua new provider NAME makes one"));
-  }
-  return fail(Error(ErrorCode::Invalid,
-                    fmt::format("{} holds {} rules", directory.string(), scripts.size()))
-                  .with_hint(fmt::format("name one of them, like {}", scripts[0].string())));
-}
-
-}  // namespace
-
-std::string shown_name(const fs::path& file, const fs::path& directory) {
-  const std::string name = file.lexically_normal().string();
-  if (name.size() <= kLongestName) return name;
-  return file.lexically_normal().lexically_relative(directory.lexically_normal()).string();
-}
-
-namespace {
-
-/// The Lua files of a folder by name; errors name them without `directory`.
-Result<std::map<std::string, ScriptSource>> read_sources(const fs::path& folder,
-                                                         const fs::path& directory) {
-  std::map<std::string, ScriptSource> sources;
-  for (const fs::path& path : scripts_in(folder)) {
-    ScriptSource& source = sources[path.stem().string()];
-    source.file = shown_name(path, directory);
-    TRY_ASSIGN(source.text, read_file(path, kLongestScript));
-  }
-  return sources;
-}
-
-}  // namespace
-
-Result<ScriptUnderTest> find_script_to_check(const fs::path& where) {
-  std::error_code ignored;
-  fs::path file = where;
-  if (!fs::exists(where, ignored))
-    return fail(ErrorCode::NotFound, fmt::format("there is no {}", where.string()));
-  if (fs::is_directory(where, ignored)) {
-    TRY_ASSIGN(file, script_of_directory(where));
-  }
-  if (file.extension() != ".lua")
-    return fail(ErrorCode::Invalid, fmt::format("{} is no file NAME.lua", file.string()));
-  ScriptUnderTest script;
-  script.path = file.lexically_normal();
-  script.file = shown_name(script.path, script.path.parent_path());
-  script.is_adapter = file.filename() == kAdapterFile;
-  TRY_ASSIGN(script.source, read_file(file, kLongestScript));
-  script.tests = scripts_in(script.path.parent_path() / "tests");
-  const fs::path directory = script.path.parent_path();
-  TRY_ASSIGN(script.support, read_sources(directory / "tests" / "support", directory));
-  if (script.is_adapter) {
-    TRY_ASSIGN(script.files, read_sources(directory, directory));
-    script.files.erase(fs::path(kAdapterFile).stem().string());
-  }
-  return script;
-}
-
-Result<std::vector<lua::ScriptFile>> compile_files(
-    const std::map<std::string, ScriptSource>& sources) {
-  std::vector<lua::ScriptFile> files;
-  for (const auto& [name, source] : sources) {
-    TRY_ASSIGN(lua::Script compiled, lua::Script::compile(source.file, source.text));
-    files.push_back({name, std::move(compiled)});
-  }
-  return files;
-}
-
-std::vector<ScriptSource> all_files(const ScriptUnderTest& script) {
-  std::vector<ScriptSource> all{{.file = script.file, .text = script.source}};
-  for (const auto& [name, file] : script.files) all.push_back(file);
-  return all;
-}
-
-Result<ScriptUnderTest> find_script(const fs::path& where) {
-  TRY_ASSIGN(ScriptUnderTest script, find_script_to_check(where));
-  if (!script.tests.empty()) return script;
-  const fs::path directory = script.path.parent_path() / "tests";
-  return fail(
-      Error(ErrorCode::NotFound, fmt::format("there are no tests {}/*.lua", directory.string()))
-          .with_hint("a file of tests returns {[\"creates an app\"] = function(t) ... end}"));
-}
-
-namespace {
 
 /// What answers for a test file itself: nobody.
 class NoServer final : public lua::AdapterHttp {
@@ -145,12 +40,11 @@ class Stage {
                                              const std::shared_ptr<lua::Coverage>& coverage) {
     auto stage = std::make_unique<Stage>();
     const asio::any_io_executor executor = stage->io_.get_executor();
-    if (script.is_adapter) {
+    if (script.is_adapter()) {
       TRY_ASSIGN(stage->adapter_, AdapterBench::make(executor, script, coverage));
     } else {
-      TRY_ASSIGN(PricingBench pricing, PricingBench::make(script.file, script.source, coverage));
-      stage->pricing_ = std::make_unique<PricingBench>(std::move(pricing));
-      TRY(stage->pricing_->check());
+      TRY_ASSIGN(stage->rule_, make_rule_bench(script, coverage));
+      TRY(stage->rule_->check());
     }
     lua::HostServices services = stage->services();
     TRY_ASSIGN(services.files, compile_files(script.support));
@@ -207,9 +101,12 @@ class Stage {
 
   Task<Result<Value>> ask(std::string what, Value value) {
     if (adapter_) co_return co_await adapter_->ask(std::move(what), std::move(value));
-    if (what == "quote") co_return pricing_->quote(value);
-    co_return fail(Error(ErrorCode::Invalid, "a pricing rule has no verbs, settings or clock")
-                       .with_hint("ask it with t.quote{...}"));
+    if (what == rule_->question()) co_return rule_->answer(value);
+    const bool is_question = what == "quote" || what == "admit" || what == "judge";
+    const std::string why =
+        is_question ? "does not answer t." + what : "has no verbs, settings or clock";
+    co_return fail(Error(ErrorCode::Invalid, fmt::format("a {} {}", rule_->words(), why))
+                       .with_hint(fmt::format("ask it with t.{}", rule_->question())));
   }
 
   Task<> run_one(lua::AdapterCall call) {
@@ -221,7 +118,7 @@ class Stage {
   asio::io_context io_;
   ManualClock clock_;
   std::shared_ptr<AdapterBench> adapter_;
-  std::unique_ptr<PricingBench> pricing_;
+  std::unique_ptr<RuleBench> rule_;
   std::unique_ptr<lua::AdapterHost> tests_;
   std::optional<Result<Value>> outcome_;
 };

@@ -68,24 +68,34 @@ std::string refusals_of(const Changeset& changeset) {
   return out;
 }
 
-/// A line a change, with a column for money if it is priced.
+/// Before, after and what it changes by, of a change; nothing for a side that is not there.
+std::string price_cells(const Change& change) {
+  if (!change.price) return " | | |";
+  const bool is_new = change.action == Action::Create;
+  const bool is_gone = change.action == Action::Destroy;
+  return fmt::format(" {} | {} | {} |", is_new ? "" : format_amount(change.price->before),
+                     is_gone ? "" : format_amount(change.price->after),
+                     signed_amount(change.price->delta));
+}
+
+/// A line a change, with columns for money if it is priced.
 std::string table_of(const Changeset& changeset) {
   if (!std::ranges::any_of(changeset.changes, is_worth_showing)) return "";
   const bool is_priced = changeset.price.has_value();
   std::string out = "\n| | resource | what |";
-  if (is_priced) out += fmt::format(" {} a month |", changeset.price->after.currency);
-  out += is_priced ? "\n|---|---|---|--:|\n" : "\n|---|---|---|\n";
+  if (is_priced)
+    out += fmt::format(" {} a month before | after | change |", changeset.price->after.currency);
+  out += is_priced ? "\n|---|---|---|--:|--:|--:|\n" : "\n|---|---|---|\n";
   for (const Change& change : changeset.changes) {
     if (!is_worth_showing(change)) continue;
     const std::string warning = change.loses_data ? " **data at stake**" : "";
     out += fmt::format("| {} | {} | {}{} |", code(sign_of(change)), code(local_name(change.ref)),
                        escaped(phrase_of(change)), warning);
-    if (is_priced)
-      out += fmt::format(" {} |", change.price ? signed_amount(change.price->delta) : "");
+    if (is_priced) out += price_cells(change);
     out += "\n";
   }
   if (is_priced && changeset.price->shared.minor != 0)
-    out += fmt::format("| | | what included and shared amounts absorb | {} |\n",
+    out += fmt::format("| | | what included and shared amounts absorb | | | {} |\n",
                        signed_amount(changeset.price->shared));
   return out;
 }
@@ -101,6 +111,8 @@ std::string plan_lines_of(const Changeset& changeset) {
     for (const std::string& what : changeset.price->unpriced)
       out += fmt::format("\nNot priced: {}\n", escaped(what));
   }
+  if (!changeset.unpriced.empty())
+    out += fmt::format("\nNot priced: {}\n", escaped(changeset.unpriced));
   const std::string quotas = quota_phrase(changeset.quotas);
   if (!quotas.empty()) out += fmt::format("\n{}\n", escaped(quotas));
   return out;

@@ -35,6 +35,13 @@ std::string spread(const std::string& left, const std::string& right, std::size_
   return left + std::string(used + 2 < width ? width - used : 2, ' ') + right + "\n";
 }
 
+/// The same, on two lines if one does not hold both.
+std::string spread_or_wrap(const std::string& left, const std::string& right, std::size_t width) {
+  const bool fits = display_width(left) + 2 + display_width(right) <= width;
+  return fits || right.empty() ? spread(left, right, width)
+                               : left + "\n" + spread("", right, width);
+}
+
 class TextWriter {
  public:
   TextWriter(const Changeset& changeset, const Terminal& terminal)
@@ -88,11 +95,14 @@ class TextWriter {
     const std::string warning = change.loses_data && change.erases_data ? "data is erased"
                                 : change.loses_data                     ? "data at stake"
                                                                         : "";
-    std::string right = terminal_.paint(Colour::Red, warning);
-    if (change.price && change.action != Action::Keep) {
-      right += (right.empty() ? "" : "  ") + signed_amount(change.price->delta);
-    }
-    out_ += spread(left, right, width_);
+    const std::string price =
+        change.price && change.action != Action::Keep ? change_phrase(*change.price) : "";
+    const std::string warned = terminal_.paint(Colour::Red, warning);
+    const std::string right = warned + (warned.empty() || price.empty() ? "" : "  ") + price;
+    const bool fits = display_width(left) + 2 + display_width(right) <= width_;
+    // The price goes below first: the warning belongs to the words.
+    out_ += fits || price.empty() ? spread(left, right, width_)
+                                  : spread(left, warned, width_) + spread("", price, width_);
     for (const FieldChange& field : change.fields) field_line(change, field);
   }
 
@@ -112,6 +122,8 @@ class TextWriter {
     }
     const std::string quotas = quota_phrase(changeset_.quotas);
     if (!quotas.empty()) out_ += wrap_text(printable(quotas), width_, 0);
+    if (!changeset_.unpriced.empty())
+      out_ += wrap_text("Not priced: " + printable(changeset_.unpriced), width_, 0);
     if (!changeset_.price) return;
     for (const std::string& notice : changeset_.price->notices)
       out_ += wrap_text("Price: " + printable(notice), width_, 0);
@@ -139,7 +151,8 @@ class TextWriter {
     const std::string digest =
         changeset_.digest.empty() ? "" : "digest " + short_digest(changeset_);
     const std::string count = terminal_.paint(Colour::Bold, count_phrase(changeset_));
-    out_ += spread(count, changeset_.price ? total_phrase(*changeset_.price) : digest, width_);
+    const std::string end = changeset_.price ? total_phrase(*changeset_.price) : digest;
+    out_ += spread_or_wrap(count, end, width_);
     plan_lines(digest);
     if (!changeset_.refusals.empty()) return refusal_lines();
     const std::string tenant = changeset_.tenant.empty() ? "" : " -t " + changeset_.tenant;

@@ -9,6 +9,13 @@ std::string signed_amount(const Money& money) {
   return money.minor < 0 ? amount : "+" + amount;
 }
 
+std::string change_phrase(const plans::ChangePrice& price) {
+  const bool is_moved = price.before.minor != 0 && price.after.minor != 0 && price.delta.minor != 0;
+  if (!is_moved) return signed_amount(price.delta);
+  return fmt::format("{} → {}  {}", format_amount(price.before), format_amount(price.after),
+                     signed_amount(price.delta));
+}
+
 std::string total_phrase(const ChangesetPrice& price) {
   return fmt::format("{} → {} {}/month ({})", format_amount(price.before),
                      format_amount(price.after), price.after.currency, signed_amount(price.delta));

@@ -11,6 +11,8 @@ namespace croft::cli {
 
 /// "+3.60", "-3.60", "+0.00".
 std::string signed_amount(const Money& money);
+/// "+3.60"; "1.80 → 3.00  +1.20" of what costs something both before and after, and not the same.
+std::string change_phrase(const plans::ChangePrice& price);
 /// "10.80 → 14.40 USD/month (+3.60)".
 std::string total_phrase(const ChangesetPrice& price);
 /// "Basis: always-on (730 h), by rule hourly."

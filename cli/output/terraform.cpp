@@ -109,6 +109,7 @@ Value croft_part(const Changeset& changeset) {
   out.set("refusals", std::move(refusals));
   out.set("quotas", std::move(quotas));
   out.set("quote", to_form(changeset.price));
+  if (!changeset.unpriced.empty()) out.set("unpriced", changeset.unpriced);
   if (changeset.guard) {
     out.set("guard", Value::map({{"reason", changeset.guard->reason},
                                  {"message", changeset.guard->message}}));

@@ -203,13 +203,15 @@ Field describe_plan() {
                   .cross_checked_by(check_distinct)
                   .like("[local]"),
               object_field(
-                  "governors", "What stops or sends to sleep by itself.",
+                  "governors", "What stops by itself.",
                   {duration_field("maxRuntime", "The longest that an Instance runs at a stretch.")
                        .between(kMinute, 3650 * kDay),
                    duration_field("idleAfter",
-                                  "How long without a request until an Instance counts as idle.")
+                                  "How long without a request until an Instance counts as idle. "
+                                  "Nothing acts on it yet: what idles runs on, and is paid for, "
+                                  "until a later version lets it sleep.")
                        .between(kSecond, 3650 * kDay)})
-                  .like("{idleAfter: 30m}"),
+                  .like("{maxRuntime: 4h}"),
               object_field("network", "What apps may reach.",
                            {text_field("egress",
                                        "`allow`: DNS and the outside world; `deny`: nothing. Other "

@@ -204,6 +204,7 @@ Value to_form(const Changeset& changeset) {
                      {"refusals", list_form(changeset.refusals)},
                      {"quotas", list_form(changeset.quotas)},
                      {"price", to_form(changeset.price)},
+                     {"unpriced", changeset.unpriced},
                      {"digest", changeset.digest}});
 }
 
@@ -221,6 +222,7 @@ Result<Changeset> changeset_from_form(const Value& form) {
   changeset.refusals = reader.list("refusals", refusal_from_form);
   changeset.quotas = reader.list("quotas", quota_use_from_form);
   changeset.price = changeset_price_from_form(reader);
+  changeset.unpriced = reader.text_or("unpriced", "");
   changeset.digest = reader.text("digest");
   return reader.finish(std::move(changeset));
 }

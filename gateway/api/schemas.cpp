@@ -220,6 +220,8 @@ Value changeset_schema() {
                         {"refusals", list_schema(schema_reference("Refusal"))},
                         {"quotas", list_schema(schema_reference("Quota"))},
                         {"price", or_null(schema_reference("ChangesetPrice"))},
+                        {"unpriced", text_schema("Why it has no price; empty if it has one, or "
+                                                 "there is no plan")},
                         {"digest", text_schema("Over everything it was computed from")}});
 }
 

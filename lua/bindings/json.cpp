@@ -1,8 +1,9 @@
 // Documents: between Lua's tables, Value and JSON text.
 
+#include "core/base/json.hpp"
+
 #include <cmath>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include "core/net/http.hpp"
@@ -12,8 +13,6 @@
 namespace croft::lua {
 
 namespace {
-
-namespace json = boost::json;
 
 constexpr int kDeepest = 64;
 constexpr std::size_t kMostValues = 1'000'000;
@@ -75,47 +74,6 @@ void push(lua_State* state, const Value& value, int depth) {
       push(state, entry.value, depth + 1);
       lua_rawset(state, -3);
     }
-  }
-}
-
-// The same from the parser's own tree: it keeps whole numbers up to 2^64 exact.
-void push(lua_State* state, const json::value& value, int depth) {
-  require_room(state, depth);
-  switch (value.kind()) {
-    case json::kind::null:
-      return lua_pushnil(state);
-    case json::kind::bool_:
-      return lua_pushboolean(state, value.get_bool() ? 1 : 0);
-    case json::kind::int64:
-      return push_whole(state, value.get_int64());
-    case json::kind::uint64:
-      return push_text(state, std::to_string(value.get_uint64()));
-    case json::kind::double_:
-      return lua_pushnumber(state, value.get_double());
-    case json::kind::string:
-      return push_text(state, value.get_string());
-    case json::kind::array: {
-      lua_createtable(state, static_cast<int>(value.get_array().size()), 0);
-      mark(state, kSlotList);
-      int index = 0;
-      for (const json::value& item : value.get_array()) {
-        if (item.is_null()) {
-          push_null(state);
-        } else {
-          push(state, item, depth + 1);
-        }
-        lua_rawseti(state, -2, ++index);
-      }
-      return;
-    }
-    case json::kind::object:
-      lua_createtable(state, 0, static_cast<int>(value.get_object().size()));
-      mark(state, kSlotMap);
-      for (const auto& entry : value.get_object()) {
-        push_text(state, entry.key());
-        push(state, entry.value(), depth + 1);
-        lua_rawset(state, -3);
-      }
   }
 }
 
@@ -186,18 +144,23 @@ class Reader {
   }
 
   Result<Value> read_table(int table, int depth) {
+    // What a text of it would be is read back: no deeper than that.
+    if (depth >= kDeepest)
+      return refuse(fmt::format("it is nested deeper than {} levels", kDeepest));
     const std::size_t length = lua_objlen(state_, table);
     std::size_t entries = 0;
     std::size_t texts = 0;
+    std::size_t places = 0;
     for (lua_pushnil(state_); lua_next(state_, table) != 0; lua_pop(state_, 1)) {
       ++entries;
       if (lua_type(state_, -2) == LUA_TSTRING) ++texts;
+      if (is_place(state_, -2, length)) ++places;
     }
     const Shape shape = marked(table);
     if (entries == 0 && shape == Shape::Unknown && manner_ == Manner::Marked)
       return refuse("an empty table is neither list nor map: use json.array{} or json.object{}");
     const bool can_be_map = texts == entries;
-    const bool can_be_list = texts == 0 && length == entries;
+    const bool can_be_list = places == entries && length == entries;
     if (can_be_list && shape != Shape::Map && (entries > 0 || shape == Shape::List || !can_be_map))
       return read_list(table, static_cast<int>(length), depth);
     if (can_be_list && entries == 0 && shape == Shape::Unknown) return Value::list();
@@ -228,8 +191,9 @@ class Reader {
       std::size_t size = 0;
       const char* text = lua_tolstring(state_, -2, &size);
       const std::string key(text, size);
-      path_ += path_.empty() ? key : "." + key;
-      Result<Value> value = is_utf8(key) ? read(-1, depth + 1) : refuse("a key that is not UTF-8");
+      const bool is_text = is_utf8(key);
+      if (is_text) path_ += path_.empty() ? key : "." + key;
+      Result<Value> value = is_text ? read(-1, depth + 1) : refuse("a key that is not UTF-8");
       if (!value) {
         lua_pop(state_, 2);
         return value;
@@ -296,19 +260,15 @@ void make_mark(lua_State* state, RegistrySlot slot, const char* name) {
 void push_document(lua_State* state, const Value& value) { push(state, value, 0); }
 
 bool push_json(lua_State* state, std::string_view text) {
-  json::parse_options options;
-  options.max_depth = kDeepest;
-  json::error_code error;
-  const json::value parsed = json::parse({text.data(), text.size()}, error, {}, options);
-  if (error) {
-    const std::string why = "not JSON: " + error.message();
-    push_text(state, why);
+  const Result<Value> parsed = parse_json_digits(text);
+  if (!parsed) {
+    push_text(state, parsed.error().message());
     return false;
   }
-  if (parsed.is_null()) {
+  if (parsed->is_null()) {
     push_null(state);  // nil is how a failure begins
   } else {
-    push(state, parsed, 0);
+    push(state, *parsed, 0);
   }
   return true;
 }

@@ -133,6 +133,21 @@ struct Sandbox::Machine {
     renew_environment(state, kLibrary);
   }
 
+  /// The function that makes tables of a shape. Call it protected.
+  void push_maker(lua_State* state, const TableShape& shape) {
+    const auto known = makers.find(&shape);
+    if (known != makers.end()) {
+      lua_rawgeti(state, LUA_REGISTRYINDEX, known->second);
+      return;
+    }
+    if (luaL_loadbuffer(state, shape.source().data(), shape.source().size(), "=croft") != 0)
+      lua_error(state);
+    lua_call(state, 0, 1);
+    lua_pushvalue(state, -1);
+    makers.emplace(&shape, luaL_ref(state, LUA_REGISTRYINDEX));
+    has_new_chunk = true;
+  }
+
   void forget_chunks() {
     for (const auto& [code, chunk] : chunks)
       luaL_unref(vm.state(), LUA_REGISTRYINDEX, chunk.reference);
@@ -148,6 +163,7 @@ struct Sandbox::Machine {
   std::vector<Module> modules;
   std::shared_ptr<Coverage> coverage;
   std::map<const Script::Code*, Chunk> chunks;
+  std::map<const TableShape*, int> makers;  ///< where they are in the registry
   bool has_new_chunk = false;
   std::size_t at_rest = 0;  ///< bytes that what stays takes
 
@@ -210,18 +226,11 @@ int add_traceback(lua_State* state) {
   return 1;
 }
 
-void push_argument(lua_State* state, const Argument& argument) {
-  if (argument.value != nullptr) return push_value(state, *argument.value);
-  lua_createtable(state, static_cast<int>(argument.list->size()), 0);
-  int index = 0;
-  for (const auto& element : *argument.list) {
-    if (element == nullptr) {
-      lua_pushnil(state);
-    } else {
-      push_value(state, *element);
-    }
-    lua_rawseti(state, -2, ++index);
-  }
+/// A table of the cells, by its maker that is at an index.
+void push_row(lua_State* state, int maker, const Value* cells, std::size_t count) {
+  lua_pushvalue(state, maker);
+  for (std::size_t i = 0; i < count; ++i) push_value(state, cells[i]);
+  lua_call(state, static_cast<int>(count), 1);
 }
 
 /// Puts what is above an index into a list, up to the first nil.
@@ -236,6 +245,25 @@ void collect(lua_State* state, int index) {
 
 }  // namespace
 
+void Sandbox::push_argument(lua_State* state, Machine& machine, const Argument& argument) {
+  if (argument.value != nullptr) return push_value(state, *argument.value);
+  const std::size_t count = argument.shape->size();
+  luaL_checkstack(state, static_cast<int>(count) + 4, "a table has too many fields");
+  machine.push_maker(state, *argument.shape);
+  const int maker = lua_gettop(state);
+  if (argument.cells != nullptr) {
+    push_row(state, maker, argument.cells, count);
+  } else {
+    lua_createtable(state, static_cast<int>(argument.rows->size()), 0);
+    int index = 0;
+    for (const Row& row : *argument.rows) {
+      push_row(state, maker, row.get(), count);
+      lua_rawseti(state, -2, ++index);
+    }
+  }
+  lua_remove(state, maker);
+}
+
 int Sandbox::call_protected(lua_State* state) {
   auto& call = *static_cast<Call*>(lua_touserdata(state, 1));
   lua_settop(state, 0);
@@ -249,7 +277,7 @@ int Sandbox::call_protected(lua_State* state) {
   if (status == 0 && call.arguments != nullptr) {
     call.is_missing = !lua_isfunction(state, -1);
     if (call.is_missing) return 0;
-    for (const Argument& argument : *call.arguments) push_argument(state, argument);
+    for (const Argument& argument : *call.arguments) push_argument(state, call.machine, argument);
     const int before = lua_gettop(state) - static_cast<int>(call.arguments->size()) - 1;
     status = lua_pcall(state, static_cast<int>(call.arguments->size()),
                        call.wants_all ? LUA_MULTRET : 1, 1);

@@ -3,6 +3,7 @@
 //
 //   engine/sandbox        runs rules: pure functions under a budget, with nothing of the machine
 //                         in reach
+//   engine/shape          tables that are made for each call, fast
 //   engine/adapter_host   runs adapters: coroutines that wait for what they ask the host for
 //   engine/machine        the VM that they run in
 //   engine/pattern        Lua's patterns, matched under the same budget
@@ -21,6 +22,7 @@
 
 #include "core/base/result.hpp"
 #include "core/base/value.hpp"
+#include "lua/engine/shape.hpp"
 
 struct lua_State;
 
@@ -54,14 +56,15 @@ class Script {
   std::shared_ptr<const Code> code_;
 };
 
-/// What is handed to a function: one value, or a list whose elements stay where they are. Borrows;
-/// null elements are nil.
+/// What is handed to a function: a value, a table of a shape, or a list of such tables. Borrows.
 struct Argument {
   Argument(const Value& one) : value(&one) {}  // NOLINT(google-explicit-constructor)
-  Argument(const std::vector<std::shared_ptr<const Value>>& many)  // NOLINT
-      : list(&many) {}
+  Argument(const TableShape& of, const Value* one) : shape(&of), cells(one) {}
+  Argument(const TableShape& of, const std::vector<Row>& many) : shape(&of), rows(&many) {}
   const Value* value = nullptr;
-  const std::vector<std::shared_ptr<const Value>>* list = nullptr;
+  const TableShape* shape = nullptr;
+  const Value* cells = nullptr;
+  const std::vector<Row>* rows = nullptr;
 };
 
 /// A part of the library that is written in Lua itself: what the script returns is there under its
@@ -116,6 +119,7 @@ class Sandbox {
   struct Call;
   explicit Sandbox(std::unique_ptr<Machine> machine);
   static int call_protected(lua_State* state);
+  static void push_argument(lua_State* state, Machine& machine, const Argument& argument);
   static std::unexpected<Error> describe_failure(const Call& call);
   Result<Value> run(Call call);
   void clear_up(bool has_failed);

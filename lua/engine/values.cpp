@@ -1,7 +1,9 @@
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "core/net/http.hpp"
 #include "lua/engine/vm.hpp"
 
 namespace croft::lua {
@@ -12,9 +14,12 @@ constexpr int kDeepest = 64;
 constexpr std::size_t kMostValues = 100'000;            // of one result
 constexpr std::int64_t kExact = std::int64_t{1} << 53;  // whole numbers that a double has all of
 
-void push(lua_State* state, const Value& value, int depth) {
+void require_room(lua_State* state, int depth) {
   if (depth > kDeepest || lua_checkstack(state, 4) == 0)
     luaL_error(state, "a value is nested deeper than %d levels", kDeepest);
+}
+
+void push(lua_State* state, const Value& value, int depth) {
   if (value.is_null()) {
     lua_pushnil(state);
   } else if (value.is_boolean()) {
@@ -29,6 +34,7 @@ void push(lua_State* state, const Value& value, int depth) {
   } else if (value.is_text()) {
     lua_pushlstring(state, value.as_text().data(), value.as_text().size());
   } else if (value.is_list()) {
+    require_room(state, depth);
     lua_createtable(state, static_cast<int>(value.size()), 0);
     int index = 0;
     for (const Value& item : value.as_list()) {
@@ -36,6 +42,7 @@ void push(lua_State* state, const Value& value, int depth) {
       lua_rawseti(state, -2, ++index);
     }
   } else {
+    require_room(state, depth);
     lua_createtable(state, 0, static_cast<int>(value.size()));
     for (const Value::Entry& entry : value.as_map()) {
       lua_pushlstring(state, entry.key.data(), entry.key.size());
@@ -65,7 +72,7 @@ class Reader {
       case LUA_TNUMBER:
         return read_number(lua_tonumber(state_, index));
       case LUA_TSTRING:
-        return Value(text_at(index));
+        return read_text(index);
       case LUA_TTABLE:
         return read_table(index < 0 ? lua_gettop(state_) + index + 1 : index, depth);
       default:
@@ -84,7 +91,13 @@ class Reader {
     return Value(static_cast<std::int64_t>(number));
   }
 
-  std::string text_at(int index) const {
+  Result<Value> read_text(int index) const {
+    const std::string_view text = text_at(index);
+    if (!is_utf8(text)) return refuse("the result has a text that is not UTF-8");
+    return Value(text);
+  }
+
+  std::string_view text_at(int index) const {
     std::size_t size = 0;
     const char* text = lua_tolstring(state_, index, &size);
     return {text, size};
@@ -94,16 +107,19 @@ class Reader {
     const std::size_t length = lua_objlen(state_, table);
     std::size_t entries = 0;
     std::size_t texts = 0;
+    std::size_t places = 0;
     for (lua_pushnil(state_); lua_next(state_, table) != 0; lua_pop(state_, 1)) {
       ++entries;
       if (lua_type(state_, -2) == LUA_TSTRING) ++texts;
+      if (is_place(state_, -2, length)) ++places;
       if (entries > kMostValues) {
         lua_pop(state_, 2);
         return refuse(fmt::format("the result has more than {} values", kMostValues));
       }
     }
     if (texts == entries && entries > 0) return read_map(table, depth);
-    if (texts == 0 && length == entries) return read_list(table, static_cast<int>(length), depth);
+    if (places == entries && length == entries)
+      return read_list(table, static_cast<int>(length), depth);
     return refuse("a table of the result is neither a list (keys 1 to n) nor a map (texts)");
   }
 
@@ -119,16 +135,27 @@ class Reader {
     return list;
   }
 
+  // Lua goes through a table in no certain order: of several mistakes, that of the first key by
+  // name is told, so that the same result is refused in the same words.
   Result<Value> read_map(int table, int depth) {
     Value map = Value::map();
+    std::string wrong_key;
+    std::optional<Error> wrong;
     for (lua_pushnil(state_); lua_next(state_, table) != 0; lua_pop(state_, 1)) {
-      Result<Value> value = read(-1, depth + 1);
-      if (!value) {
+      const std::string_view key = text_at(-2);
+      Result<Value> value =
+          is_utf8(key) ? read(-1, depth + 1) : refuse("the result has a key that is not UTF-8");
+      if (value) {
+        map.set(key, std::move(*value));
+      } else if (count_ > kMostValues) {
         lua_pop(state_, 2);
         return value;
+      } else if (!wrong || key < wrong_key) {
+        wrong_key = key;
+        wrong = std::move(value.error());
       }
-      map.set(text_at(-2), std::move(*value));
     }
+    if (wrong) return std::unexpected(std::move(*wrong));
     return map;
   }
 
@@ -139,6 +166,12 @@ class Reader {
 }  // namespace
 
 void push_value(lua_State* state, const Value& value) { push(state, value, 0); }
+
+bool is_place(lua_State* state, int index, std::size_t length) {
+  if (lua_type(state, index) != LUA_TNUMBER) return false;
+  const double number = lua_tonumber(state, index);
+  return number >= 1 && number <= static_cast<double>(length) && number == std::trunc(number);
+}
 
 Result<Value> read_value(lua_State* state, int index) { return Reader(state).read(index, 0); }
 

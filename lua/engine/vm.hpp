@@ -72,6 +72,9 @@ void renew_environment(lua_State* state, int library);
 
 /// Pushes a value. Raises a Lua error if it cannot be one of Lua's. Call it protected.
 void push_value(lua_State* state, const Value& value);
+/// Whether the key at an index is one of 1 to n. That as many keys as the border say nothing of
+/// them: in {[0] = 1, 2, nil, 3} are three, and the border is 3.
+bool is_place(lua_State* state, int index, std::size_t length);
 /// The value at an index; Invalid if it is none of ours. Raises nothing.
 Result<Value> read_value(lua_State* state, int index);
 

@@ -55,6 +55,23 @@
 ---@field lines {text: string, amount: string, resource?: string, meter?: string, rate?: string, quantity?: string, unit?: string}[]
 ---@field notices string[]
 
+---@class croft.AdmitCase
+---@field kind? string "Instance"
+---@field name? string "web"
+---@field provider? string "local"
+---@field spec? table as in a manifest ("1GiB"); it is checked, and what is not given has its default
+
+---@class croft.JudgeCase
+---@field kind? string "Instance"
+---@field name? string "web"
+---@field phase? string "Running"
+---@field health? string "Passing"
+---@field reason? string
+---@field message? string
+---@field restarts? integer 0
+---@field started_at? integer milliseconds since 1970
+---@field fields? table
+
 ---@class croft.t
 t = {}
 
@@ -85,7 +102,18 @@ function t.call(verb, effect) end
 ---@return croft.TestQuote
 function t.quote(case) end
 
----Runs a verb, or "quote", that must fail with that code; gives the error.
+---Asks the policy under test. Gives {} if it allows, {warn = "why"} or {deny = "why"}. Fails if the policy fails.
+---@param resource? croft.AdmitCase
+---@param tenant? {name?: string, plan?: string} "test", "example"
+---@return {warn?: string, deny?: string}
+function t.admit(resource, tenant) end
+
+---Asks the health rule under test. Gives nil if it leaves that kind to the provider. Fails if the rule fails.
+---@param observed? croft.JudgeCase
+---@return {health: string, message?: string}?
+function t.judge(observed) end
+
+---Runs a verb, or "quote", "admit" ({resource = ..., tenant = ...}) or "judge", that must fail with that code; gives the error.
 ---@param code string
 ---@param verb string
 ---@param value? table

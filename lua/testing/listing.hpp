@@ -31,7 +31,7 @@ struct Listing {
 };
 
 /// Compiles a script and reads LuaJIT's bytecode; nothing of it is run. Only what is read as
-/// `NAME.FIELD` of a global is seen as a field: not what goes through a local. Invalid with
+/// `NAME.FIELD` of a global is seen as a field; uses_through_locals() sees more. Invalid with
 /// "NAME:LINE: ..." if it is no Lua.
 Result<Listing> list_script(const std::string& name, std::string_view source);
 

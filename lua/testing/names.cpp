@@ -59,6 +59,7 @@ void take_stub(std::string_view stub, ScriptNames& names) {
 
 std::vector<std::string_view> stubs_of(ScriptKind kind) {
   if (kind == ScriptKind::PricingRule) return {"pricing"};
+  if (kind == ScriptKind::Policy || kind == ScriptKind::HealthRule) return {};  // nothing to call
   std::vector<std::string_view> stubs = {"adapter", "flow", "http", "instance", "json", "text"};
   if (kind == ScriptKind::Test) stubs.emplace_back("test");
   return stubs;

@@ -7,7 +7,7 @@
 
 namespace croft::lua {
 
-enum class ScriptKind { Adapter, PricingRule, Test };
+enum class ScriptKind { Adapter, PricingRule, Policy, HealthRule, Test };
 
 /// Global names, each with the names in it if it is a table.
 using ScriptNames = std::map<std::string, std::set<std::string>>;

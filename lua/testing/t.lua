@@ -211,8 +211,10 @@ local function run(what, value, level)
   return event
 end
 
+local of_rules = {quote = true, admit = true, judge = true}
+
 local function order_of(verb, value)
-  if verb == "quote" then return "quote", value or json.object{} end
+  if of_rules[verb] then return verb, value or json.object{} end
   return "call", json.object{verb = verb, effect = value}
 end
 
@@ -241,6 +243,16 @@ end
 function t.quote(case)
   local value = perform("quote", case, 2)
   return value
+end
+
+function t.admit(resource, tenant)
+  local verdict = perform("admit", {resource = resource, tenant = tenant}, 2)
+  return verdict
+end
+
+function t.judge(observed)
+  local verdict = perform("judge", observed, 2)
+  return verdict
 end
 
 function t.fails(code, verb, value)

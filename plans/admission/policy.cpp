@@ -28,15 +28,17 @@ Result<PolicyVerdict> read_verdict(const Value& returned) {
 
 }  // namespace
 
-Result<std::shared_ptr<Policy>> Policy::make(std::string_view text) {
-  TRY_ASSIGN(lua::Script script, lua::Script::compile(std::string(kPolicyFile), text));
-  TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox, lua::Sandbox::make(kLimits));
+Result<std::shared_ptr<Policy>> Policy::make(std::string_view text, std::string_view name,
+                                             std::shared_ptr<lua::Coverage> coverage) {
+  TRY_ASSIGN(lua::Script script, lua::Script::compile(std::string(name), text));
+  TRY_ASSIGN(std::unique_ptr<lua::Sandbox> sandbox,
+             lua::Sandbox::make(kLimits, {}, std::move(coverage)));
   TRY_ASSIGN(const Value api, sandbox->read(script, "api"));
   if (api != Value(kPolicyApi)) {
-    return fail(Error(ErrorCode::Invalid,
-                      fmt::format("{} says `api = {}`; this Croft has version {}", kPolicyFile,
-                                  api.is_null() ? "nil" : to_json(api), kPolicyApi))
-                    .with_hint("return {api = 1, admit = function(resource, tenant) ... end}"));
+    return fail(
+        Error(ErrorCode::Invalid, fmt::format("{} says `api = {}`; this Croft has version {}", name,
+                                              api.is_null() ? "nil" : to_json(api), kPolicyApi))
+            .with_hint("return {api = 1, admit = function(resource, tenant) ... end}"));
   }
   return std::shared_ptr<Policy>(new Policy(std::move(script), std::move(sandbox)));
 }

@@ -38,7 +38,10 @@ struct PolicyVerdict {
 class Policy {
  public:
   /// Takes the text of policy.lua. Invalid if it is no Lua or was written for another version.
-  static Result<std::shared_ptr<Policy>> make(std::string_view text);
+  /// `name` stands in errors; `coverage` is told of the lines that run.
+  static Result<std::shared_ptr<Policy>> make(std::string_view text,
+                                              std::string_view name = kPolicyFile,
+                                              std::shared_ptr<lua::Coverage> coverage = nullptr);
 
   /// Invalid, with file and line, if the policy itself fails: then nobody knows whether it would
   /// have allowed it.

@@ -29,42 +29,62 @@ std::optional<std::int64_t> sum(std::optional<std::int64_t> a, std::optional<std
   return __builtin_add_overflow(*a, *b, &total) ? INT64_MAX : total;
 }
 
-void set_known(Value& map, std::string_view name, std::optional<std::int64_t> quantity) {
-  if (quantity) map.set(name, *quantity);
+Value known(std::optional<std::int64_t> quantity) { return quantity ? Value(*quantity) : Value(); }
+
+/// What a rule gets of each resource, of usage and of the period; lua/meta/pricing.lua says it.
+const lua::TableShape& resource_shape() {
+  static const lua::TableShape shape(
+      {"ref", "kind", "name", "provider", "cpu_millis", "memory_bytes", "storage_bytes", "hosts",
+       "usage.active_seconds", "usage.storage_bytes", "usage.egress_bytes", "usage.requests"});
+  return shape;
+}
+const lua::TableShape& usage_shape() {
+  static const lua::TableShape shape(
+      {"active_seconds", "storage_bytes", "egress_bytes", "requests"});
+  return shape;
+}
+const lua::TableShape& period_shape() {
+  static const lua::TableShape shape({"months", "hours", "seconds"});
+  return shape;
 }
 
-Value facts_of(const Usage& usage) {
-  Value facts = Value::map();
-  set_known(facts, "active_seconds", usage.active_seconds);
-  set_known(facts, "storage_bytes", usage.storage_bytes);
-  set_known(facts, "egress_bytes", usage.egress_bytes);
-  set_known(facts, "requests", usage.requests);
-  return facts;
+std::array<Value, 4> cells_of(const Usage& usage) {
+  return {known(usage.active_seconds), known(usage.storage_bytes), known(usage.egress_bytes),
+          known(usage.requests)};
 }
 
-std::shared_ptr<const Value> facts_of(const PricedResource& resource) {
+constexpr std::size_t kFirstOfUsage = 8;  // of the cells of a resource
+
+std::optional<std::int64_t> quantity_in(const Value& cell) {
+  return cell.is_integer() ? std::optional(cell.as_integer()) : std::nullopt;
+}
+
+Usage usage_in(const lua::Row& row) {
+  const Value* cells = &row[kFirstOfUsage];
+  return {.active_seconds = quantity_in(cells[0]),
+          .storage_bytes = quantity_in(cells[1]),
+          .egress_bytes = quantity_in(cells[2]),
+          .requests = quantity_in(cells[3])};
+}
+
+lua::Row row_of(const PricedResource& resource) {
   const Footprint& footprint = resource.footprint;
-  return std::make_shared<const Value>(Value::map({{"ref", local_name(footprint.ref)},
-                                                   {"kind", to_string(footprint.ref.kind)},
-                                                   {"name", footprint.ref.name},
-                                                   {"provider", footprint.provider},
-                                                   {"cpu_millis", footprint.cpu_millis},
-                                                   {"memory_bytes", footprint.memory_bytes},
-                                                   {"storage_bytes", footprint.storage_bytes},
-                                                   {"hosts", footprint.hosts},
-                                                   {"usage", facts_of(resource.usage)}}));
-}
-
-Value facts_of(Period period) {
-  return Value::map(
-      {{"months", period.months}, {"hours", period.hours()}, {"seconds", period.seconds()}});
+  auto cells = std::make_shared<Value[]>(resource_shape().size());
+  Value* next = cells.get();
+  for (Value cell :
+       {Value(local_name(footprint.ref)), Value(to_string(footprint.ref.kind)),
+        Value(footprint.ref.name), Value(footprint.provider), Value(footprint.cpu_millis),
+        Value(footprint.memory_bytes), Value(footprint.storage_bytes), Value(footprint.hosts)})
+    *next++ = std::move(cell);
+  std::ranges::move(cells_of(resource.usage), &cells[kFirstOfUsage]);
+  return cells;
 }
 
 /// Reads one line that a rule returned.
 class LineReader {
  public:
-  LineReader(const Value& line, std::string where, const std::string& currency)
-      : line_(line), where_(std::move(where)), currency_(currency) {}
+  LineReader(const Value& line, std::size_t number, const std::string& currency)
+      : line_(line), number_(number), currency_(currency) {}
 
   Result<QuoteLine> read() {
     if (!line_.is_map()) return refuse("is no table of fields");
@@ -95,19 +115,20 @@ class LineReader {
 
  private:
   std::unexpected<Error> refuse(std::string_view why) const {
-    return fail(ErrorCode::Invalid, fmt::format("{} {}", where_, why));
+    return fail(ErrorCode::Invalid, fmt::format("{} {}", where(), why));
   }
   std::unexpected<Error> refuse_float(std::string_view field, double number) const {
     return fail(
-        Error(ErrorCode::Invalid, fmt::format("{}: {} is the float {}", where_, field, number))
+        Error(ErrorCode::Invalid, fmt::format("{}: {} is the float {}", where(), field, number))
             .with_hint("give money and quantities as whole numbers or as texts like \"0.15\": "
                        "floats are not exact"));
   }
 
   Result<void> check_name(std::string_view name) const {
     if (std::ranges::find(kLineFields, name) != kLineFields.end()) return {};
-    return fail(Error(ErrorCode::Invalid, fmt::format("{} has an unknown field '{}'", where_, name))
-                    .with_hint(did_you_mean(name, kLineFields)));
+    return fail(
+        Error(ErrorCode::Invalid, fmt::format("{} has an unknown field '{}'", where(), name))
+            .with_hint(did_you_mean(name, kLineFields)));
   }
 
   Result<std::string> text(std::string_view field) const {
@@ -147,8 +168,10 @@ class LineReader {
     return value->as_integer();
   }
 
+  std::string where() const { return fmt::format("line {} that it returned", number_); }
+
   const Value& line_;
-  std::string where_;
+  std::size_t number_;
   const std::string& currency_;
 };
 
@@ -179,8 +202,7 @@ Result<Quote> read_quote(const Value& returned, const std::string& currency) {
   }
   quote.lines.reserve(lines->size());
   for (const Value& line : lines->as_list()) {
-    std::string where = fmt::format("line {} that it returned", quote.lines.size() + 1);
-    TRY_ASSIGN(QuoteLine read, LineReader(line, std::move(where), currency).read());
+    TRY_ASSIGN(QuoteLine read, LineReader(line, quote.lines.size() + 1, currency).read());
     TRY_ASSIGN(quote.total, add_money(quote.total, read.amount));
     if (quote.total.minor > kMostMoney || quote.total.minor < -kMostMoney)
       return fail(ErrorCode::Invalid, "its lines add up to more than Croft can count");
@@ -198,20 +220,14 @@ Usage operator+(const Usage& a, const Usage& b) {
           .requests = sum(a.requests, b.requests)};
 }
 
-void PricedSet::add(const PricedResource& resource) {
-  resources_.push_back(facts_of(resource));
-  usages_.push_back(resource.usage);
-}
+void PricedSet::add(const PricedResource& resource) { resources_.push_back(row_of(resource)); }
 
 void PricedSet::replace(std::size_t index, const PricedResource& resource) {
-  resources_[index] = facts_of(resource);
-  usages_[index] = resource.usage;
+  resources_[index] = row_of(resource);
 }
 
 void PricedSet::erase(std::size_t index) {
-  const auto offset = static_cast<std::ptrdiff_t>(index);
-  resources_.erase(resources_.begin() + offset);
-  usages_.erase(usages_.begin() + offset);
+  resources_.erase(resources_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 Result<std::unique_ptr<lua::Sandbox>> make_pricing_sandbox(
@@ -258,10 +274,13 @@ Result<Quote> Pricer::quote(const PlanTerms& terms, const PricedSet& set, Period
   if (!terms.has_price())
     return in_context(terms, Error(ErrorCode::Invalid, "the plan has no price"));
   Usage total;
-  for (const Usage& usage : set.usages_) total = total + usage;
-  const Value usage = facts_of(total);
-  const Value length = facts_of(period);
-  const std::vector<lua::Argument> arguments{*terms.seen_by_rule, set.resources_, usage, length};
+  for (const lua::Row& row : set.resources_) total = total + usage_in(row);
+  const std::array<Value, 4> usage = cells_of(total);
+  const std::array<Value, 3> length = {period.months, period.hours(), period.seconds()};
+  const std::vector<lua::Argument> arguments{*terms.seen_by_rule,
+                                             {resource_shape(), set.resources_},
+                                             {usage_shape(), usage.data()},
+                                             {period_shape(), length.data()}};
   Result<Value> returned = sandbox_->call(terms.rule->script, "price", arguments);
   if (!returned) return in_context(terms, std::move(returned.error()));
   Result<Quote> quote = read_quote(*returned, terms.currency);

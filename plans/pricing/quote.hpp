@@ -20,8 +20,7 @@ class PricedSet {
 
  private:
   friend class Pricer;
-  std::vector<std::shared_ptr<const Value>> resources_;
-  std::vector<Usage> usages_;
+  std::vector<lua::Row> resources_;
 };
 
 /// What pricing rules run in: the sandbox of rules with the global `pricing`. Unavailable if there

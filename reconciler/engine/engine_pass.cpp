@@ -107,7 +107,8 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     state.guarded.reset();
     CO_TRY(co_await accept_candidates(tenant, prepared));
   } else {
-    state.guarded = changeset;
+    auto kept = std::make_shared<const Prepared>(prepared);
+    state.guarded = co_await priced(changeset, std::move(kept));
   }
   state.desired = prepared.world.desired;
   state.providers_version = prepared.providers_version;

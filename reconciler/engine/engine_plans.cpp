@@ -172,6 +172,7 @@ Task<Result<void>> EngineImpl::with_pricer(std::function<void(plans::Pricer&)> w
 
 Task<Changeset> EngineImpl::priced(Changeset changeset, std::shared_ptr<const Prepared> prepared) {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(prepared->world.tenant);
+  changeset.unpriced = why_unpriced(changeset.plan, plan.get());
   if (plan == nullptr || !plan->has_price()) co_return changeset;
   const auto job = co_await pricing_job(std::move(prepared));
   Result<void> done;
@@ -184,7 +185,7 @@ Task<Changeset> EngineImpl::priced(Changeset changeset, std::shared_ptr<const Pr
   } else {
     done = std::unexpected(job.error());
   }
-  if (!done) shared->notes.push_back("not priced: " + done.error().describe());
+  if (!done) shared->unpriced = done.error().describe();
   co_return std::move(*shared);
 }
 

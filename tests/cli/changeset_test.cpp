@@ -73,9 +73,11 @@ Money dollars(std::int64_t minor) { return {minor, "USD"}; }
 /// The same with money, quotas and what the plan does not allow.
 Changeset make_priced() {
   Changeset changeset = make_changeset();
-  const std::int64_t deltas[] = {0, 360, 120, 0, 0, -50, 0, 0};
+  const std::int64_t before[] = {360, 0, 180, 360, 0, 50, 200, 0};
+  const std::int64_t after[] = {360, 360, 300, 360, 0, 0, 200, 0};
   for (std::size_t i = 0; i < changeset.changes.size(); ++i)
-    changeset.changes[i].price = {dollars(0), dollars(deltas[i]), dollars(deltas[i])};
+    changeset.changes[i].price = {dollars(before[i]), dollars(after[i]),
+                                  dollars(after[i] - before[i])};
   ChangesetPrice price;
   price.rule = "tiered";
   price.before = dollars(1080);
@@ -158,6 +160,19 @@ TEST(ChangesetTextTest, DoesNotObeyWhatAManifestSays) {
 
 TEST(ChangesetTextTest, ShowsMoneyAndQuotas) {
   expect_golden("diff-priced.txt", text_of(make_priced(), 100));
+}
+
+TEST(ChangesetTextTest, SaysWhyThereIsNoPrice) {
+  Changeset changeset = make_changeset();
+  EXPECT_EQ(text_of(changeset).find("ot priced"), std::string::npos) << "solo: there is no plan";
+  EXPECT_EQ(changeset_markdown(changeset).find("ot priced"), std::string::npos);
+  changeset.plan = "trial";
+  changeset.unpriced = "plan 'trial' has no price";
+  EXPECT_NE(text_of(changeset).find("\nNot priced: plan 'trial' has no price\n"), std::string::npos)
+      << text_of(changeset);
+  EXPECT_NE(changeset_markdown(changeset).find("\nNot priced: plan 'trial' has no price\n"),
+            std::string::npos);
+  EXPECT_EQ(to_terraform_plan(changeset).text_or("croft.unpriced", ""), changeset.unpriced);
 }
 
 TEST(ChangesetTextTest, SaysWhatIsRefused) {

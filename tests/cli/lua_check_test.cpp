@@ -104,6 +104,61 @@ TEST_F(LuaCheckTest, PricingRulesHaveNamesOfTheirOwn) {
   EXPECT_NE(check("", 1).find("float"), std::string::npos);
 }
 
+TEST_F(LuaCheckTest, PoliciesAndHealthRulesAreKnown) {
+  write("policy.lua", R"(return {
+  api = 1,
+  admit = function(resource, tenant)
+    if tenant.odd then return pricing.base() end
+    return {deni = "x"}
+  end,
+}
+)");
+  const std::string policy = check("policy.lua", 1);
+  EXPECT_NE(policy.find("policy.lua:4:31: error: unknown global 'pricing'"), std::string::npos)
+      << policy;
+  EXPECT_NE(policy.find("the verdict 'deni', which there is not"), std::string::npos) << policy;
+  write("policy.lua", "return {api = 1, admti = function() end}");
+  EXPECT_NE(check("policy.lua", 1).find("no table with a function 'admit'"), std::string::npos)
+      << check("policy.lua", 1);
+  write("rules/house.lua", "return {api = 1, admit = function() end}");
+  EXPECT_EQ(check("rules/house.lua", 0), "Valid: rules/house.lua.\n");
+  write("health.lua", "return {api = 1, Instance = function(o) return o.helth, json.null end}");
+  const std::string health = check("health.lua", 1);
+  EXPECT_NE(health.find("unknown global 'json'"), std::string::npos) << health;
+  write("health.lua", "return {api = 1, Instance = function(o) return o.helth end}");
+  EXPECT_NE(check("health.lua", 1).find("neither of its three words"), std::string::npos);
+  write("health.lua", "return {api = 1, Tenant = function(o) return o.health end}");
+  EXPECT_NE(check("health.lua", 1).find("judges neither Instances nor Sites"), std::string::npos)
+      << check("health.lua", 1);
+  write("health.lua", "return {api = 2, Site = function(o) return o.health end}");
+  EXPECT_NE(check("health.lua", 1).find("this Croft has version 1"), std::string::npos);
+}
+
+TEST_F(LuaCheckTest, LocalsAreFollowedWhereThereIsNoDoubt) {
+  const std::string rest = adapter("    return json.array{}");
+  write("adapter.lua",
+        "local h, j = http, json\nlocal post = http.pots\nlocal function f() return "
+        "h.gett('/'), j.encode(1) end\n" +
+            rest);
+  const std::string out = check("", 1);
+  EXPECT_NE(out.find("adapter.lua:3:29: error: http has no 'gett'"), std::string::npos) << out;
+  EXPECT_NE(out.find("adapter.lua:2:19: error: http has no 'pots'"), std::string::npos) << out;
+  EXPECT_NE(out.find("2 errors"), std::string::npos) << out;
+  for (const char* doubtful :
+       {"local h = http\nh = {}\nlocal function f() return h.gett end\n",
+        "local h = http\nlocal x\nh, x = {}, 1\nlocal function f() return h.gett end\n",
+        "local h = http\nlocal function f(h) return h.gett end\n",
+        "local h = http\nlocal function f() for _, h in ipairs({}) do return h.gett end end\n",
+        "local h = http or {}\nlocal function f() return h.gett end\n",
+        "local h = http.get\nlocal function f() return ({h = h}).h.gett end\n",
+        "local http = {}\nlocal h = http\nlocal function f() return h.gett end\n",
+        "local function h() end\nlocal x = {h = http}\nlocal function f() return x.h.gett end\n",
+        "-- local h = http\nlocal s = [[ local h = http ]] .. 'h.gett' .. \"\\\"h.gett\"\n"}) {
+    write("adapter.lua", doubtful + rest);
+    EXPECT_EQ(check("", 0), "Valid: adapter.lua.\n") << doubtful;
+  }
+}
+
 TEST_F(LuaCheckTest, AGlobalOfOnesOwnIsAWarning) {
   write("adapter.lua", adapter("    count = 1\n    return count"));
   const std::string out = check("", 0);

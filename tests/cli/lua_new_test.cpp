@@ -37,6 +37,24 @@ TEST_F(LuaNewTest, APricingRulePassesItsOwnTestsAndChecks) {
   EXPECT_EQ(lua({"check", "weekend"}).out, "Valid: weekend/weekend.lua.\n");
 }
 
+TEST_F(LuaNewTest, APolicyPassesItsOwnTestsAndChecks) {
+  EXPECT_EQ(lua({"new", "policy", "house-rules"}).out,
+            "house-rules/README.md\nhouse-rules/policy.lua\nhouse-rules/tests/house-rules.lua\n"
+            "Next: cd house-rules && croft lua test\n");
+  const Ran tested = lua({"test", "house-rules"});
+  EXPECT_EQ(tested.status, 0) << tested.out << tested.err;
+  expect_golden("lua-new-policy.txt", tested.out);
+  EXPECT_EQ(lua({"check", "house-rules"}).out, "Valid: house-rules/policy.lua.\n");
+}
+
+TEST_F(LuaNewTest, AHealthRulePassesItsOwnTestsAndChecks) {
+  EXPECT_EQ(lua({"new", "health", "patient"}).status, 0);
+  const Ran tested = lua({"test", "patient"});
+  EXPECT_EQ(tested.status, 0) << tested.out << tested.err;
+  expect_golden("lua-new-health.txt", tested.out);
+  EXPECT_EQ(lua({"check", "patient"}).out, "Valid: patient/patient.lua.\n");
+}
+
 TEST_F(LuaNewTest, EditorsFindTheStubs) {
   ASSERT_EQ(lua({"new", "provider", "my-cloud"}).status, 0);
   const Result<Value> settings = parse_json(read_file(at("my-cloud/.luarc.json"), 4096).value());

@@ -272,6 +272,60 @@ TEST_F(LuaTestTest, ABrokenPricingRuleSaysWhere) {
   EXPECT_EQ(lua({"test", at("weekend.lua")}).status, 2);
 }
 
+TEST_F(LuaTestTest, APolicyIsAskedForVerdicts) {
+  write("policy.lua", R"(return {
+  api = 1,
+  admit = function(resource, tenant)
+    if resource.name == "broken" then return resource.spec.nothing.more end
+    if resource.name == "odd" then return {refuse = "x"} end
+    if resource.kind == "Site" then return {warn = tenant.name .. " has " .. resource.provider} end
+    if resource.spec.resources.memory > 2 ^ 30 then return {deny = tenant.plan .. ": too large"} end
+  end,
+}
+)");
+  write("tests/verdicts.lua", R"(return {
+  ["specs are in their checked form"] = function(t)
+    t.equal(t.admit({spec = {resources = {memory = "2GiB"}}}, {plan = "hobby"}), {deny = "hobby: too large"})
+    t.equal(t.admit{spec = {command = {"./x"}, resources = {memory = "1GiB"}}}, {})
+    t.equal(t.admit({kind = "Site", provider = "site"}, {name = "alice"}), {warn = "alice has site"})
+    t.matches(t.fails("Invalid", "admit", {resource = {name = "odd"}}).message, "the verdict 'refuse'")
+  end,
+  ["broken"] = function(t) t.admit{name = "broken"} end,
+  ["no manifest has that"] = function(t) t.admit{spec = {recources = {}}} end,
+  ["a mistake of the test"] = function(t) t.admit{nam = "web"} end,
+  ["no quotes"] = function(t) t.quote() end,
+}
+)");
+  const Ran ran = lua({"test", at()});
+  EXPECT_EQ(ran.status, 1) << ran.err;
+  expect_golden("lua-test-policy.txt", plain(ran.out));
+}
+
+TEST_F(LuaTestTest, AHealthRuleIsAskedForItsJudgement) {
+  write("patient.lua", R"(return {
+  api = 1,
+  Site = function(observed)
+    if observed.fields.code == 500 then return "Failing" end
+    return observed.health, observed.phase .. " since " .. tostring(observed.started_at)
+  end,
+}
+)");
+  write("tests/health.lua", R"(return {
+  ["of a Site"] = function(t)
+    t.equal(t.judge{kind = "Site", fields = {code = 500}}, {health = "Failing"})
+    t.equal(t.judge{kind = "Site", started_at = 1000}, {health = "Passing", message = "Running since 1000"})
+  end,
+  ["of an Instance it says nothing"] = function(t) t.equal(t.judge(), nil) end,
+  ["a wrong guess"] = function(t) t.equal(t.judge{kind = "Site"}.health, "Failing") end,
+  ["mistakes of the test"] = function(t) t.judge{kind = "Site", health = "Passin"} end,
+  ["no phase"] = function(t) t.judge{kind = "Site", phase = "Happy"} end,
+}
+)");
+  const Ran ran = lua({"test", at()});
+  EXPECT_EQ(ran.status, 1) << ran.err;
+  expect_golden("lua-test-health.txt", plain(ran.out));
+}
+
 TEST_F(LuaTestTest, TestsCannotLeaveAnythingToOneAnother) {
   write("adapter.lua", kAdapter);
   write("tests/boxes.lua", R"(local seen = 0
@@ -294,6 +348,22 @@ std::vector<std::string> blocks_of(const std::string& page) {
     blocks.push_back(text.substr(at, text.find("```", at) - at));
   }
   return blocks;
+}
+
+// The policy, the health rule and their tests that docs/plans.md shows.
+TEST_F(LuaTestTest, TheExamplesOfThePageOfPlansPass) {
+  const std::vector<std::string> blocks = blocks_of("plans.md");
+  ASSERT_EQ(blocks.size(), 4U);
+  write("a/policy.lua", blocks[0]);
+  write("a/tests/policy.lua", blocks[1]);
+  write("b/health.lua", blocks[2]);
+  write("b/tests/health.lua", blocks[3]);
+  EXPECT_EQ(plain(lua({"test", at("a")}).out),
+            "a/policy.lua  2 tests passed, coverage 100 % (admit 100)\n");
+  EXPECT_EQ(plain(lua({"test", at("b")}).out),
+            "b/health.lua  2 tests passed, coverage 100 % (Instance 100)\n");
+  EXPECT_EQ(plain(lua({"check", at("a")}).out), "Valid: a/policy.lua.\n");
+  EXPECT_EQ(plain(lua({"check", at("b")}).out), "Valid: b/health.lua.\n");
 }
 
 TEST_F(LuaTestTest, ThePageShowsWhatIsReallyPrinted) {

@@ -25,8 +25,11 @@ TEST_F(BindingsTest, JsonKeepsWhatIsWhat) {
 TEST_F(BindingsTest, JsonNumbersAreExactOrTexts) {
   EXPECT_EQ(
       eval(
-          R"lua(json.decode("[9007199254740992,9007199254740993,-9223372036854775808,18446744073709551615,1e3,0.1]"))lua"),
-      R"([9007199254740992,"9007199254740993","-9223372036854775808","18446744073709551615",1000,1E-1])");
+          R"lua(json.decode("[9007199254740992,9007199254740993,-9223372036854775808,18446744073709551615,-123456789012345678901,1e3,0.1]"))lua"),
+      R"([9007199254740992,"9007199254740993","-9223372036854775808","18446744073709551615","-123456789012345678901",1000,1E-1])");
+  EXPECT_EQ(eval("json.decode(json.encode(1.7976931348623157e-8)) == 1.7976931348623157e-8"),
+            "true");
+  EXPECT_THAT(eval("select(2, json.decode('[1e400]')).message"), HasSubstr("exponent overflow"));
   EXPECT_THAT(eval("json.encode({2^53 + 2})"), HasSubstr("[1]: a whole number beyond 2^53"));
   EXPECT_THAT(eval("json.encode({0/0})"), HasSubstr("not finite"));
 }
@@ -35,17 +38,28 @@ TEST_F(BindingsTest, JsonSaysWhatIsNone) {
   EXPECT_THAT(eval("json.encode({a = {b = {}}})"),
               HasSubstr("adapter.lua:3: json.encode: a.b: an empty table is neither list nor map"));
   EXPECT_THAT(eval("json.encode({1, nil, 3})"), HasSubstr("list (keys 1 to n"));
+  EXPECT_THAT(eval("json.encode({[0] = 'lost', 1, nil, 3})"), HasSubstr("list (keys 1 to n"));
   EXPECT_THAT(eval("json.encode({1, a = 2})"), HasSubstr("list (keys 1 to n"));
   EXPECT_THAT(eval("json.encode(json.array{a = 1})"), HasSubstr("list (keys 1 to n"));
   EXPECT_THAT(eval("json.encode({a = function() end})"), HasSubstr("a: a function is no document"));
   EXPECT_THAT(eval("json.encode('\\255')"), HasSubstr("not UTF-8"));
   EXPECT_THAT(eval("json.encode()"), HasSubstr("bad argument"));
-  EXPECT_EQ(eval("{select(2, json.decode('{\"a\":'))}"),
-            R"([{"code":"Invalid","message":"not JSON: incomplete JSON","retryable":false}])");
+  EXPECT_EQ(
+      eval("{select(2, json.decode('{\"a\":'))}"),
+      R"([{"code":"Invalid","message":"not JSON at byte 5: incomplete JSON","retryable":false}])");
   EXPECT_THAT(eval("json.decode({})"),
               HasSubstr("json.decode: the text must be a text, got a table"));
   EXPECT_EQ(eval("select(2, json.decode(('['):rep(100) .. (']'):rep(100))).code"), R"("Invalid")");
   EXPECT_THAT(eval("json.array(http)"), HasSubstr("has a metatable already"));
+}
+
+TEST_F(BindingsTest, WhatIsEncodedCanBeDecoded) {
+  const auto nested = [this](int levels) {
+    return eval_body("local list = json.array{} for _ = 2, " + std::to_string(levels) +
+                     " do list = {list} end return #json.decode(json.encode(list))");
+  };
+  EXPECT_EQ(nested(64), "1");
+  EXPECT_THAT(nested(65), HasSubstr("nested deeper than 64 levels"));
 }
 
 TEST_F(BindingsTest, MarkedListsGrow) {

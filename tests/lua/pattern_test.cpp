@@ -53,7 +53,13 @@ constexpr const char* kAll = R"(
     for a, b in s:gmatch(p) do add(a, b) n = n + 1 if n > 20 then break end end
   end
   add(s:gsub(p, '<%0>')) add(s:gsub(p, '-', 2)) add(s:gsub(p, function(x) return x end))
-  return table.concat(out, '|'))";
+  -- Results are texts, which halves of letters are none of.
+  local text, all = table.concat(out, '|'), {}
+  for i = 1, #text do
+    local byte = text:byte(i)
+    all[i] = byte < 128 and string.char(byte) or string.format('<%x>', byte)
+  end
+  return table.concat(all))";
 
 std::string ours(Sandbox& sandbox, const std::string& subject, const std::string& pattern) {
   static const Script script =

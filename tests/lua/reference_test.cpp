@@ -125,13 +125,13 @@ TEST(LuaReferenceTest, IsWhatTheStubsSay) {
       "rewrites it. "
       "-->\n\nWhat scripts are given, what they return, and the functions that they may call, "
       "beside what "
-      "[lua.md](lua.md) lists.\nRules have `pricing.lua`; adapters have `adapter.lua`, `http.lua`, "
-      "`json.lua`, `text.lua`, `flow.lua` and `instance.lua`; tests of either have\n`test.lua`. "
-      "Tests compare the "
-      "stubs with "
-      "what is registered.\n";
-  for (const char* name :
-       {"pricing", "adapter", "http", "json", "text", "flow", "instance", "test"})
+      "[lua.md](lua.md) lists.\nPricing rules have `pricing.lua`, policies `policy.lua`, health "
+      "rules "
+      "`health.lua`; adapters have `adapter.lua`, `http.lua`,\n`json.lua`, `text.lua`, "
+      "`flow.lua` and `instance.lua`; "
+      "tests of all have `test.lua`. Tests compare the stubs with what is there.\n";
+  for (const char* name : {"pricing", "policy", "health", "adapter", "http", "json", "text", "flow",
+                           "instance", "test"})
     text += StubReader().read_file(name);
   for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n", at))
     text.erase(at, 1);

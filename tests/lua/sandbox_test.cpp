@@ -40,12 +40,49 @@ TEST_F(SandboxTest, ValuesGoInAndComeOutAsTheyAre) {
   EXPECT_EQ(result_of("return 9007199254740992"), "9007199254740992");
 }
 
+TEST_F(SandboxTest, TablesOfAShapeAreLikeAnyOthersAndMadeAnewForEachCall) {
+  static const TableShape shape({"name", "size", "usage.hours", "usage.bytes", "more.deep", "end"});
+  const auto row = [](std::initializer_list<Value> cells) {
+    auto made = std::make_shared<Value[]>(cells.size());
+    std::ranges::copy(cells, made.get());
+    return Row(made);
+  };
+  const std::vector<Row> rows = {row({"a", 1, 2, 3, true, "z"}),
+                                 row({Value(), 1, Value(), 5, Value(), 0.5})};
+  const Script script = Script::compile("s.lua", R"(return {run = function(rows, one)
+    local seen = {}
+    for _, row in ipairs(rows) do
+      local keys = {}
+      for key in pairs(row) do keys[#keys + 1] = key end
+      for key, value in pairs(row.usage) do keys[#keys + 1] = key .. "=" .. value end
+      seen[#seen + 1] = table.concat(keys, " ")
+      row.name, row.left, row.usage.hours, row.usage.left = "mine", true, 99, true
+    end
+    rows[3] = true
+    return {seen, rows[1], one}
+  end})")
+                            .value();
+  for (int call = 0; call < 3; ++call) {
+    const Result<Value> result =
+        sandbox_->call(script, "run", {Argument(shape, rows), Argument(shape, rows[1].get())});
+    ASSERT_TRUE(result) << result.error().describe();
+    EXPECT_EQ(to_json(*result),
+              R"([["end more name size usage bytes=3 hours=2","end more size usage bytes=5"],)"
+              R"({"end":"z","left":true,"more":{"deep":true},"name":"mine","size":1,)"
+              R"("usage":{"bytes":3,"hours":99,"left":true}},)"
+              R"({"end":5E-1,"more":[],"size":1,"usage":{"bytes":5}}])");
+  }
+}
+
 TEST_F(SandboxTest, WhatCannotBeAResultIsSaid) {
   EXPECT_THAT(result_of("return print"), HasSubstr("null"));
   EXPECT_THAT(result_of("return {f = pairs}"),
               HasSubstr("a function cannot be part of the result"));
   EXPECT_THAT(result_of("return {1, a = 2}"), HasSubstr("neither a list"));
   EXPECT_THAT(result_of("return {[3] = 1}"), HasSubstr("neither a list"));
+  EXPECT_THAT(result_of("return {[0] = 'lost', 1, nil, 3}"), HasSubstr("neither a list"));
+  EXPECT_THAT(result_of("return 'caf\\195'"), HasSubstr("text that is not UTF-8"));
+  EXPECT_THAT(result_of("return {['\\255'] = 1}"), HasSubstr("key that is not UTF-8"));
   EXPECT_THAT(result_of("local t = {}; t.t = t; return t"), HasSubstr("nested deeper than 64"));
   EXPECT_THAT(result_of("return 0/0"), HasSubstr("not finite"));
   EXPECT_THAT(result_of("return 2^60"), HasSubstr("not exact"));
@@ -136,6 +173,13 @@ TEST_F(SandboxTest, NothingOfTheMachineIsInReach) {
   }
   EXPECT_THAT(result_of("return getmetatable('')"), "false");
   EXPECT_THAT(result_of("return ('').dump"), "null");
+}
+
+TEST_F(SandboxTest, OfSeveralMistakesTheFirstByNameIsTold) {
+  for (const char* keys : {"a = 2^60, b = 0/0, c = '\\255'", "c = '\\255', b = 0/0, a = 2^60",
+                           "b = 0/0, x1 = 1, x2 = 2, c = '\\255', a = 2^60"}) {
+    EXPECT_THAT(result_of("return {" + std::string(keys) + "}"), HasSubstr("not exact")) << keys;
+  }
 }
 
 TEST_F(SandboxTest, OrderAndAddressesDoNotLeakIn) {

@@ -1,19 +1,23 @@
 // What lua/meta/pricing.lua tells editors is what there is.
 
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 
 #include <gmock/gmock.h>
 
+#include "plans/admission/policy.hpp"
+#include "plans/health_rule.hpp"
 #include "tests/plans/plans_support.hpp"
 
 namespace croft::plans {
 
 namespace {
 
-std::string meta() {
-  std::ifstream file(CROFT_META "/pricing.lua");
+std::string meta(const char* name = "pricing") {
+  std::ifstream file(std::string(CROFT_META "/") + name + ".lua");
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -44,8 +48,8 @@ std::set<std::string> returned(const std::string& body, const std::string& spec)
 }
 
 /// The fields of the class in the stub.
-std::set<std::string> fields_of(const std::string& name) {
-  const std::string text = meta();
+std::set<std::string> fields_of(const std::string& name, const char* stub = "pricing") {
+  const std::string text = meta(stub);
   const std::size_t begin = text.find("---@class croft." + name + "\n");
   EXPECT_NE(begin, std::string::npos) << name;
   const std::string part = text.substr(begin, text.find("\n\n", begin) - begin);
@@ -99,6 +103,61 @@ TEST(PricingStubsTest, EveryFieldOfALineIsDocumentedAndTaken) {
                      "per = 1, unit = 'd'}, {text = 'e', amount = 1}}",
                      kSpec),
             (std::set<std::string>{"a", "e"}));
+}
+
+/// The words of a text.
+std::set<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+const char* const kKeys =
+    "local function keys(map) local all = {} for key in pairs(map) do all[#all + 1] = key end "
+    "return table.concat(all, ' ') end\n";
+
+TEST(PolicyStubsTest, EveryFieldThatAPolicyGetsIsDocumented) {
+  const auto asked = [](const std::string& what) {
+    const auto policy = Policy::make(kKeys + ("return {api = 1, admit = function(resource, tenant) "
+                                              "return {warn = keys(" +
+                                              what + ")} end}"))
+                            .value();
+    return words_of(policy->judge({.ref = {"t", Kind::Site, "s"}}).value().reason);
+  };
+  EXPECT_EQ(asked("resource"), fields_of("PolicyResource", "policy"));
+  EXPECT_EQ(asked("tenant"), fields_of("PolicyTenant", "policy"));
+}
+
+TEST(PolicyStubsTest, EveryVerdictThatIsDocumentedIsTaken) {
+  const std::set<std::string> words = fields_of("Verdict", "policy");
+  EXPECT_EQ(words, (std::set<std::string>{"deny", "warn"}));
+  for (const std::string& word : words) {
+    const auto policy =
+        Policy::make("return {api = 1, admit = function() return {" + word + " = 'x'} end}");
+    EXPECT_TRUE((*policy)->judge({.ref = {"t", Kind::Site, "s"}})) << word;
+  }
+  EXPECT_EQ(fields_of("Policy", "policy"), (std::set<std::string>{"admit", "api"}));
+}
+
+TEST(HealthStubsTest, EveryFieldThatAHealthRuleGetsIsDocumented) {
+  const auto rule =
+      HealthRule::make("h.lua", kKeys + std::string("return {api = 1, Site = function(observed) "
+                                                    "return 'Passing', keys(observed) end}"))
+          .value();
+  const HealthFacts facts{.ref = {"t", Kind::Site, "s"}, .started_at = Timestamp(Duration(1))};
+  EXPECT_EQ(words_of((*rule->judge(facts)).value().message), fields_of("Observed", "health"));
+}
+
+TEST(HealthStubsTest, EveryFunctionThatIsDocumentedIsAsked) {
+  std::set<std::string> functions = fields_of("HealthRule", "health");
+  EXPECT_EQ(functions.erase("api"), 1U);
+  for (const std::string& kind : functions) {
+    const auto rule = HealthRule::make("h.lua", "return {api = 1, " + kind +
+                                                    " = function() return 'Unknown' end}")
+                          .value();
+    const HealthFacts facts{.ref = {"t", kind_from(kind).value(), "s"}};
+    EXPECT_TRUE((*rule->judge(facts)).has_value()) << kind;
+  }
+  EXPECT_EQ(functions.size(), 2U);
 }
 
 // The rule that docs/pricing.md shows as an example is one.

@@ -80,6 +80,7 @@ Changeset changeset() {
                   {Ref{}, "", "nobody's", ""}};
   out.quotas = {{"instances", "4", "3", true}, {"memory", "1GiB", "2GiB", false}};
   out.price = price();
+  out.unpriced = "plan 'trial' has no price";
   out.tenant = "alice";
   out.plan = "studio";
   out.before = "3f2a9c1";
@@ -136,6 +137,7 @@ TEST(FormsTest, KeepEveryFieldOfAChangeset) {
   EXPECT_EQ(after.refusals, before.refusals);
   EXPECT_EQ(after.quotas, before.quotas);
   EXPECT_EQ(after.price, before.price);
+  EXPECT_EQ(after.unpriced, before.unpriced);
   ASSERT_THAT(after.changes, SizeIs(8));
   for (std::size_t i = 0; i < after.changes.size(); ++i) {
     EXPECT_EQ(after.changes[i].action, before.changes[i].action);

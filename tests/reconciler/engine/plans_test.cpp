@@ -161,6 +161,30 @@ TEST_F(PlansTest, ADiffHasMoneyQuotasAndRefusals) {
   EXPECT_EQ(bed_.world->things().size(), 1U) << "a diff changes nothing";
 }
 
+TEST_F(PlansTest, APlanWithoutAPriceIsSaidToHaveNone) {
+  push({"a"});
+  start();
+  EXPECT_EQ(diff().unpriced, "");
+  bed_.push_platform(platform_with("{quotas: {instances: 1}}"));
+  ASSERT_TRUE(daemon_->run(daemon_->engine().reconcile({"alice", std::nullopt})));
+  const Changeset changeset = diff();
+  EXPECT_FALSE(changeset.price);
+  EXPECT_EQ(changeset.unpriced, "plan 'hobby' has no price");
+}
+
+TEST_F(PlansTest, WhatWaitsToBeAcknowledgedHasItsPrice) {
+  push({"a", "b"});
+  start();
+  bed_.alice.remove("a.yaml");
+  bed_.push_alice({{"README", "nothing"}});
+  ASSERT_TRUE(daemon_->run_until([&] { return !daemon_->engine().guarded("alice").empty(); }));
+  const Changeset waiting = daemon_->engine().guarded("alice").front();
+  ASSERT_TRUE(waiting.price);
+  EXPECT_EQ(format_money(waiting.price->delta), "-14.60 USD");
+  ASSERT_TRUE(waiting.changes.front().price);
+  EXPECT_EQ(format_amount(waiting.changes.front().price->delta), "-7.30");
+}
+
 TEST_F(PlansTest, ADigestCoversThePrice) {
   push({"a"});
   start();

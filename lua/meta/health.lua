@@ -1,0 +1,22 @@
+---@meta
+-- What a health rule gets and returns. For editors and for docs/plans.md; a test compares it with what is really there.
+
+---What a provider says of what it runs.
+---@class croft.Observed
+---@field ref string "Instance/api"
+---@field kind "Instance"|"Site"
+---@field name string
+---@field phase "Created"|"Starting"|"Running"|"Asleep"|"Stopping"|"Stopped"|"Completed"|"Failed"|"Destroyed"
+---@field health "Passing"|"Failing"|"Unknown" the provider's own word
+---@field reason string one word for machines, or empty
+---@field message string for people, or empty
+---@field restarts integer
+---@field started_at? integer milliseconds since 1970
+---@field fields table what it runs with, as the provider reports it
+
+---A function for each kind that it judges; other kinds keep the provider's word. It returns the health and, if it likes, a
+---message for people.
+---@class croft.HealthRule
+---@field api 1 the version of all this that the rule was written for
+---@field Instance? fun(observed: croft.Observed): "Passing"|"Failing"|"Unknown", string?
+---@field Site? fun(observed: croft.Observed): "Passing"|"Failing"|"Unknown", string?
