@@ -1,16 +1,18 @@
-// What the embedded store does: commits a second, alone and in company, and how fast a daemon reads
-// its inventory. Usage: store_bench [DIRECTORY]; the directory decides which disk is measured.
+// What a store does: commits a second, alone and in company, and how fast a daemon reads its
+// inventory. Usage: store_bench [DIRECTORY [URL]]; the directory decides which disk is measured, a
+// URL of PostgreSQL (an empty database) which server.
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <sys/resource.h>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "core/base/files.hpp"
-#include "core/store/sqlite.hpp"
+#include "core/store/open.hpp"
 
 namespace {
 
@@ -56,25 +58,31 @@ Transaction typical_commit(int i) {
   return transaction;
 }
 
-Task<> commit_until(Store& store, SteadyClock::time_point end, int& count) {
+Task<> commit_until(Store& store, SteadyClock::time_point end, std::vector<double>& times) {
   while (SteadyClock::now() < end) {
-    Transaction transaction = typical_commit(count++);
+    const auto begun = SteadyClock::now();
+    Transaction transaction = typical_commit(static_cast<int>(times.size()));
     const Result<void> done = co_await store.commit(std::move(transaction));
     if (!done) std::fprintf(stderr, "%s\n", done.error().describe().c_str());
+    times.push_back(seconds_since(begun) * 1'000);
   }
 }
 
 void measure_commits(asio::io_context& io, Store& store, int in_flight) {
   const auto start = SteadyClock::now();
-  int count = 0;
+  std::vector<double> times;
   for (int i = 0; i < in_flight; ++i) {
-    spawn(io.get_executor(), commit_until(store, start + std::chrono::seconds(3), count),
+    spawn(io.get_executor(), commit_until(store, start + std::chrono::seconds(3), times),
           "commits");
   }
   io.restart();
   io.run();
-  fmt::print("{:<44}{:>10.0f} /s\n", fmt::format("commits, {} in flight", in_flight),
-             count / seconds_since(start));
+  const double seconds = seconds_since(start);
+  std::ranges::sort(times);
+  fmt::print("{:<44}{:>10.0f} /s     (median {:.2f} ms, p99 {:.2f} ms)\n",
+             fmt::format("commits, {} in flight", in_flight),
+             static_cast<double>(times.size()) / seconds, times[times.size() / 2],
+             times[times.size() * 99 / 100]);
 }
 
 Task<> store_all(Store& store) {
@@ -104,14 +112,15 @@ void print_rows(const char* what, double seconds) {
   fmt::print("{:<44}{:>10.0f} rows/s  ({:.2f} s)\n", what, kResources / seconds, seconds);
 }
 
-void measure_inventory(asio::io_context& io, const std::filesystem::path& directory) {
-  std::unique_ptr<Store> store = open_sqlite_store(directory).value();
+void measure_inventory(asio::io_context& io, const std::filesystem::path& directory,
+                       const std::string& url) {
+  std::unique_ptr<Store> store = open_store(directory, url).value();
   auto start = SteadyClock::now();
   run(io, store_all(*store));
   print_rows("storing 100k resources, 1,000 a commit", seconds_since(start));
   store.reset();
   start = SteadyClock::now();
-  store = open_sqlite_store(directory).value();
+  store = open_store(directory, url).value();
   fmt::print("{:<44}{:>10.1f} ms\n", "opening that store", seconds_since(start) * 1'000);
   std::size_t loaded = 0;
   long kibibytes = 0;
@@ -127,10 +136,11 @@ void measure_inventory(asio::io_context& io, const std::filesystem::path& direct
 int main(int argc, char** argv) {
   const TemporaryDirectory temporary = TemporaryDirectory::make("croft-store-bench-").value();
   const std::filesystem::path place = argc > 1 ? argv[1] : temporary.path();
+  const std::string url = argc > 2 ? argv[2] : "";
   asio::io_context io;
   {
-    const std::unique_ptr<Store> store = open_sqlite_store(place / "commits").value();
-    for (const int in_flight : {1, 64}) measure_commits(io, *store, in_flight);
+    const std::unique_ptr<Store> store = open_store(place / "commits", url).value();
+    for (const int in_flight : {1, 16, 64}) measure_commits(io, *store, in_flight);
   }
-  measure_inventory(io, place / "inventory");
+  measure_inventory(io, place / "inventory", url);
 }

@@ -22,7 +22,8 @@ def free_port() -> int:
 class Daemon:
     """A running croft serve."""
 
-    def __init__(self, data: pathlib.Path, platform: pathlib.Path):
+    def __init__(self, data: pathlib.Path, platform: pathlib.Path, store: str = ""):
+        """`store` is the setting store.url."""
         self.data = data
         self.port = free_port()
         self.environment = {**repositories.quiet_git(), "CROFT_SERVER": str(data / "api.sock"), "NO_COLOR": "1"}
@@ -30,7 +31,7 @@ class Daemon:
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             [CROFT, "serve", "--data", data, "--platform-url", platform, "--edge-listen", f"127.0.0.1:{self.port}"],
-            stdout=self.log, stderr=self.log, env=self.environment)
+            stdout=self.log, stderr=self.log, env={**self.environment, "CROFT_STORE_URL": store})
 
     def pid_of(self, role: str) -> int:
         return int((self.data / "run" / f"{role}.pid").read_text())
@@ -91,11 +92,11 @@ class Edge:
 
 
 @contextlib.contextmanager
-def serving(scratch: pathlib.Path, tenants: dict):
-    """Serves these tenants (name to repository) until the block ends."""
+def serving(scratch: pathlib.Path, tenants: dict, store: str = ""):
+    """Serves these tenants (name to repository) until the block ends; `store` is the setting store.url."""
     platform = scratch / "platform.git"
     repositories.make(platform, repositories.platform_files(tenants))
-    daemon = Daemon(scratch / "data", platform)
+    daemon = Daemon(scratch / "data", platform, store)
     try:
         yield daemon
     finally:

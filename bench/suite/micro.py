@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+from . import postgres
 from .machine import BUILD, CROFT, ROOT, have, table
 
 
@@ -39,7 +40,16 @@ def shim(scratch, quick: bool) -> None:
 
 
 def store(scratch, quick: bool) -> None:
-    text("The store (SQLite)", [BUILD / "bench" / "store_bench", scratch])
+    bench = BUILD / "bench" / "store_bench"
+    text("The store (SQLite)", [bench, scratch])
+    print(f"size of the database after that: {(scratch / 'inventory' / 'croft.db').stat().st_size >> 20} MiB")
+    with postgres.running(scratch) as server:
+        if server is None:
+            print("PostgreSQL is not installed: its half is left out")
+            return
+        text("The store (PostgreSQL)", [bench, scratch / "beside-postgres", server.make_database("bench")])
+        size = server.sql("bench", "SELECT pg_database_size('bench') >> 20")
+        print(f"size of the database after that: {size} MiB")
 
 
 def git(scratch, quick: bool) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from . import repositories
+from . import postgres, repositories
 from .daemon import Daemon, Edge, serving
 from .machine import BUILD, percentile, process_cpu, process_memory, table
 
@@ -46,12 +46,12 @@ def push_once(clone: pathlib.Path, edge: Edge, round_number: int) -> tuple:
     return pushed, time.perf_counter() - begun
 
 
-def pushes(scratch: pathlib.Path, count: int) -> None:
+def pushes(scratch: pathlib.Path, count: int, engine: str, store: str = "") -> None:
     repository = scratch / "alice.git"
     repositories.make(repository, site_files("round 0", FILES))
     clone = scratch / "alice"
     subprocess.run(["git", "clone", "--quiet", repository, clone], check=True, env=repositories.quiet_git())
-    with serving(scratch, {"alice": repository}) as daemon:
+    with serving(scratch, {"alice": repository}, store) as daemon:
         edge = Edge(daemon.port, "alice-blog.localhost")
         if not daemon.wait_for(lambda: edge.get("/") != b"", 60):
             raise RuntimeError("the site is not up after 60 s:\n" + daemon.tail())
@@ -65,7 +65,7 @@ def pushes(scratch: pathlib.Path, count: int) -> None:
     rows = [[name, ms(percentile(values, 0.5)), ms(percentile(values, 0.99)), ms(max(values))]
             for name, values in (("git push alone", [alone for alone, _ in times]),
                                  ("from its end until served", after), ("from its start until served", applied))]
-    table(f"A push of one changed file of {FILES}, to a local bare repository ({count} pushes)",
+    table(f"A push of one changed file of {FILES}, to a local bare repository ({count} pushes; store: {engine})",
           ["what", "median ms", "p99 ms", "longest ms"], rows,
           f"CPU time of control and its git children: {cpu * 1e3:.0f} ms a push. "
           "The edge is asked for the new page every millisecond or so.")
@@ -110,7 +110,16 @@ def from_nothing(scratch: pathlib.Path, count: int, files: dict, name: str) -> l
 
 
 def run(scratch: pathlib.Path, quick: bool) -> None:
-    pushes(scratch, 10 if quick else PUSHES)
+    count = 10 if quick else PUSHES
+    embedded, beside = scratch / "sqlite", scratch / "postgresql"
+    embedded.mkdir()
+    pushes(embedded, count, "SQLite")
+    with postgres.running(scratch) as server:
+        if server is None:
+            print("PostgreSQL is not installed: its half is left out")
+            return
+        beside.mkdir()
+        pushes(beside, count, "PostgreSQL", server.make_database("bench"))
 
 
 def run_fleet(scratch: pathlib.Path, quick: bool) -> None:
