@@ -80,8 +80,9 @@ std::string schema_words(const StoreStatus& status) {
 }
 
 std::string size_words(Bytes size) {
-  constexpr double kMebibyte = 1024 * 1024;
-  return fmt::format("{:.1f} MiB", static_cast<double>(size.count) / kMebibyte);
+  const double kibibytes = static_cast<double>(size.count) / 1024;
+  if (kibibytes < 1024) return fmt::format("{:.1f} KiB", kibibytes);
+  return fmt::format("{:.1f} MiB", kibibytes / 1024);
 }
 
 std::string writer_words(const StoreStatus& status) {
