@@ -94,7 +94,11 @@ class Tree {
     Values& values = values_.emplace_back(&positional, Values{}).second;
     CLI::Option* added = app.add_option_function<Values>(
         positional.name, [&values](const Values& given) { values = given; });
-    added->expected(0, is_last ? CLI::detail::expected_max_vector_size : 1);
+    if (is_last) {
+      added->expected(0, CLI::detail::expected_max_vector_size);
+    } else {
+      added->expected(1)->allow_extra_args(false);
+    }
   }
 
   Node deepest() const {

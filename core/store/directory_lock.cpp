@@ -47,6 +47,16 @@ Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory
   return DirectoryLock(std::move(file), was_left_behind);
 }
 
+std::optional<std::string> DirectoryLock::find_owner(const std::filesystem::path& directory) {
+  const UniqueFd file(::open((directory / "croft.lock").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return std::nullopt;
+  std::string owner = read_owner(file.get());
+  // Only a lock that was left behind is touched by this, and for a moment: no daemon that starts
+  // now stumbles over it.
+  if (owner.empty() || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  return owner;
+}
+
 DirectoryLock::~DirectoryLock() {
   if (file_.is_open()) (void)::ftruncate(file_.get(), 0);
 }

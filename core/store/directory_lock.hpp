@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include "core/base/files.hpp"
 #include "core/base/result.hpp"
@@ -14,6 +16,9 @@ class DirectoryLock {
  public:
   /// Conflict naming the pid if somebody else holds it, in this process or another.
   static Result<DirectoryLock> take(const std::filesystem::path& directory);
+
+  /// The pid of whoever holds it now, for people; nullopt if nobody does.
+  static std::optional<std::string> find_owner(const std::filesystem::path& directory);
 
   DirectoryLock(DirectoryLock&&) noexcept = default;
   DirectoryLock& operator=(DirectoryLock&&) = delete;

@@ -13,6 +13,7 @@
 // columns, once for both dialects: writes and reads are descriptions (sql/writes, sql/reads) that
 // need no answer half-way, so that one engine can step through them and the other can send them all
 // at once. sqlite/ and postgres/ hold what is an engine's own: connections, group commit, faults.
+// tools/ holds what people do with a whole store: back it up, copy it, check it.
 // Every engine must pass tests/contract/store_contract unchanged.
 //
 // Methods are coroutines. A Transaction is submitted whole; engines may group several into one disk

@@ -95,8 +95,11 @@ struct Keywords {
                                     nullptr};
   std::array<const char*, 10> values;
 
-  explicit Keywords(const std::string& url)
-      : values{"5", "20", "5", "3", "15000", "read-write", "croft", "UTF8", url.c_str(), nullptr} {}
+  Keywords(const std::string& url, Access access)
+      : values{"5",     "20",    "5",
+               "3",     "15000", access == Access::Write ? "read-write" : "any",
+               "croft", "UTF8",  url.c_str(),
+               nullptr} {}
 };
 
 }  // namespace
@@ -116,14 +119,19 @@ Result<Target> parse_target(const std::string& url) {
   const std::string user = option(options.get(), "user");
   const std::string port = option(options.get(), "port");
   const std::string service = option(options.get(), "service");
-  if (!service.empty()) return Target{url, fmt::format("PostgreSQL service {}", service)};
-  return Target{url, fmt::format("postgres://{}{}{}{}{}/{}", user, user.empty() ? "" : "@",
-                                 option(options.get(), "host"), port.empty() ? "" : ":", port,
-                                 option(options.get(), "dbname"))};
+  const bool has_password =
+      !option(options.get(), "password").empty() || !option(options.get(), "sslpassword").empty();
+  if (!service.empty())
+    return Target{url, fmt::format("PostgreSQL service {}", service), has_password};
+  return Target{url,
+                fmt::format("postgres://{}{}{}{}{}/{}", user, user.empty() ? "" : "@",
+                            option(options.get(), "host"), port.empty() ? "" : ":", port,
+                            option(options.get(), "dbname")),
+                has_password};
 }
 
-Result<Handle> connect(const Target& target) {
-  const Keywords keywords(target.url);
+Result<Handle> connect(const Target& target, Access access) {
+  const Keywords keywords(target.url, access);
   Handle handle(PQconnectdbParams(keywords.names.data(), keywords.values.data(), 1));
   if (!handle) return fail(ErrorCode::Unavailable, "out of memory");
   if (PQstatus(handle.get()) != CONNECTION_OK) {

@@ -22,16 +22,22 @@ using Answer = std::unique_ptr<PGresult, ClearResult>;
 
 /// Where a database is.
 struct Target {
-  std::string url;   ///< as libpq takes it; may hold a password, and is never shown
-  std::string name;  ///< for people: "postgres://croft@db.example.com:5432/croft"
+  std::string url;            ///< as libpq takes it; may hold a password, and is never shown
+  std::string name;           ///< for people: "postgres://croft@db.example.com:5432/croft"
+  bool has_password = false;  ///< in the url
 };
 
 /// Invalid if libpq does not understand it. Its password is remembered as a secret.
 Result<Target> parse_target(const std::string& url);
 
-/// Connects, as a client that writes UTF-8 and wants a server that can be written to. Blocks, some
-/// seconds a host at most. Unavailable with the server's words and what to try.
-Result<Handle> connect(const Target& target);
+enum class Access {
+  Write,  ///< a server that refuses to be written to will not do
+  Read,   ///< a standby will
+};
+
+/// Connects, as a client that writes UTF-8. Blocks, some seconds a host at most. Unavailable with
+/// the server's words and what to try.
+Result<Handle> connect(const Target& target, Access access = Access::Write);
 
 /// What a failed statement says. Foreign codes become Errors here and nowhere else.
 Error error_of(const PGresult* answer, const Target& target);

@@ -1,5 +1,8 @@
 #include "core/store/postgres/lease.hpp"
 
+#include <array>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "core/store/sql/statements.hpp"
@@ -56,8 +59,22 @@ Result<Lease> take_lease(sql::Session& session, const std::string& holder,
   return taken;
 }
 
+Result<void> hold_lease(sql::Session& session, const Lease& lease) {
+  TRY_ASSIGN(const Writer writer, read_writer(session));
+  if (writer.holder == lease.holder && writer.epoch == lease.epoch) return {};
+  return fail(
+      Error(ErrorCode::Conflict, "another croft writes to this database now: " + writer.description)
+          .with_hint("stop it, and try again"));
+}
+
 Result<void> release_lease(sql::Session& session, const Lease& lease) {
   return session.execute(sql::kReleaseWriter, {Cell(lease.holder), Cell(lease.epoch)});
+}
+
+std::string describe_this_process() {
+  std::array<char, 256> name{};
+  (void)::gethostname(name.data(), name.size() - 1);
+  return fmt::format("host {}, pid {}", name.data(), ::getpid());
 }
 
 }  // namespace croft::postgres

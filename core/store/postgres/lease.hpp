@@ -24,7 +24,13 @@ struct Lease {
 Result<Lease> take_lease(sql::Session& session, const std::string& holder,
                          const std::string& description, Duration lease);
 
+/// In a transaction: nobody else takes it before its end. Conflict if somebody has taken it.
+Result<void> hold_lease(sql::Session& session, const Lease& lease);
+
 /// Lets others have it at once.
 Result<void> release_lease(sql::Session& session, const Lease& lease);
+
+/// "host db1, pid 4711": what others are told of who writes.
+std::string describe_this_process();
 
 }  // namespace croft::postgres

@@ -4,10 +4,12 @@
 
 namespace croft::postgres {
 
-/// A connection that blocks, for migrations and tools.
+/// A connection that blocks, for migrations and tools. Rows are handed over as they come, so that a
+/// large answer is never in memory whole.
 class BlockingSession final : public sql::Session {
  public:
-  static Result<std::unique_ptr<BlockingSession>> open(const Target& target);
+  static Result<std::unique_ptr<BlockingSession>> open(const Target& target,
+                                                       Access access = Access::Write);
 
   sql::Dialect dialect() const override { return sql::Dialect::Postgres; }
   Result<void> execute(std::string_view text, const std::vector<sql::Cell>& cells) override;
@@ -19,6 +21,8 @@ class BlockingSession final : public sql::Session {
   BlockingSession(Target target, Handle handle)
       : target_(std::move(target)), handle_(std::move(handle)) {}
   Result<void> check(const PGresult* answer) const;
+  Result<void> lost() const;
+  void cancel() const;
 
   Target target_;
   Handle handle_;

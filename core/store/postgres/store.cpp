@@ -1,8 +1,6 @@
 #include "core/store/sql/store.hpp"
 
-#include <array>
 #include <thread>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -139,12 +137,6 @@ Task<> PostgresStore::answer_orders(Duration at_most, Promise<void> promise) {
   promise.answer(Result<void>());
 }
 
-std::string description_of_this_process() {
-  std::array<char, 256> name{};
-  (void)::gethostname(name.data(), name.size() - 1);
-  return fmt::format("host {}, pid {}", name.data(), ::getpid());
-}
-
 /// Who writes from this directory: an id that is made once.
 Result<std::string> holder_of(const fs::path& directory) {
   const fs::path file = directory / "store.holder";
@@ -180,8 +172,9 @@ Result<std::unique_ptr<Store>> open(const fs::path& directory, PostgresOptions o
   TRY_ASSIGN(const auto session, postgres::BlockingSession::open(target));
   TRY(sql::migrate(*session, sql::migrations()));
   TRY(check_not_forgotten(*session, directory));
-  TRY_ASSIGN(postgres::Lease lease,
-             postgres::take_lease(*session, holder, description_of_this_process(), options.lease));
+  TRY_ASSIGN(
+      postgres::Lease lease,
+      postgres::take_lease(*session, holder, postgres::describe_this_process(), options.lease));
   return std::make_unique<PostgresStore>(std::move(lock), std::move(target), std::move(options),
                                          std::move(lease));
 }

@@ -11,7 +11,8 @@ namespace croft::sql {
 namespace {
 
 // To change the schema: add an element with the next number below, and tests/core/store/data/vN.sql
-// with rows of that version; the migration test then opens every version from 1 on. Times are
+// with rows of that version; the migration test then opens every version from 1 on. A table or
+// column of it also goes into sql/tables.cpp, so that backups and copies have it. Times are
 // milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform. TEXT
 // is compared by its bytes: adapt() sees to that where it is not so by itself.
 constexpr std::array<Migration, 2> kMigrations{{
@@ -208,6 +209,24 @@ Result<void> apply_step(Session& session, const Migration& step) {
 }  // namespace
 
 std::span<const Migration> migrations() { return kMigrations; }
+
+Result<bool> has_table(Session& session, std::string_view name) {
+  bool is_there = false;
+  const auto read = [&is_there](const Row& row) -> Result<void> {
+    is_there = row.integer(0) > 0;
+    return {};
+  };
+  const bool is_sqlite = session.dialect() == Dialect::Sqlite;
+  TRY(session.query(is_sqlite ? kHasTableInSqlite : kHasTableInPostgres, {Cell(std::string(name))},
+                    read));
+  return is_there;
+}
+
+Result<std::int64_t> find_schema_version(Session& session) {
+  TRY_ASSIGN(const bool is_migrated, has_table(session, "schema_migrations"));
+  if (!is_migrated) return 0;
+  return schema_version(session);
+}
 
 Result<std::int64_t> schema_version(Session& session) {
   std::int64_t version = 0;

@@ -21,8 +21,13 @@ struct Migration {
 /// All of them, lowest first.
 std::span<const Migration> migrations();
 
-/// The version a database has; 0 for an empty one.
+/// True if the database has a table of that name.
+Result<bool> has_table(Session& session, std::string_view name);
+
+/// The version of a database that was migrated once.
 Result<std::int64_t> schema_version(Session& session);
+/// The version of any database; 0 for one that holds no store.
+Result<std::int64_t> find_schema_version(Session& session);
 
 /// Conflict if the database is newer than the last of `steps`.
 Result<void> check_not_newer(std::int64_t version, std::span<const Migration> steps);

@@ -9,6 +9,8 @@
 namespace croft::sql {
 
 inline constexpr std::string_view kBegin = "BEGIN";
+/// PostgreSQL's: all reads see the moment of the first one. SQLite's BEGIN does so by itself.
+inline constexpr std::string_view kBeginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ";
 /// SQLite's: takes the write lock at once, so that no later statement of the transaction finds it
 /// taken.
 inline constexpr std::string_view kBeginImmediate = "BEGIN IMMEDIATE";
@@ -28,6 +30,16 @@ inline constexpr std::string_view kLockTenantNumbers =
 inline constexpr std::string_view kGiveTenantNumber = R"(
   UPDATE counters SET value = (SELECT number FROM tenants WHERE uid = $1)
   WHERE name = 'tenant_number' AND value < (SELECT number FROM tenants WHERE uid = $1))";
+
+/// Each counter with the largest number that was given by it, as far as rows show, and its value.
+inline constexpr std::string_view kCounters = R"(
+  SELECT 'event', COALESCE(MAX(sequence), 0), (SELECT value FROM counters WHERE name = 'event') FROM events
+  UNION ALL
+  SELECT 'tenant_number', COALESCE(MAX(number), 0), (SELECT value FROM counters WHERE name = 'tenant_number')
+  FROM tenants)";
+inline constexpr std::string_view kUsedCounters = "SELECT COUNT(*) FROM counters WHERE value <> 0";
+/// Before those of another store are written.
+inline constexpr std::string_view kEraseCounters = "DELETE FROM counters";
 
 // Tenants.
 /// PutTenant's rule for numbers stands here, so that no engine has to read before it writes: a
@@ -171,6 +183,12 @@ inline constexpr std::string_view kSchemaVersion =
 inline constexpr std::string_view kRecordMigration =
     "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
 
+/// 1 if there is a table named $1, else 0.
+inline constexpr std::string_view kHasTableInSqlite =
+    "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+inline constexpr std::string_view kHasTableInPostgres =
+    "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass($1)";
+
 /// PostgreSQL's: until the end of the transaction.
 inline constexpr std::string_view kLockSchema =
     "SELECT pg_advisory_xact_lock(427121665652)";  // the bytes of "croft" as a number
@@ -204,7 +222,18 @@ inline constexpr std::string_view kFindBatch =
     " WHERE only_one = 'croft' AND holder = $1 AND epoch < $2 RETURNING batch";
 inline constexpr std::string_view kReleaseWriter =
     "UPDATE writer SET renewed_at = 0 WHERE only_one = 'croft' AND holder = $1 AND epoch = $2";
+/// For people, without waiting for it: who writes or wrote last, and how long ago it gave a sign of
+/// life; NULL if it has let go.
+inline constexpr std::string_view kSeeWriter =
+    "SELECT description, CASE WHEN renewed_at > 0 THEN " CROFT_NOW
+    " - renewed_at END FROM writer WHERE only_one = 'croft'";
 #undef CROFT_NOW
 inline constexpr std::string_view kListen = "LISTEN croft";
+
+// What kind of engine it is: its name, bytes on the disk, 1 if it takes writes.
+inline constexpr std::string_view kSqliteFacts = "SELECT 'SQLite ' || sqlite_version(), 0, 1";
+inline constexpr std::string_view kPostgresFacts = R"(
+  SELECT 'PostgreSQL ' || current_setting('server_version'), pg_database_size(current_database()),
+    CASE WHEN pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' THEN 0 ELSE 1 END)";
 
 }  // namespace croft::sql

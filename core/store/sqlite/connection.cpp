@@ -240,6 +240,16 @@ Result<void> Connection::check() {
   return {};
 }
 
+Result<std::vector<std::string>> Connection::find_damage() {
+  std::vector<std::string> found;
+  const auto read = [&found](const sql::Row& row) -> Result<void> {
+    if (row.text(0) != "ok") found.emplace_back(row.text(0));
+    return {};
+  };
+  TRY(query("PRAGMA integrity_check(20)", {}, read));
+  return found;
+}
+
 Result<void> Connection::limit_size(std::int64_t bytes) {
   return run_script(fmt::format("PRAGMA max_page_count = {};", bytes / kPageSize));
 }

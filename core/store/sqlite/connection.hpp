@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/store/sql/session.hpp"
 
@@ -34,6 +36,8 @@ class Connection final : public sql::Session {
   bool is_in_transaction() const;
   /// Reads the whole file; Internal with what SQLite found if it is damaged.
   Result<void> check();
+  /// Reads it and compares its indexes too: what is wrong, in SQLite's words, the first of it.
+  Result<std::vector<std::string>> find_damage();
   /// The file grows to so many bytes at most.
   Result<void> limit_size(std::int64_t bytes);
 
