@@ -24,16 +24,17 @@ std::string option(const PQconninfoOption* options, std::string_view keyword) {
   return {};
 }
 
-/// libpq ends its messages with a newline, and may give several lines.
+/// libpq gives a line for each host that it tried, and indented ones that guess at reasons.
 std::string one_line(std::string_view text) {
-  std::string line;
-  for (const char letter : text) {
-    const bool is_space = letter == '\n' || letter == '\t' || letter == ' ';
-    if (!is_space) line += letter;
-    if (is_space && !line.empty() && line.back() != ' ') line += ' ';
+  std::string joined;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.empty() || line.starts_with('\t')) continue;
+    if (!joined.empty()) joined += "; ";
+    joined += line;
   }
-  if (!line.empty() && line.back() == ' ') line.pop_back();
-  return redact(line);
+  return redact(joined);
 }
 
 /// libpq quotes what it did not understand, which may be a part of a password.
@@ -155,9 +156,7 @@ std::string_view state_of(const PGresult* answer) {
 }
 
 Error connection_lost(const PGconn* connection, const Target& target) {
-  // Further lines guess at reasons.
-  const std::string_view text = PQerrorMessage(connection);
-  const std::string message = one_line(text.substr(0, text.find('\n')));
+  const std::string message = one_line(PQerrorMessage(connection));
   return unavailable(target, message.empty() ? "the connection broke" : message,
                      "Croft connects again by itself");
 }

@@ -137,11 +137,16 @@ Task<> PostgresStore::answer_orders(Duration at_most, Promise<void> promise) {
   promise.answer(Result<void>());
 }
 
-/// Who writes from this directory: an id that is made once.
+/// Who writes from this directory: an id that is made once. The file's time is that of the last
+/// start on PostgreSQL (core/store/open.cpp).
 Result<std::string> holder_of(const fs::path& directory) {
   const fs::path file = directory / "store.holder";
   Result<std::string> known = read_file(file, 1 << 10);
-  if (known && !known->empty()) return known->substr(0, known->find('\n'));
+  if (known && !known->empty()) {
+    std::error_code ignored;
+    fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
+    return known->substr(0, known->find('\n'));
+  }
   if (!known && known.error().code() != ErrorCode::NotFound) return known;
   std::string holder = SystemRandom().id();
   TRY(write_file_atomic(file, holder + "\n", 0600));

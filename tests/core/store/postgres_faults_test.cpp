@@ -10,6 +10,7 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
+#include "core/store/open.hpp"
 #include "core/store/postgres.hpp"
 #include "tests/contract/store_rows.hpp"
 #include "tests/support/cutting_proxy.hpp"
@@ -376,6 +377,57 @@ TEST_F(PostgresFaultsTest, TakesWhatTheUrlLeavesOutFromTheEnvironmentAndServiceF
   EXPECT_TRUE(open(options("postgres://croft@127.0.0.1/" + database_)).has_value());
   ::unsetenv("PGSERVICEFILE");
   ::unsetenv("PGPORT");
+}
+
+TEST_F(PostgresFaultsTest, IsNotOpenedFromAnOldCroftDbOnceItWasMoved) {
+  const std::string url = server().url(database_);
+  open_store(directory_.path(), "").value().reset();
+  std::filesystem::rename(directory_.path() / "croft.db", directory_.path() / "kept");
+  open_store(directory_.path(), url).value().reset();
+  for (const bool has_old : {false, true}) {
+    if (has_old)
+      std::filesystem::rename(directory_.path() / "kept", directory_.path() / "croft.db");
+    const Result<std::unique_ptr<Store>> refused = open_store(directory_.path(), "");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), ErrorCode::Conflict);
+    EXPECT_NE(refused.error().describe().find("was in PostgreSQL until now"), std::string::npos);
+  }
+  // One that was written after that is the newer one.
+  std::filesystem::last_write_time(directory_.path() / "croft.db",
+                                   std::filesystem::file_time_type::clock::now() + 1s);
+  EXPECT_TRUE(open_store(directory_.path(), "").has_value());
+}
+
+TEST_F(PostgresFaultsTest, SpeaksTlsAndBelievesOnlyTheServerThatItKnows) {
+  PostgresServer own;
+  const std::string data = (own.directory() / "data").string();
+  const auto make_certificate = [&](const std::string& name) {
+    const std::string script =
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=croft-test "
+        "-addext subjectAltName=IP:127.0.0.1 -keyout \"$1/$2.key\" -out \"$1/$2.crt\" && "
+        "chown --reference=\"$1\" \"$1/$2.key\" \"$1/$2.crt\" && chmod 600 \"$1/$2.key\"";
+    const auto made = run_child_checked({.arguments = {"sh", "-c", script, "sh", data, name}});
+    ASSERT_TRUE(made.has_value()) << made.error().describe();
+  };
+  make_certificate("server");
+  make_certificate("other");
+  own.sql("postgres", "ALTER SYSTEM SET ssl = on");
+  own.stop();
+  own.start();
+  const std::string url = own.url(own.make_database()) + "?sslmode=verify-full&sslrootcert=" + data;
+  {
+    const std::unique_ptr<Store> store = open(options(url + "/server.crt")).value();
+    EXPECT_TRUE(append(*store, 0).has_value());
+    EXPECT_EQ(own.sql("postgres",
+                      "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING "
+                      "(pid) WHERE application_name = 'croft'"),
+              "t\n");
+  }
+  const Error error = refusal(options(url + "/other.crt"));
+  EXPECT_EQ(error.code(), ErrorCode::Unavailable);
+  EXPECT_NE(error.describe().find("certificate verify failed"), std::string::npos)
+      << error.describe();
+  EXPECT_NE(error.describe().find("sslrootcert"), std::string::npos) << error.describe();
 }
 
 TEST_F(PostgresFaultsTest, RefusesADatabaseThatDoesNotKeepUtf8) {
