@@ -5,6 +5,7 @@
 #include <optional>
 #include <pwd.h>
 #include <unistd.h>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -122,7 +123,8 @@ class Control {
 
   /// The engine knows nothing until it has read the store: requests wait for that.
   Task<HttpResponse> answer(HttpRequest request) {
-    if (!is_started_) (void)co_await started_.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!is_started_ && !is_stopping_)
+      (void)co_await started_.async_wait(asio::as_tuple(asio::use_awaitable));
     if (is_started_) co_return co_await api_->handle(std::move(request));
     HttpResponse response;
     response.status = 503;
@@ -133,6 +135,7 @@ class Control {
   Task<> start() {
     Result<void> started = listen(server_, settings_);
     if (started) started = co_await engine_->start();
+    if (is_stopping_) co_return;
     if (started) {
       is_started_ = true;
       started_.cancel();
@@ -146,6 +149,7 @@ class Control {
   }
 
   Task<> stop() {
+    if (std::exchange(is_stopping_, true)) co_return;
     log_info("control", "stopping");
     started_.cancel();
     co_await server_.stop(kStopGrace);
@@ -163,6 +167,7 @@ class Control {
   std::unique_ptr<Api> api_;
   HttpServer server_;
   bool is_started_ = false;
+  bool is_stopping_ = false;
   asio::steady_timer started_{io_, asio::steady_timer::time_point::max()};  ///< cancelled then
   std::optional<RoutesPublisher> publisher_;  ///< once the engine knows what ran before
   int status_ = 0;

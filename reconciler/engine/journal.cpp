@@ -37,14 +37,21 @@ void note_differences(const std::vector<Row>& before, const std::vector<Row>& af
   note_missing(after, before);
 }
 
+bool is_order(const Write& write) {
+  return std::holds_alternative<PutDirective>(write) ||
+         std::holds_alternative<EraseDirective>(write) ||
+         std::holds_alternative<PutAcknowledgement>(write) ||
+         std::holds_alternative<EraseAcknowledgement>(write);
+}
+
 }  // namespace
 
 Task<Result<std::set<std::string>>> Journal::reload_orders() {
   std::vector<DirectiveRow> directives;
   std::vector<AcknowledgementRow> acknowledgements;
-  // What we write meanwhile is newer than what is read: once more, then.
-  for (std::size_t before = commits_ + 1; before != commits_;) {
-    before = commits_;
+  // Orders that we write meanwhile are newer than what is read: once more, then.
+  for (std::size_t before = order_commits_ + 1; before != order_commits_;) {
+    before = order_commits_;
     CO_TRY_ASSIGN(directives, co_await store_.directives());
     CO_TRY_ASSIGN(acknowledgements, co_await store_.acknowledgements());
   }
@@ -59,7 +66,8 @@ Task<Result<std::set<std::string>>> Journal::reload_orders() {
 
 Task<Result<void>> Journal::commit(Transaction transaction) {
   Transaction copy = transaction;
-  ++commits_;
+  const bool has_orders = std::ranges::any_of(transaction.writes, is_order);
+  order_commits_ += has_orders ? 1 : 0;
   CO_TRY(co_await store_.commit(std::move(copy)));
   bool has_new_tenant = false;
   for (const Write& write : transaction.writes) {
@@ -67,7 +75,7 @@ Task<Result<void>> Journal::commit(Transaction transaction) {
     has_new_tenant = has_new_tenant || (put != nullptr && put->row.number == 0);
     show(write);
   }
-  ++commits_;
+  order_commits_ += has_orders ? 1 : 0;
   // The store gives new tenants their numbers.
   if (has_new_tenant) {
     CO_TRY_ASSIGN(auto tenants, co_await store_.tenants());

@@ -60,7 +60,7 @@ class Journal {
   std::map<std::string, IntentRow> intents_;
   std::vector<DirectiveRow> directives_;
   std::vector<AcknowledgementRow> acknowledgements_;
-  std::size_t commits_ = 0;  ///< begun and ended ones
+  std::size_t order_commits_ = 0;  ///< begun and ended ones that have orders among them
 };
 
 }  // namespace croft

@@ -37,16 +37,14 @@ std::string one_line(std::string_view text) {
   return redact(joined);
 }
 
-/// libpq quotes what it did not understand, which may be a part of a password.
+/// libpq quotes what it did not understand, which may be a part of a password, with quotation marks
+/// in it.
 std::string without_quotations(std::string_view text) {
-  std::string kept;
-  bool is_quoted = false;
-  for (const char letter : text) {
-    if (letter == '"' && !is_quoted) kept += "\"...";
-    if (letter == '"') is_quoted = !is_quoted;
-    if (!is_quoted) kept += letter;
-  }
-  return kept;
+  const std::size_t first = text.find('"');
+  const std::size_t last = text.rfind('"');
+  if (first == std::string_view::npos) return std::string(text);
+  return fmt::format("{}\"...\"{}", text.substr(0, first),
+                     last > first ? text.substr(last + 1) : std::string_view());
 }
 
 struct Advice {

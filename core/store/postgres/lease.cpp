@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/id.hpp"
 #include "core/store/sql/statements.hpp"
 
 namespace croft::postgres {
@@ -42,7 +43,7 @@ Result<Lease> take_row(sql::Session& session, const std::string& holder,
                                            "that has died makes room after {} s",
                                            lease.count() / 1000)));
   }
-  const Lease taken{holder, writer.epoch + 1};
+  const Lease taken{holder, writer.epoch + 1, description};
   TRY(session.execute(sql::kTakeWriter, {Cell(holder), Cell(taken.epoch), Cell(description)}));
   return taken;
 }
@@ -74,7 +75,8 @@ Result<void> release_lease(sql::Session& session, const Lease& lease) {
 std::string describe_this_process() {
   std::array<char, 256> name{};
   (void)::gethostname(name.data(), name.size() - 1);
-  return fmt::format("host {}, pid {}", name.data(), ::getpid());
+  return fmt::format("host {}, pid {}, run {}", name.data(), ::getpid(),
+                     SystemRandom().id().substr(0, 6));
 }
 
 }  // namespace croft::postgres

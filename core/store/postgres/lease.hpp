@@ -17,7 +17,11 @@ namespace croft::postgres {
 struct Lease {
   std::string holder;
   std::int64_t epoch = 0;
+  std::string description;  ///< of the process: of two that say to be one holder, one is it
 };
+
+/// The version of the schema that brought it.
+inline constexpr std::int64_t kLeaseSince = 2;
 
 /// Takes the row for `holder`, whoever had it, if that one gave no sign of life for `lease` or is
 /// the same; Unavailable naming who writes otherwise. `description` tells people who we are.
@@ -30,7 +34,7 @@ Result<void> hold_lease(sql::Session& session, const Lease& lease);
 /// Lets others have it at once.
 Result<void> release_lease(sql::Session& session, const Lease& lease);
 
-/// "host db1, pid 4711": what others are told of who writes.
+/// "host db1, pid 4711, run k3f9a2": what others are told of who writes; another one at each call.
 std::string describe_this_process();
 
 }  // namespace croft::postgres

@@ -1,5 +1,7 @@
 #include "core/store/postgres/link.hpp"
 
+#include <fcntl.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
@@ -20,12 +22,9 @@ std::string name_of(std::string_view text) { return "croft_" + sha256_hex(text).
 }  // namespace
 
 struct Link::Socket {
+  // A number of our own: libpq closes its own when it likes, and somebody else gets it then.
   explicit Socket(const asio::any_io_executor& executor, int number)
-      : descriptor(executor, number) {}
-  // The descriptor is libpq's to close.
-  ~Socket() { descriptor.release(); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
+      : descriptor(executor, ::fcntl(number, F_DUPFD_CLOEXEC, 0)) {}
 
   stream_descriptor descriptor;
 };

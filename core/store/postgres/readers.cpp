@@ -13,10 +13,12 @@ constexpr Duration kLongestPause{2'000};
 }  // namespace
 
 Task<Result<std::unique_ptr<Link>>> Readers::take_link() {
-  if (idle_.empty()) co_return co_await server_.connect();
-  std::unique_ptr<Link> link = std::move(idle_.back());
-  idle_.pop_back();
-  co_return link;
+  while (!idle_.empty()) {
+    std::unique_ptr<Link> link = std::move(idle_.back());
+    idle_.pop_back();
+    if (link->is_open()) co_return link;
+  }
+  co_return co_await server_.connect();
 }
 
 Task<Result<Answer>> Readers::read(sql::Statement statement) {
@@ -33,7 +35,10 @@ Task<Result<Answer>> Readers::read(sql::Statement statement) {
       if (reply.fate == Reply::Fate::Done) co_return std::move(reply.answers[1]);
       if (server_.is_unprepared(reply)) continue;
       // A restarted server has closed the others too.
-      if (reply.fate == Reply::Fate::Lost) idle_.clear();
+      if (reply.fate == Reply::Fate::Lost) {
+        link->reset();
+        idle_.clear();
+      }
       error = std::move(reply.error);
     } else {
       error = std::move(link.error());

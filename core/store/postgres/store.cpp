@@ -35,13 +35,17 @@ class PostgresStore final : public sql::SqlStore<PostgresStore> {
         readers_(server_),
         listener_(server_) {
     spawn(io_.get_executor(), write(), "store writer");
+    spawn(io_.get_executor(), writer_.answer_overdue(), "store overdue");
     spawn(io_.get_executor(), listener_.run(), "store listener");
     thread_ = std::thread([this] { io_.run(); });
   }
 
   /// What is still unanswered after the writer's patience is answered as the members go.
   ~PostgresStore() override {
-    asio::post(io_, [this] { writer_.stop(); });
+    asio::post(io_, [this] {
+      writer_.stop();
+      spawn(io_.get_executor(), end_at_last(), "store end");
+    });
     thread_.join();
     server_.stop();
   }
@@ -58,7 +62,16 @@ class PostgresStore final : public sql::SqlStore<PostgresStore> {
  private:
   /// The last to end: nothing else need go on then.
   Task<> write() {
+    struct AtEnd {
+      asio::io_context& io;
+      ~AtEnd() { io.stop(); }
+    };
+    const AtEnd end{io_};
     co_await writer_.run();
+  }
+  /// For a server that answers nothing.
+  Task<> end_at_last() {
+    co_await sleep_for(server_.options().patience + Duration(1'000));
     io_.stop();
   }
 
@@ -137,20 +150,20 @@ Task<> PostgresStore::answer_orders(Duration at_most, Promise<void> promise) {
   promise.answer(Result<void>());
 }
 
-/// Who writes from this directory: an id that is made once. The file's time is that of the last
-/// start on PostgreSQL (core/store/open.cpp).
+constexpr const char* kHolderFile = "store.holder";
+
+/// Who writes from this directory: an id that is made once.
 Result<std::string> holder_of(const fs::path& directory) {
-  const fs::path file = directory / "store.holder";
-  Result<std::string> known = read_file(file, 1 << 10);
-  if (known && !known->empty()) {
-    std::error_code ignored;
-    fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
-    return known->substr(0, known->find('\n'));
-  }
+  const Result<std::string> known = read_file(directory / kHolderFile, 1 << 10);
+  if (known && !known->empty()) return known->substr(0, known->find('\n'));
   if (!known && known.error().code() != ErrorCode::NotFound) return known;
-  std::string holder = SystemRandom().id();
-  TRY(write_file_atomic(file, holder + "\n", 0600));
-  return holder;
+  return SystemRandom().id();
+}
+
+/// Once it is known that this directory's store is in PostgreSQL, and not before: the file's time
+/// is that of the last start there (core/store/open.cpp).
+Result<void> keep_holder(const fs::path& directory, const std::string& holder) {
+  return write_file_atomic(directory / kHolderFile, holder + "\n", 0600);
 }
 
 /// A daemon that forgets what it owns would make all of it a second time.
@@ -169,17 +182,32 @@ Result<void> check_not_forgotten(sql::Session& session, const fs::path& director
                                  (directory / "croft.db").string())));
 }
 
+/// Takes the lease, and only then changes the schema that another daemon may be using: it is an
+/// empty database whose schema is made first.
+Result<postgres::Lease> enter(sql::Session& session, const std::string& holder,
+                              const fs::path& directory, Duration lease) {
+  TRY_ASSIGN(const std::int64_t version, sql::find_schema_version(session));
+  TRY(sql::check_not_newer(version, sql::migrations()));
+  if (version < postgres::kLeaseSince) {
+    TRY(sql::migrate(session, sql::migrations()));
+  }
+  TRY_ASSIGN(postgres::Lease taken,
+             postgres::take_lease(session, holder, postgres::describe_this_process(), lease));
+  Result<void> done = sql::migrate(session, sql::migrations());
+  if (done) done = check_not_forgotten(session, directory);
+  if (done) done = keep_holder(directory, holder);
+  if (done) return taken;
+  (void)postgres::release_lease(session, taken);
+  return fail(std::move(done.error()));
+}
+
 Result<std::unique_ptr<Store>> open(const fs::path& directory, PostgresOptions options) {
   TRY_ASSIGN(postgres::Target target, postgres::parse_target(options.url));
   TRY(make_directory(directory, 0700));
   TRY_ASSIGN(DirectoryLock lock, DirectoryLock::take(directory));
   TRY_ASSIGN(const std::string holder, holder_of(directory));
   TRY_ASSIGN(const auto session, postgres::BlockingSession::open(target));
-  TRY(sql::migrate(*session, sql::migrations()));
-  TRY(check_not_forgotten(*session, directory));
-  TRY_ASSIGN(
-      postgres::Lease lease,
-      postgres::take_lease(*session, holder, postgres::describe_this_process(), options.lease));
+  TRY_ASSIGN(postgres::Lease lease, enter(*session, holder, directory, options.lease));
   return std::make_unique<PostgresStore>(std::move(lock), std::move(target), std::move(options),
                                          std::move(lease));
 }

@@ -1,6 +1,7 @@
 #include "core/store/postgres/writer.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ constexpr std::size_t kWritesInBatch = 2'000;
 // it due.
 constexpr std::size_t kWritesBetweenPrunes = 1'000;
 constexpr Duration kRenewal{5'000};
+constexpr Duration kLookForOverdue{200};
 constexpr Duration kFirstPause{50};
 constexpr Duration kLongestPause{2'000};
 // What each batch begins with: BEGIN, its settings, its number.
@@ -59,6 +61,21 @@ Task<> Writer::run() {
   co_await release();
 }
 
+Task<> Writer::answer_overdue() {
+  for (;;) {
+    co_await sleep_for(kLookForOverdue);
+    const auto is_due = [now = Clock::now()](const Job& job) { return now < job.give_up; };
+    const auto due = std::ranges::find_if(jobs_, is_due);
+    std::vector<Job> overdue(std::make_move_iterator(jobs_.begin()), std::make_move_iterator(due));
+    jobs_.erase(jobs_.begin(), due);
+    for (Job& job : overdue) {
+      job.promise.answer(fail(
+          Error(ErrorCode::Unavailable, fmt::format("{} does not answer", server_.target().name))
+              .with_hint("nothing of this was written; Croft connects again by itself")));
+    }
+  }
+}
+
 std::vector<Writer::Job> Writer::take_jobs() {
   std::vector<Job> jobs;
   for (std::size_t writes = 0; !jobs_.empty() && writes < kWritesInBatch;) {
@@ -90,14 +107,14 @@ Result<void> plan_all(const Transaction& transaction, std::vector<sql::Statement
 }  // namespace
 
 Task<> Writer::commit_jobs(std::vector<Job> jobs) {
-  Batch batch{.give_up = Clock::time_point::max()};
+  Batch batch{.give_up = Clock::now()};
   std::vector<Job> planned;
   planned.reserve(jobs.size());  // the writes stay where the batch points to
   for (Job& job : jobs) {
     planned.push_back(std::move(job));
     const Result<void> done = plan_all(planned.back().transaction, batch.statements, batch.writes);
     if (done) {
-      batch.give_up = std::min(batch.give_up, planned.back().give_up);
+      batch.give_up = std::max(batch.give_up, planned.back().give_up);
       continue;
     }
     planned.back().promise.answer(done);
@@ -154,6 +171,8 @@ Task<Result<void>> Writer::commit(Batch batch) {
   Duration pause = kFirstPause;
   for (;;) {
     if (is_taken_over_) co_return taken_over();
+    if (is_out_of_time())
+      co_return fail(ErrorCode::Unavailable, "the store is being closed; nothing was written");
     // One that was closed meanwhile leaves nothing unknown.
     if (link_ && !link_->is_open()) link_.reset();
     if (!link_) {
@@ -171,7 +190,9 @@ Task<std::optional<Result<void>>> Writer::attempt(const Batch& batch) {
   statements.reserve(batch.statements.size() + kPreamble + 1);
   statements.push_back({sql::kBegin, {}});
   statements.push_back(server_.set_transaction());
-  statements.push_back({sql::kBeginBatch, {Cell(lease_.holder), Cell(lease_.epoch), Cell(batch_)}});
+  statements.push_back(
+      {sql::kBeginBatch,
+       {Cell(lease_.holder), Cell(lease_.epoch), Cell(lease_.description), Cell(batch_)}});
   statements.insert(statements.end(), batch.statements.begin(), batch.statements.end());
   statements.push_back({sql::kCommit, {}});
   Reply reply = co_await link_->run(std::move(statements), server_.timeout());
@@ -237,7 +258,7 @@ Task<std::optional<std::int64_t>> Writer::find_last_batch() {
   std::vector<sql::Statement> statements{
       {sql::kBegin, {}},
       server_.set_transaction(),
-      {sql::kFindBatch, {Cell(lease_.holder), Cell(lease_.epoch)}},
+      {sql::kFindBatch, {Cell(lease_.holder), Cell(lease_.epoch), Cell(lease_.description)}},
       {sql::kCommit, {}}};
   const Reply reply = co_await link_->run(std::move(statements), server_.timeout());
   if (reply.fate != Reply::Fate::Done) {

@@ -25,6 +25,8 @@ class Writer {
   /// Writes what is submitted, until stop(); ends when all of it is answered, or when the server
   /// stays away for longer than the options' patience. Gives up the lease then.
   Task<> run();
+  /// For ever: answers what has waited too long behind a commit whose outcome is not known yet.
+  Task<> answer_overdue();
   void stop();
 
  private:

@@ -211,15 +211,16 @@ inline constexpr std::string_view kReadWriter =
 inline constexpr std::string_view kTakeWriter =
     "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at "
     "= " CROFT_NOW " WHERE only_one = 'croft'";
-/// The first statement of a batch: whoever is not the writer any more ($1, $2) breaks a constraint.
+/// The first statement of a batch: whoever is not the writer any more ($1 to $3) breaks a
+/// constraint.
 inline constexpr std::string_view kBeginBatch =
-    "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 THEN CAST($3 AS BIGINT) END, "
-    "renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
+    "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 AND description = $3 "
+    "THEN CAST($4 AS BIGINT) END, renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
 /// Which batch was the last, after a connection was lost: with a new epoch ($2), so that what may
 /// still be on its way in the old one cannot come after this. No row if somebody else writes now.
 inline constexpr std::string_view kFindBatch =
     "UPDATE writer SET epoch = $2, renewed_at = " CROFT_NOW
-    " WHERE only_one = 'croft' AND holder = $1 AND epoch < $2 RETURNING batch";
+    " WHERE only_one = 'croft' AND holder = $1 AND epoch < $2 AND description = $3 RETURNING batch";
 inline constexpr std::string_view kReleaseWriter =
     "UPDATE writer SET renewed_at = 0 WHERE only_one = 'croft' AND holder = $1 AND epoch = $2";
 /// For people, without waiting for it: who writes or wrote last, and how long ago it gave a sign of
