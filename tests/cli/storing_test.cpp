@@ -19,11 +19,11 @@ namespace {
 class StoringTest : public testing::Test {
  protected:
   void SetUp() override {
+    asio::io_context io;  // the store goes first
     const auto store = open_store(data_, {}).value();
     Transaction two;
     two.add(PutTenant{store_rows::tenant("t1", "alice")});
     two.add(PutTenant{store_rows::tenant("t2", "bob")});
-    asio::io_context io;
     ASSERT_TRUE(run_task(io, store->commit(std::move(two))).has_value());
   }
 

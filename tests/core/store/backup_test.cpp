@@ -77,11 +77,11 @@ TEST_F(BackupTest, IsOfOneMomentWhileSomebodyWrites) {
   for (const Engine engine : {Engine::Sqlite, Engine::Postgres}) {
     SCOPED_TRACE(name_of(engine));
     const Place from = home_.place(engine);
+    asio::io_context io;  // the store goes first
     auto store = home_.open(from).value();
     std::atomic<bool> is_over = false;
     std::atomic<int> written = 0;
     std::thread writer([&] {
-      asio::io_context io;
       while (!is_over) {
         Transaction numbered = numbered_transaction(written);
         if (run_task(io, store->commit(std::move(numbered)))) ++written;
