@@ -110,9 +110,10 @@ void CuttingProxy::forward(Pair& pair, Direction direction) {
     is_good = false;
   }
   if (is_good) return;
+  pair.is_over = true;
+  if (count == 0) return;  // an end that was meant: what went before it arrives
   close_hard(pair.client);
   close_hard(pair.server);
-  pair.is_over = true;
 }
 
 }  // namespace croft

@@ -26,8 +26,9 @@ class CuttingProxy {
   void cut_after(Direction direction, std::int64_t bytes);
   /// What clients of connections that are there now say stays here until release(); new connections
   /// are not concerned.
-  void hold() { is_hold_wanted_ = true; }
-  void release() { is_release_wanted_ = true; }
+  /// Both have taken effect when they return.
+  void hold() { ask(is_hold_wanted_); }
+  void release() { ask(is_release_wanted_); }
   /// How many connections were cut.
   int cuts() const { return cuts_; }
   bool is_cut_pending() const { return bytes_left_ >= 0; }
@@ -39,6 +40,10 @@ class CuttingProxy {
     bool is_held = false;
     bool is_over = false;
   };
+  static void ask(std::atomic<bool>& wanted) {
+    wanted = true;
+    while (wanted) std::this_thread::yield();
+  }
   void run();
   void accept_one();
   void forward(Pair& pair, Direction direction);

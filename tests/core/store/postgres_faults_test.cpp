@@ -133,12 +133,18 @@ TEST_F(PostgresFaultsTest, WhatAStalledConnectionDeliversLaterComesTooLate) {
   quick.statement_timeout = quick.lock_timeout = quick.answer_slack = Duration(200);
   const std::unique_ptr<Store> store = open(quick).value();
   ASSERT_TRUE(append(*store, 0).has_value());
+  const std::string writers = "SELECT pid FROM pg_stat_activity WHERE datname = '" + database_ +
+                              "' AND application_name = 'croft' AND query = 'COMMIT'";
+  const std::string stalled = server().sql("postgres", writers);
+  ASSERT_FALSE(stalled.empty());
   proxy.hold();
-  std::this_thread::sleep_for(50ms);
   // Hangs in the old connection, then is written by a new one.
   ASSERT_TRUE(append(*store, 1).has_value());
   proxy.release();
-  std::this_thread::sleep_for(300ms);
+  // Its server process ends once it has done what it was told.
+  const std::string is_there =
+      "SELECT 1 FROM pg_stat_activity WHERE pid = " + lines(stalled).front();
+  while (!server().sql("postgres", is_there).empty()) std::this_thread::yield();
   ASSERT_TRUE(append(*store, 2).has_value());
   expect_each_once(3);
 }
