@@ -88,7 +88,7 @@ void add_problems(Repository& repository, const std::vector<Problem>& problems) 
     }
     const std::string path = problem.path.empty() ? "spec" : problem.path;
     repository.set.diagnostics.add(
-        locator.diagnose(found->origin, path, problem.message, problem.hint));
+        locator.diagnose(*found, path, problem.message, problem.hint));
   }
 }
 

@@ -34,11 +34,18 @@ std::string_view spec_name(Kind kind) {
       return "Instance spec";
     case Kind::Site:
       return "Site spec";
+    case Kind::Stack:
+      return "Stack spec";
+    case Kind::Service:
+    case Kind::Volume:
+    case Kind::Network:
+      break;  // never declared
   }
   return "spec";
 }
 
 bool may_declare(SourceScope scope, Kind kind) {
+  if (is_derived(kind)) return false;
   switch (scope) {
     case SourceScope::Platform:
       return scope_of(kind) == KindScope::Operator;
@@ -242,7 +249,11 @@ std::optional<Kind> FileReader::read_kind(const Envelope& envelope) {
   const yaml::Node& node = *envelope.kind;
   const auto kind = kind_from(node.text);
   if (kind && may_declare(rules_.scope, *kind)) return kind;
-  if (kind) {
+  if (kind && is_derived(*kind)) {
+    reporter_.error(node.mark, node.length,
+                    fmt::format("a {} is not declared by itself: it is part of a Stack", node.text),
+                    "write it into the compose file that the Stack names");
+  } else if (kind) {
     const bool is_operators = scope_of(*kind) == KindScope::Operator;
     reporter_.error(node.mark, node.length,
                     fmt::format("a {} belongs in {}", node.text,

@@ -304,11 +304,10 @@ void Loader::check_set() {
   if (problems.empty() && request_.is_whole_set) problems = check_references(set_.resources);
   Locator locator(tree_, request_.directory);
   for (ReferenceProblem& problem : problems) {
-    const Origin& origin = set_.resources[problem.resource].origin;
     // Past the most that is shown, positions are not worth reading files for.
     Diagnostic made;
     if (set_.diagnostics.list.size() < Diagnostics::kMost) {
-      made = locator.diagnose(origin, problem.path, std::move(problem.message),
+      made = locator.diagnose(set_.resources[problem.resource], problem.path, std::move(problem.message),
                               std::move(problem.hint));
     }
     set_.diagnostics.add(std::move(made));

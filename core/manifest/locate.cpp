@@ -18,6 +18,18 @@ const yaml::Node* node_for(const yaml::Tree& yaml, std::uint32_t document, std::
   return is_below ? place.key : place.node;
 }
 
+// The mark of a line and column; the offset of what is not there is the text's end.
+yaml::Mark mark_at(std::string_view text, int line, int column) {
+  std::size_t offset = 0;
+  for (int i = 1; i < line && offset != std::string_view::npos; ++i) {
+    offset = text.find('\n', offset);
+    if (offset != std::string_view::npos) ++offset;
+  }
+  if (offset != std::string_view::npos) offset += static_cast<std::size_t>(std::max(column, 1)) - 1;
+  return {static_cast<std::uint32_t>(std::min(offset, text.size())),
+          static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)};
+}
+
 }  // namespace
 
 Location locate(std::string_view text, std::uint32_t document, std::string_view path) {
@@ -30,8 +42,20 @@ Location locate(std::string_view text, std::uint32_t document, std::string_view 
           static_cast<int>(std::max(node->length, 1U))};
 }
 
-Diagnostic Locator::diagnose(const Origin& origin, std::string_view path, std::string message,
+Diagnostic Locator::diagnose_at(const FieldPlaces::Place& place, std::string message,
+                                std::string hint) {
+  if (place.file != file_) open(place.file);
+  const yaml::Mark mark = mark_at(without_byte_order_mark(text_), place.line, place.column);
+  return manifest::diagnose(place.file, without_byte_order_mark(text_), mark,
+                            static_cast<std::uint32_t>(std::max(place.span, 1)),
+                            std::move(message), std::move(hint));
+}
+
+Diagnostic Locator::diagnose(const Resource& resource, std::string_view path, std::string message,
                              std::string hint) {
+  const Origin& origin = resource.origin;
+  if (const FieldPlaces::Place* place = resource.places ? resource.places->find(path) : nullptr)
+    return diagnose_at(*place, std::move(message), std::move(hint));
   if (origin.file != file_) open(origin.file);
   const std::string_view text = without_byte_order_mark(text_);
   if (const yaml::Node* node = node_for(yaml_, origin.document, path)) {

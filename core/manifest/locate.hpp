@@ -32,10 +32,11 @@ class Locator {
   explicit Locator(const FileTree& tree, std::string directory = {})
       : tree_(tree), directory_(std::move(directory)) {}
 
-  Diagnostic diagnose(const Origin& origin, std::string_view path, std::string message,
+  Diagnostic diagnose(const Resource& resource, std::string_view path, std::string message,
                       std::string hint = {});
 
  private:
+  Diagnostic diagnose_at(const FieldPlaces::Place& place, std::string message, std::string hint);
   void open(const std::string& file);
 
   const FileTree& tree_;

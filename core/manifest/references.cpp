@@ -55,6 +55,10 @@ class ReferenceChecker {
         return check_default(i);
       case Kind::Instance:
       case Kind::Site:
+      case Kind::Stack:
+      case Kind::Service:
+      case Kind::Volume:
+      case Kind::Network:
         return check_dependencies(i);
     }
   }

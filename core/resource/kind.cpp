@@ -13,17 +13,22 @@ struct KindFacts {
   KindScope scope;
 };
 
-constexpr std::array<KindFacts, 6> kKinds{{{Kind::Tenant, "Tenant", KindScope::Operator},
-                                           {Kind::Plan, "Plan", KindScope::Operator},
-                                           {Kind::Provider, "Provider", KindScope::Operator},
-                                           {Kind::Source, "Source", KindScope::Operator},
-                                           {Kind::Instance, "Instance", KindScope::Tenant},
-                                           {Kind::Site, "Site", KindScope::Tenant}}};
-constexpr std::array<Kind, 6> kAll{Kind::Tenant, Kind::Plan,     Kind::Provider,
-                                   Kind::Source, Kind::Instance, Kind::Site};
-constexpr std::array<std::string_view, 12> kPlanned{"Stack",    "Secret", "Webhook",  "Account",
-                                                    "Space",    "Volume", "Tunnel",   "Box",
-                                                    "Database", "Domain", "Template", "Job"};
+constexpr std::array<KindFacts, 10> kKinds{{{Kind::Tenant, "Tenant", KindScope::Operator},
+                                            {Kind::Plan, "Plan", KindScope::Operator},
+                                            {Kind::Provider, "Provider", KindScope::Operator},
+                                            {Kind::Source, "Source", KindScope::Operator},
+                                            {Kind::Instance, "Instance", KindScope::Tenant},
+                                            {Kind::Site, "Site", KindScope::Tenant},
+                                            {Kind::Stack, "Stack", KindScope::Tenant},
+                                            {Kind::Service, "Service", KindScope::Tenant},
+                                            {Kind::Volume, "Volume", KindScope::Tenant},
+                                            {Kind::Network, "Network", KindScope::Tenant}}};
+constexpr std::array<Kind, 7> kAll{Kind::Tenant,   Kind::Plan, Kind::Provider, Kind::Source,
+                                   Kind::Instance, Kind::Site, Kind::Stack};
+constexpr std::array<Kind, 3> kDerived{Kind::Service, Kind::Volume, Kind::Network};
+constexpr std::array<std::string_view, 10> kPlanned{"Secret", "Webhook",  "Account", "Space",
+                                                    "Tunnel", "Box",      "Database", "Domain",
+                                                    "Template", "Job"};
 
 const KindFacts& facts_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
@@ -39,7 +44,11 @@ std::optional<Kind> kind_from(std::string_view name) {
 
 KindScope scope_of(Kind kind) { return facts_of(kind).scope; }
 
+bool is_derived(Kind kind) { return std::ranges::find(kDerived, kind) != kDerived.end(); }
+
 std::span<const Kind> all_kinds() { return kAll; }
+
+std::span<const Kind> derived_kinds() { return kDerived; }
 
 bool is_planned_kind(std::string_view name) {
   return std::ranges::find(kPlanned, name) != kPlanned.end();

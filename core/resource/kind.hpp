@@ -13,7 +13,20 @@
 
 namespace croft {
 
-enum class Kind { Tenant, Plan, Provider, Source, Instance, Site };
+enum class Kind {
+  Tenant,
+  Plan,
+  Provider,
+  Source,
+  Instance,
+  Site,
+  Stack,
+  // Derived: what a Stack's compose file expands to, named STACK.NAME. Never declared by
+  // themselves.
+  Service,
+  Volume,
+  Network,
+};
 
 /// Who declares a kind. Operator kinds live in the platform repository only, tenant kinds in
 /// tenants' sources only.
@@ -22,9 +35,13 @@ enum class KindScope { Operator, Tenant };
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_from(std::string_view name);
 KindScope scope_of(Kind kind);
-/// All kinds, in the order in which docs list them.
+/// True for kinds that nobody declares: the parts that a Stack expands to.
+bool is_derived(Kind kind);
+/// All kinds that are declared, in the order in which docs list them.
 std::span<const Kind> all_kinds();
-/// True for kinds that arrive with a later version ("Stack"), so that naming one gets a better
+/// The kinds that are derived, likewise.
+std::span<const Kind> derived_kinds();
+/// True for kinds that arrive with a later version ("Database"), so that naming one gets a better
 /// answer than "unknown".
 bool is_planned_kind(std::string_view name);
 

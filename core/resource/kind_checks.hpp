@@ -29,6 +29,8 @@ std::optional<Error> check_rate(const Value& value);        ///< a decimal numbe
 std::optional<Error> check_lua_path(const Value& value);    ///< relative, ends in .lua
 std::optional<Error> check_rules_name(const Value& value);  ///< "hourly", or the path of a Lua file
 
+std::optional<Error> check_service_port(const Value& value);  ///< "web:80"
+
 std::vector<FieldProblem> check_environment(const Value& map);  ///< names of environment variables
 std::vector<FieldProblem> check_label_names(const Value& map);
 std::vector<FieldProblem> check_distinct(const Value& list);  ///< no text twice
@@ -39,11 +41,18 @@ std::vector<FieldProblem> check_price(const Value& price);
 std::vector<FieldProblem> check_rate_fields(const Value& rate);  ///< those that its mode needs
 std::vector<FieldProblem> check_plan(const Value& spec);
 std::vector<FieldProblem> check_provider(const Value& spec);
+std::vector<FieldProblem> check_instance_image(
+    const Value& spec);  ///< what it runs: a command, an image or a build
+/// Hosts, or single labels that stand for TENANT-LABEL.DOMAIN.
+std::vector<FieldProblem> check_exposed_hosts(const Value& map);
+std::vector<FieldProblem> check_stack(const Value& spec);  ///< exactly one of file, inline
 /// Every text in `ignore` is a path of a field of the kind.
 std::vector<FieldProblem> check_ignored_paths(const Field& spec_field, const Value& spec);
 
 /// Parts of descriptions that several kinds share.
 std::vector<Field> common_tenant_fields();
+/// `build` of an Instance; a Service's has more.
+Field instance_build_field();
 Field source_location_fields(std::string name, std::string help, std::vector<Field> more);
 
 Field describe_tenant();
@@ -52,5 +61,9 @@ Field describe_provider();
 Field describe_source();
 Field describe_instance();
 Field describe_site();
+Field describe_stack();
+Field describe_service();
+Field describe_volume();
+Field describe_network();
 
 }  // namespace croft

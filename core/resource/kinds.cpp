@@ -10,12 +10,14 @@ namespace {
 
 constexpr std::int64_t kDay = 86'400'000;
 
-using Descriptions = std::array<Field, 6>;
+using Descriptions = std::array<Field, 10>;
 
 const Descriptions& descriptions() {
   // In the order of Kind.
   static const Descriptions all{describe_tenant(), describe_plan(),     describe_provider(),
-                                describe_source(), describe_instance(), describe_site()};
+                                describe_source(), describe_instance(), describe_site(),
+                                describe_stack(),  describe_service(),  describe_volume(),
+                                describe_network()};
   return all;
 }
 
@@ -61,6 +63,14 @@ std::string_view help_of(Kind kind) {
              "volumes.";
     case Kind::Site:
       return "A static web site, served from a directory of the repository.";
+    case Kind::Stack:
+      return "A compose file: its services, networks and volumes, kept apart from everybody else's.";
+    case Kind::Service:
+      return "A service of a Stack, as its compose file describes it.";
+    case Kind::Volume:
+      return "A named volume of a Stack.";
+    case Kind::Network:
+      return "A network that services of a Stack share.";
   }
   return "";
 }

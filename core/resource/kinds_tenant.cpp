@@ -102,9 +102,8 @@ std::vector<Field> instance_fields() {
   return with_common(
       {list_field("command",
                   "The program and its arguments, run in the directory of its files; no shell is "
-                  "involved.",
+                  "involved. Required without `image` and `build`.",
                   text_field("", "").between(0, 131'072))
-           .as_required()
            .between(1, 1000)
            .like("[python3, app.py]"),
        files_field("The app's own files from the repository, read-only. A change of them is a "
@@ -133,15 +132,26 @@ std::vector<Field> instance_fields() {
                       "How long the app may take to stop after the signal TERM, before KILL.")
            .between(0, kHour)
            .with_default(10 * kSecond),
-       text_field("image", "A container image.").later("containers"),
-       text_field("build", "Builds an image from the repository.").later("builds"),
+       text_field("image",
+                  "A container image, for providers that run those. A tag is resolved when it is "
+                  "applied, and kept.")
+           .between(1, 512)
+           .like("nginx:1.27"),
+       instance_build_field(),
+       text_field("imagePolicy",
+                  "`pinned`: a tag means the image that it named when it was applied; `follow`: a "
+                  "tag that moves is an update.")
+           .one_of({"pinned", "follow"}),
        text_field("template", "A Template to start from.").later("templates"),
        text_field("power", "Whether it always runs or sleeps until it is needed.")
            .later("power management")});
 }
 
 std::vector<FieldProblem> check_instance(const Value& spec) {
-  return check_ignored_paths(spec_of(Kind::Instance), spec);
+  std::vector<FieldProblem> problems = check_instance_image(spec);
+  for (FieldProblem& problem : check_ignored_paths(spec_of(Kind::Instance), spec))
+    problems.push_back(std::move(problem));
+  return problems;
 }
 std::vector<FieldProblem> check_site(const Value& spec) {
   return check_ignored_paths(spec_of(Kind::Site), spec);

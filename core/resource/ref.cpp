@@ -50,6 +50,14 @@ Result<Kind> parse_kind(std::string_view name) {
   return fail(ErrorCode::Invalid, fmt::format("there is no kind '{}'", name));
 }
 
+bool is_name_of(Kind kind, std::string_view name) {
+  if (kind == Kind::Tenant) return is_tenant_name(name);
+  if (!is_derived(kind)) return is_resource_name(name);
+  const std::size_t dot = name.find('.');
+  return dot != std::string_view::npos && is_resource_name(name.substr(0, dot)) &&
+         is_part_name(name.substr(dot + 1));
+}
+
 }  // namespace
 
 std::string to_string(const Ref& ref) {
@@ -87,11 +95,28 @@ Result<Ref> parse_ref(std::string_view text, std::string_view default_tenant) {
                     : fmt::format("'{}' is not a tenant's name", tenant));
   }
   const std::string_view name = parts.back();
-  const bool is_named_well = kind == Kind::Tenant ? is_tenant_name(name) : is_resource_name(name);
+  const bool is_named_well = is_name_of(kind, name);
   if (!is_named_well)
     return fail(ErrorCode::Invalid,
                 fmt::format("'{}' is not a name of a {}", name, to_string(kind)));
   return Ref{std::string(tenant), kind, std::string(name)};
+}
+
+std::optional<Ref> stack_of(const Ref& ref) {
+  if (!is_derived(ref.kind)) return std::nullopt;
+  return Ref{ref.tenant, Kind::Stack, ref.name.substr(0, ref.name.find('.'))};
+}
+
+std::string name_in_stack(const Ref& ref) {
+  return is_derived(ref.kind) ? ref.name.substr(ref.name.find('.') + 1) : ref.name;
+}
+
+bool is_part_name(std::string_view text) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto may_begin = [&](char c) { return is_lower_or_digit(c) || is_upper(c); };
+  return !text.empty() && text.size() <= kMaxHostLabel && may_begin(text.front()) &&
+         std::ranges::all_of(
+             text, [&](char c) { return may_begin(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 bool is_resource_name(std::string_view text) {

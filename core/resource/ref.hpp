@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 namespace croft {
 
 /// The name of a resource: "alice/Site/blog", or "Plan/hobby" for operator kinds (tenant is empty).
+/// Derived kinds are named by their Stack first: "alice/Service/db.web".
 struct Ref {
   std::string tenant;
   Kind kind = Kind::Tenant;
@@ -26,6 +28,14 @@ std::string local_name(const Ref& ref);
 /// Reads "alice/Site/blog" or "Plan/hobby". With a default tenant, "Site/blog" means that tenant's.
 Result<Ref> parse_ref(std::string_view text, std::string_view default_tenant = {});
 
+/// A derived ref's Stack: Stack/db of Service/db.web. Nothing for what is declared.
+std::optional<Ref> stack_of(const Ref& ref);
+/// Its name within the Stack: "web". The whole name for what is declared.
+std::string name_in_stack(const Ref& ref);
+
+/// What a compose file may call its parts: letters, digits, '.', '_' and '-', a letter or digit
+/// first, at most 63 characters.
+bool is_part_name(std::string_view text);
 /// `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 63 characters, no "--".
 bool is_resource_name(std::string_view text);
 /// `[a-z][a-z0-9]{0,31}`: no dash, so that alice-blog.example.com splits at the first dash.

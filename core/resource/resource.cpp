@@ -1,8 +1,20 @@
 #include "core/resource/resource.hpp"
 
+#include <algorithm>
+
 #include "core/base/id.hpp"
 
 namespace croft {
+
+const FieldPlaces::Place* FieldPlaces::find(std::string_view path) const {
+  while (true) {
+    const auto found = std::ranges::lower_bound(places, path, {}, &Place::path);
+    if (found != places.end() && found->path == path) return &*found;
+    const std::size_t end = path.find_last_of(".[");
+    if (end == std::string_view::npos) return nullptr;
+    path = path.substr(0, end);
+  }
+}
 
 std::string spec_digest(const Value& spec) { return sha256_hex(to_json(spec)); }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/value.hpp"
@@ -20,6 +21,22 @@ struct Origin {
   bool operator==(const Origin&) const = default;
 };
 
+/// Where the fields of a derived resource stand: what a compose file says of it is at other paths
+/// than its spec's.
+struct FieldPlaces {
+  struct Place {
+    std::string path;  ///< of the spec, "spec.env.GREETING"; "spec" for the whole
+    std::string file;  ///< path in the repository
+    int line = 0;      ///< from 1
+    int column = 0;    ///< from 1, in bytes
+    int span = 1;      ///< bytes to underline
+  };
+  std::vector<Place> places;  ///< sorted by path
+
+  /// The place of a path, or of the nearest thing above it that has one; null if there is none.
+  const Place* find(std::string_view path) const;
+};
+
 /// A declared thing, checked against its kind, with its defaults filled in. A value; the spec is
 /// shared and never changes.
 struct Resource {
@@ -28,6 +45,7 @@ struct Resource {
   std::shared_ptr<const Value> labels;  ///< a map of texts, or null for none
   std::shared_ptr<const Value> annotations;  ///< a map of texts, or null for none
   Origin origin;
+  std::shared_ptr<const FieldPlaces> places = nullptr;  ///< of a derived resource; else null
 };
 
 /// The digest that `croft.spec` labels carry: SHA-256 over the canonical JSON of the spec, 64

@@ -28,10 +28,16 @@ namespace croft {
 /// What a provider can do here and now, and what it cannot enforce on this machine.
 struct Capabilities {
   bool workloads = false;  ///< runs Instances
+  bool commands = true;    ///< of them, those that are a command of this machine's programs
+  bool images = false;     ///< of them, those that run from an image
+  bool builds = false;     ///< builds images
+  bool stacks = false;     ///< runs what Stacks expand to: Services, Volumes, Networks
   bool sites = false;      ///< serves Sites
   bool volumes = false;
   bool logs = false;
   bool exec = false;
+  bool shell = false;   ///< open_exec(): with a terminal, too
+  bool volume_archives = false;  ///< export_volume(), import_volume()
   bool events = false;  ///< tells by itself when something changed
   /// Promises that it cannot keep here: {"memory", "no cgroup controller 'memory' is writable"}. A
   /// workload that needs one is refused unless the operator said `isolation: none`.
@@ -59,6 +65,9 @@ struct Effect {
   std::shared_ptr<const Value> spec;      ///< normalised; null for start, stop, destroy
   std::string spec_digest;                ///< label croft.spec
   std::shared_ptr<const FileTree> files;  ///< what `files.path` names, or null
+  /// The root of the source, which `build.context` and the `files` of a Service are seen from; null
+  /// if the spec names none.
+  std::shared_ptr<const FileTree> source;
   bool allow_egress = false;              ///< Plan.spec.network.egress
   Duration deadline{60'000};              ///< from the call on
 };
@@ -79,6 +88,10 @@ struct Observed {
   Phase phase = Phase::Created;
   std::shared_ptr<const Value> fields;  ///< what it really runs with, shaped as the normalised spec
   Endpoint endpoint;                    ///< empty if it cannot be reached
+  /// Of what is reached at several ports: by its own port. Empty for others.
+  std::map<std::int64_t, Endpoint> endpoints;
+  /// What data it keeps, as far as the provider knows without looking for long.
+  std::optional<std::int64_t> storage_bytes;
   std::string
       reason;  ///< CamelCase, e.g. "CrashLoop", "OutOfMemory", "StorageExceeded"; may be empty
   std::string message;                  ///< for people: "exit status 1, next try in 40s"
@@ -95,6 +108,49 @@ struct LogRequest {
 
 /// Receives log text, whole lines; returning false ends the stream. Called on the executor.
 using LogSink = std::function<bool(std::string_view)>;
+
+/// Something that a provider has to tell of one thing while it works on it: an image being pulled,
+/// a line of a build. Becomes an event.
+struct ProviderNews {
+  std::string uid;
+  std::string reason;  ///< CamelCase: "Pulling", "BuildOutput"
+  std::string message;
+  Severity severity = Severity::Normal;
+};
+
+struct ExecRequest {
+  std::string uid;
+  std::vector<std::string> command;  ///< empty: a shell, whichever is there
+  std::map<std::string, std::string> env;
+  std::string working_dir;  ///< empty: where the app itself runs
+  bool terminal = false;    ///< a pseudo-terminal: one stream, lines edited by whoever types
+  int rows = 24;            ///< of the terminal
+  int columns = 80;
+};
+
+/// A command that runs inside what runs. One reader and one writer at a time; destroying it hangs
+/// up, and the command is ended.
+class ExecSession {
+ public:
+  enum class Stream { Out, Err };
+  struct Output {
+    Stream stream = Stream::Out;
+    std::string bytes;  ///< empty: it has ended, ask exit_status()
+  };
+
+  virtual ~ExecSession() = default;
+  virtual Task<Result<Output>> read() = 0;
+  virtual Task<Result<void>> write(std::string bytes) = 0;
+  /// Nothing more is typed: the command reads the end of its input.
+  virtual Task<Result<void>> close_input() = 0;
+  virtual Task<Result<void>> resize(int rows, int columns) = 0;
+  /// After the last read(): 0 to 255; 128 and the signal's number if one ended it.
+  virtual Task<Result<int>> exit_status() = 0;
+};
+
+/// Pieces of a byte stream, in order; an empty one is its end. On the executor.
+using ByteSource = std::function<Task<Result<std::string>>()>;
+using ByteSink = std::function<Task<Result<void>>(std::string)>;
 
 /// A configured hosting target: one adapter with one account. On the control executor; every
 /// coroutine may be awaited alongside others, and an adapter orders what must not overlap for one
@@ -123,6 +179,8 @@ class Provider {
 
   /// Calls back with a uid when something about it may have changed; at most one listener.
   virtual void on_change(std::function<void(const std::string& uid)> listener) { (void)listener; }
+  /// Calls back with what there is to tell; at most one listener.
+  virtual void on_news(std::function<void(ProviderNews)> listener) { (void)listener; }
   virtual Task<Result<void>> logs(LogRequest request, LogSink sink) {
     (void)request, (void)sink;
     co_return fail(ErrorCode::Invalid, "this provider keeps no logs");
@@ -132,6 +190,23 @@ class Provider {
                                  Duration deadline) {
     (void)uid, (void)command, (void)deadline;
     co_return fail(ErrorCode::Invalid, "this provider cannot run commands inside");
+  }
+  /// The same, with its streams in the caller's hands.
+  virtual Task<Result<std::unique_ptr<ExecSession>>> open_exec(ExecRequest request) {
+    (void)request;
+    co_return fail(ErrorCode::Invalid, "this provider gives no shell");
+  }
+  /// The content of a volume as a tar archive (POSIX pax), while what uses it runs or not. `volume`
+  /// names one of an Instance's volumes; empty where the uid is a Volume's own.
+  virtual Task<Result<void>> export_volume(std::string uid, std::string volume, ByteSink sink) {
+    (void)uid, (void)volume, (void)sink;
+    co_return fail(ErrorCode::Invalid, "this provider cannot export volumes");
+  }
+  /// Unpacks a tar archive into it, over what is there. Paths that lead outside are Invalid and end
+  /// it. Nothing that uses the volume should run.
+  virtual Task<Result<void>> import_volume(std::string uid, std::string volume, ByteSource source) {
+    (void)uid, (void)volume, (void)source;
+    co_return fail(ErrorCode::Invalid, "this provider cannot import volumes");
   }
 };
 

@@ -180,7 +180,7 @@ std::string render_problems(const FileTree* tree, const std::vector<Resource>& r
     }
     manifest::Locator locator(*tree);
     diagnostics.add(
-        locator.diagnose(resource->origin, problem.path, problem.message, problem.hint));
+        locator.diagnose(*resource, problem.path, problem.message, problem.hint));
   }
   return manifest::render(diagnostics);
 }
