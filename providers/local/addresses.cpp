@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -113,6 +114,24 @@ Result<SlotAddresses> slot_addresses(const std::string& pool, int slot) {
   };
   return SlotAddresses{
       .host = print(1), .app = print(2), .prefix = prefix.family == AF_INET ? 30 : 126};
+}
+
+Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t index) {
+  Prefix prefix;
+  const bool is_pool =
+      parse_prefix(pool, prefix) && prefix.family == AF_INET && prefix.length <= length;
+  if (!is_pool) return fail(ErrorCode::Invalid, fmt::format("'{}' is no IPv4 network", pool));
+  if (index < 0 || index >= std::int64_t{1} << (length - prefix.length))
+    return fail(ErrorCode::Unavailable, fmt::format("the pool {} has no more networks", pool));
+  in_addr address{};
+  std::memcpy(&address, prefix.bytes.data(), sizeof address);
+  const std::uint64_t mask = ~std::uint64_t{0} << (32 - prefix.length);
+  const std::uint64_t base = ntohl(address.s_addr) & mask;
+  address.s_addr = htonl(
+      static_cast<std::uint32_t>(base + (static_cast<std::uint64_t>(index) << (32 - length))));
+  std::array<char, INET_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET, &address, text.data(), text.size());
+  return fmt::format("{}/{}", text.data(), length);
 }
 
 bool is_network(const std::string& text) {
