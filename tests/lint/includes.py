@@ -21,8 +21,6 @@ RULES = {
     "lua": CORE,
     "plans": CORE + ["lua"],
     "providers/port": CORE,
-    "providers/docker/engine": CORE,
-    "providers/docker": CORE + ["providers/port", "providers/docker/engine"],
     "providers/fake": CORE + ["providers/port"],
     "providers/local": CORE,
     "providers/process": CORE + ["providers/port", "providers/local"],
