@@ -102,7 +102,8 @@ Value process_part(const PlanInput& input) {
   config.set("StopTimeout", (workload.integer_or("grace", 10'000) + 999) / 1000);
   config.set("Tty", workload.boolean_or("tty", false));
   config.set("OpenStdin", workload.boolean_or("stdinOpen", false));
-  if (const Value* health = workload.find("health")) config.set("Healthcheck", health_check(*health));
+  if (const Value* health = workload.find("health"))
+    config.set("Healthcheck", health_check(*health));
   return config;
 }
 
@@ -155,9 +156,8 @@ void add_walls(const PlanInput& input, Value& host) {
   copy(workload, "cgroupns", host, "CgroupnsMode");
   copy(workload, "sysctls", host, "Sysctls");
   Value log = Value::map({{"Type", "json-file"}});
-  log.set("Config",
-          Value::map({{"max-size", fmt::format("{}", input.settings.log_size.count)},
-                      {"max-file", fmt::format("{}", input.settings.log_files)}}));
+  log.set("Config", Value::map({{"max-size", fmt::format("{}", input.settings.log_size.count)},
+                                {"max-file", fmt::format("{}", input.settings.log_files)}}));
   host.set("LogConfig", std::move(log));
 }
 
@@ -176,13 +176,15 @@ void add_details(const Value& workload, Value& host) {
   set_list(host, "DnsOptions", texts_at(workload, "dnsOptions"));
   std::vector<std::string> hosts = texts_at(workload, "extraHosts");
   for (std::string& entry : hosts) {
-    if (const std::size_t equals = entry.find('='); equals != std::string::npos) entry[equals] = ':';
+    if (const std::size_t equals = entry.find('='); equals != std::string::npos)
+      entry[equals] = ':';
   }
   set_list(host, "ExtraHosts", hosts);
   Value tmpfs = Value::map();
   for (const Value& one : list_at(workload, "tmpfs")) {
     std::string options = "rw,nosuid,nodev";
-    if (const Value* size = one.find("size")) options += fmt::format(",size={}", size->as_integer());
+    if (const Value* size = one.find("size"))
+      options += fmt::format(",size={}", size->as_integer());
     if (const Value* mode = one.find("mode"))
       options += fmt::format(",mode={:o}", mode->as_integer());
     tmpfs.set(one.text_or("path", ""), options);
@@ -299,7 +301,7 @@ void add_networks(const PlanInput& input, Value& config, Value& host, ContainerP
 }  // namespace
 
 std::vector<std::string> capabilities_of(const Value& workload) {
-  std::set<std::string> granted{"CHOWN",  "DAC_OVERRIDE", "FOWNER", "FSETID",          "KILL",
+  std::set<std::string> granted{"CHOWN",  "DAC_OVERRIDE", "FOWNER",  "FSETID",          "KILL",
                                 "SETGID", "SETUID",       "SETPCAP", "NET_BIND_SERVICE"};
   for (const std::string& drop : texts_at(workload, "capDrop")) {
     if (capability(drop) == "ALL") granted.clear();
@@ -339,7 +341,9 @@ std::vector<PlannedNetwork> planned_networks(const Effect& effect, const Value& 
     networks.push_back(std::move(planned));
   }
   if (networks.empty() && workload.text_or("networkMode", "").empty())
-    networks.push_back({.name = own_object_name(effect.uid, ""), .aliases = {own}});
+    // Whether a network leads outside cannot be changed, so the two kinds have two names.
+    networks.push_back({.name = own_object_name(effect.uid, effect.allow_egress ? "" : "closed"),
+                        .aliases = {own}});
   return networks;
 }
 

@@ -13,28 +13,29 @@ namespace croft::docker {
 
 /// An image that is there, as far as a plan needs to know.
 struct ImageFacts {
-  std::string reference;  ///< what containers are made from: NAME@DIGEST, or an id
-  std::string id;         ///< "sha256:..."
+  std::string reference;             ///< what containers are made from: NAME@DIGEST, or an id
+  std::string id;                    ///< "sha256:..."
   std::vector<std::string> volumes;  ///< paths that the image declares as volumes
 };
 
 /// One of `files` on its way into a container.
 struct PlannedFile {
-  std::string path;     ///< inside
-  std::string source;   ///< path in the repository; empty: `content` is the file
-  std::string id;       ///< of the blob or tree
+  std::string path;    ///< inside
+  std::string source;  ///< path in the repository; empty: `content` is the file
+  std::string id;      ///< of the blob or tree
   std::string content;
   std::int64_t mode = 0444;
   std::int64_t uid = 0;
   std::int64_t gid = 0;
-  std::filesystem::path at;  ///< where it is on this machine; empty: it is written into the container
+  std::filesystem::path
+      at;  ///< where it is on this machine; empty: it is written into the container
 };
 
 /// A volume that a container has.
 struct PlannedVolume {
   std::string name;  ///< the engine's
-  std::string part;  ///< of the resource that it belongs to, "volume:data"; empty: a Volume's, which
-                     ///< must be there already
+  std::string part;  ///< of the resource that it belongs to, "volume:data"; empty: a Volume's,
+                     ///< which must be there already
 };
 
 struct PlannedNetwork {
@@ -48,9 +49,10 @@ struct ContainerPlan {
   Value config;  ///< the body of POST /containers/create
   std::string platform;
   std::vector<PlannedVolume> volumes;
-  std::vector<PlannedNetwork> networks;  ///< the first is in `config`, the others are connected later
-  std::vector<PlannedFile> written;      ///< files that go into the container before it starts
-  bool has_own_network = false;          ///< networks[0] is its own, to be made with it
+  std::vector<PlannedNetwork>
+      networks;                      ///< the first is in `config`, the others are connected later
+  std::vector<PlannedFile> written;  ///< files that go into the container before it starts
+  bool has_own_network = false;      ///< networks[0] is its own, to be made with it
 };
 
 struct PlanInput {

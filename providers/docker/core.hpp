@@ -43,7 +43,7 @@ Limit limit_of(const Effect& effect);
 /// the next one finds it again.
 struct Job {
   std::optional<Result<std::string>> result;
-  std::set<std::string> uids;                ///< who wants to hear of it
+  std::set<std::string> uids;  ///< who wants to hear of it
   std::set<asio::steady_timer*> waiters;
 };
 
@@ -84,10 +84,10 @@ struct Core : std::enable_shared_from_this<Core> {
   bool hears_events = false;
   std::set<std::string> killed;       ///< containers that somebody else sent a signal
   std::map<std::string, int> ending;  ///< containers that we end
-  std::map<std::string, std::int64_t> volume_sizes;     ///< by the engine's name, as measured last
-  std::map<std::string, std::string> moved_images;      ///< by uid, of `imagePolicy: follow`
-  std::map<std::string, std::string> told_of_images;    ///< by uid: a digest that was told
-  std::map<std::string, std::shared_ptr<Job>> jobs;     ///< by what they make
+  std::map<std::string, std::int64_t> volume_sizes;   ///< by the engine's name, as measured last
+  std::map<std::string, std::string> moved_images;    ///< by uid, of `imagePolicy: follow`
+  std::map<std::string, std::string> told_of_images;  ///< by uid: a digest that was told
+  std::map<std::string, std::shared_ptr<Job>> jobs;   ///< by what they make
 
   std::map<std::string, std::weak_ptr<Semaphore>> locks;
   asio::steady_timer upkeep_timer;
@@ -115,9 +115,10 @@ class Ending {
 
 /// Waits for a job, or starts it with `make`. Gives what it made; Timeout at the limit, while it
 /// goes on.
-Task<Result<std::string>> join_job(CorePtr core, std::string key, std::string uid,
-                                   std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> make,
-                                   std::string doing, Limit limit);
+Task<Result<std::string>> join_job(
+    CorePtr core, std::string key, std::string uid,
+    std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> make, std::string doing,
+    Limit limit);
 
 /// {"label": ["croft.provider=NAME", ...more]}
 Filters our_filter(const Core& core, std::vector<std::string> more = {});

@@ -130,16 +130,14 @@ void read_argument(Reading& reading, const std::vector<std::string>& words) {
     if (given != reading.given.end()) {
       reading.variables[name] = given->second;
     } else if (equals != std::string::npos) {
-      reading.variables[name] =
-          filled_in(unquoted(words[i].substr(equals + 1)), reading.variables);
+      reading.variables[name] = filled_in(unquoted(words[i].substr(equals + 1)), reading.variables);
     }
   }
 }
 
 void take_image(Reading& reading, const std::string& image) {
-  const bool is_number = !image.empty() && std::ranges::all_of(image, [](char c) {
-    return c >= '0' && c <= '9';
-  });
+  const bool is_number =
+      !image.empty() && std::ranges::all_of(image, [](char c) { return c >= '0' && c <= '9'; });
   const bool is_stage = reading.stages.contains(lower(image)) ||
                         (is_number && image.size() < 4 && std::stoi(image) < reading.stage_count);
   if (!is_stage && image != "scratch") reading.images.push_back(image);

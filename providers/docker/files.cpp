@@ -32,8 +32,8 @@ Error missing_source(const PlannedFile& file) {
 
 Result<fs::path> place_blob(const Core& core, const PlannedFile& file, const std::string& content) {
   const fs::path directory = core.settings.data / "blobs";
-  const fs::path target = directory / fmt::format("{}-{:o}-{}-{}", sha256_hex(content), file.mode,
-                                                  file.uid, file.gid);
+  const fs::path target =
+      directory / fmt::format("{}-{:o}-{}-{}", sha256_hex(content), file.mode, file.uid, file.gid);
   std::error_code error;
   if (fs::exists(target, error)) {
     fs::last_write_time(target, fs::file_time_type::clock::now(), error);
@@ -105,9 +105,12 @@ Result<std::string> archive_of(const Effect& effect, const std::vector<PlannedFi
       TRY_ASSIGN(const std::string content, part->read(one.id, kLargestFile));
       const std::string path = inside + "/" + one.path;
       if (one.mode == FileMode::Link && !is_inner_link(one.path, content))
-        return fail(ErrorCode::Invalid, fmt::format("the link {} leads out of the files", one.path));
-      if (one.mode == FileMode::Link) tar.add_link(path, content);
-      else tar.add_file(path, content, one.mode == FileMode::Executable ? 0755 : 0644, 0, 0);
+        return fail(ErrorCode::Invalid,
+                    fmt::format("the link {} leads out of the files", one.path));
+      if (one.mode == FileMode::Link)
+        tar.add_link(path, content);
+      else
+        tar.add_file(path, content, one.mode == FileMode::Executable ? 0755 : 0644, 0, 0);
     }
   }
   return tar.finish();

@@ -9,8 +9,8 @@
 namespace croft::docker {
 
 // Files of the repository, configs and secrets: on a local engine they are bound read-only from
-// DATA/files/TREE (directories) and DATA/blobs/... (single files), which nobody inside can write; to
-// a remote one they are sent before the container starts.
+// DATA/files/TREE (directories) and DATA/blobs/... (single files), which nobody inside can write;
+// to a remote one they are sent before the container starts.
 
 /// What keeps checked-out trees from being swept while an effect needs them.
 using FilePins = std::vector<std::unique_ptr<Checkouts::Pin>>;

@@ -8,13 +8,14 @@ namespace croft::docker {
 
 /// What the packet filter around our bridges is made from. Everything in it is checked text.
 struct FirewallInput {
-  std::string table;               ///< of family inet: "croft_docker_1a2b"
-  std::set<std::string> bridges;   ///< interfaces of our networks at the host
-  std::set<std::string> closed;    ///< of them, those from which nothing outside is reached
+  std::string table;              ///< of family inet: "croft_docker_1a2b"
+  std::set<std::string> bridges;  ///< interfaces of our networks at the host
+  std::set<std::string> closed;   ///< of them, those from which nothing outside is reached
   std::vector<std::string> resolvers;
   std::vector<std::string> allow;
   std::vector<std::string> deny;
-  bool serves_dns_on_host = false;  ///< the engine answers names at the bridge's own address (Podman)
+  bool serves_dns_on_host =
+      false;  ///< the engine answers names at the bridge's own address (Podman)
 };
 
 /// Pure: an nft script that makes the whole table anew, in one transaction. It speaks of packets

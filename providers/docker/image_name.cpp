@@ -38,9 +38,8 @@ bool is_tag(std::string_view text) {
 
 bool is_digest(std::string_view text) {
   if (!text.starts_with("sha256:") || text.size() != 7 + 64) return false;
-  return std::ranges::all_of(text.substr(7), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return std::ranges::all_of(
+      text.substr(7), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool is_registry(std::string_view text) {
@@ -54,8 +53,9 @@ bool is_registry(std::string_view text) {
 void split_registry(std::string_view text, ImageName& name) {
   const std::size_t slash = text.find('/');
   const std::string_view first = text.substr(0, slash);
-  const bool is_host = slash != std::string_view::npos &&
-                       (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
+  const bool is_host =
+      slash != std::string_view::npos &&
+      (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
   name.registry = is_host ? std::string(first) : "docker.io";
   name.repository = std::string(is_host ? text.substr(slash + 1) : text);
   if (name.registry == "index.docker.io") name.registry = "docker.io";
@@ -97,9 +97,9 @@ Result<ImageName> parse_image_name(std::string_view text) {
   if (!is_registry(name.registry) || !is_repository(name.repository)) return is_no_name();
   if (name.repository.starts_with(std::string(kBuildDomain) + "/") ||
       name.registry.starts_with(kBuildDomain))
-    return fail(Error(ErrorCode::Denied,
-                      fmt::format("'{}' is where Croft keeps what tenants build", text))
-                    .with_hint("use `build` to run your own"));
+    return fail(
+        Error(ErrorCode::Denied, fmt::format("'{}' is where Croft keeps what tenants build", text))
+            .with_hint("use `build` to run your own"));
   return name;
 }
 

@@ -49,7 +49,8 @@ bool is_of_repository(const std::string& repo_digest, const ImageName& name) {
 }
 
 ImageFacts facts_of(const Value& image, const ImageName* name) {
-  ImageFacts facts{.reference = image.text_or("Id", ""), .id = image.text_or("Id", ""), .volumes = {}};
+  ImageFacts facts{
+      .reference = image.text_or("Id", ""), .id = image.text_or("Id", ""), .volumes = {}};
   for (const Value::Entry& volume : map_at(image, "Config.Volumes"))
     facts.volumes.push_back(volume.key);
   for (const std::string& digest : repo_digests(image)) {
@@ -133,9 +134,8 @@ Task<Result<Value>> pull_and_inspect(CorePtr core, std::string uid, ImageName na
 }
 
 bool has_digest(const Value& image, const std::string& digest) {
-  return std::ranges::any_of(repo_digests(image), [&](const std::string& one) {
-    return one.ends_with("@" + digest);
-  });
+  return std::ranges::any_of(repo_digests(image),
+                             [&](const std::string& one) { return one.ends_with("@" + digest); });
 }
 
 /// What the tag means at its registry now; pulled only if that is not here. An image that came from
@@ -231,7 +231,8 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
   Value key = build;
   key.set("tree", plan.context->id());
   key.set("platform", workload.text_or("platform", ""));
-  plan.tag = build_image_name(effect.tenant.uid, effect.uid, sha256_hex(to_json(key)).substr(0, 20));
+  plan.tag =
+      build_image_name(effect.tenant.uid, effect.uid, sha256_hex(to_json(key)).substr(0, 20));
   plan.request = {.tag = plan.tag,
                   .dockerfile = plan.dockerfile,
                   .target = build.text_or("target", ""),
@@ -259,7 +260,8 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
 /// Tells a build's output line by line.
 class LineTeller {
  public:
-  LineTeller(CorePtr core, std::shared_ptr<Job> job) : core_(std::move(core)), job_(std::move(job)) {}
+  LineTeller(CorePtr core, std::shared_ptr<Job> job)
+      : core_(std::move(core)), job_(std::move(job)) {}
   void add(std::string_view text) {
     line_ += text;
     for (std::size_t end = line_.find('\n'); end != std::string::npos; end = line_.find('\n')) {
@@ -305,7 +307,8 @@ Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_
   Result<std::string> built = co_await core->engine.images().build(
       std::move(request), std::move(context), std::move(sink), limit.at);
   lines->finish();
-  if (network != "none") (void)co_await remove_network(core, network, limit.at_most(Duration(30'000)));
+  if (network != "none")
+    (void)co_await remove_network(core, network, limit.at_most(Duration(30'000)));
   if (!built) {
     Error error = std::move(built.error());
     if (is_out_of_space(error))
@@ -317,7 +320,8 @@ Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_
 }
 
 /// Images of this resource's earlier builds: the only ones whose layers a build may take from the
-/// cache. The engine's own cache is everybody's, and would tell one tenant what another's step made.
+/// cache. The engine's own cache is everybody's, and would tell one tenant what another's step
+/// made.
 Task<std::vector<std::string>> earlier_builds(CorePtr core, std::string uid, Limit limit) {
   const Filters filter{{"label", {"croft.build=" + uid}}};
   const Result<Value> list = co_await core->engine.images().list(filter, limit.at);
@@ -347,8 +351,8 @@ Task<Result<ImageFacts>> ensure_built(CorePtr core, EffectPtr effect, Value work
       return run_build(core, effect, plan, std::move(job));
     };
     std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> work = make;
-    CO_TRY(co_await join_job(core, "build " + tag, uid, std::move(work), "building the image",
-                             limit));
+    CO_TRY(
+        co_await join_job(core, "build " + tag, uid, std::move(work), "building the image", limit));
     image = co_await core->engine.images().inspect(tag, limit.at);
     if (!image) co_return std::unexpected(std::move(image.error()));
   }
@@ -375,7 +379,8 @@ Task<> check_moved(CorePtr core, ContainerSummary container) {
   const bool has_record = record && record->object == container.id && record->fields;
   const Value fields = has_record ? *record->fields : labelled ? *labelled : Value::map();
   const std::string runs_with = label_or_empty(container.labels, label::kImage);
-  const bool is_pullable = fields.find("build") == nullptr && runs_with.find('@') != std::string::npos;
+  const bool is_pullable =
+      fields.find("build") == nullptr && runs_with.find('@') != std::string::npos;
   const Result<ImageName> name = parse_image_name(fields.text_or("image", ""));
   if (!is_pullable || !name || !name->digest.empty()) co_return;
   const std::string digest = co_await moved_digest(core, *name, runs_with);

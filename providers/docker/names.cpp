@@ -66,9 +66,9 @@ std::string project_of(const Ref& ref) {
 }
 
 std::string container_name(const Ref& ref, const std::string& uid, const std::string& intent) {
-  const std::string base =
-      is_derived(ref.kind) ? fmt::format("{}-{}", project_of(ref), name_in_stack(ref))
-                           : fmt::format("{}-{}", ref.tenant, ref.name);
+  const std::string base = is_derived(ref.kind)
+                               ? fmt::format("{}-{}", project_of(ref), name_in_stack(ref))
+                               : fmt::format("{}-{}", ref.tenant, ref.name);
   return fmt::format("{}-{}", plain(base), suffix_of(uid, intent));
 }
 

@@ -24,8 +24,8 @@ inline constexpr const char* kSpec = "croft.spec";          ///< digest
 inline constexpr const char* kTenant = "croft.tenant";      ///< uid
 inline constexpr const char* kProvider = "croft.provider";  ///< name of the Provider
 inline constexpr const char* kFields = "croft.fields";      ///< the normalised spec, as JSON
-inline constexpr const char* kPart = "croft.part";    ///< what of the resource: "volume:data"; ""
-inline constexpr const char* kImage = "croft.image";  ///< what it was made from: digest or id
+inline constexpr const char* kPart = "croft.part";      ///< what of the resource: "volume:data"; ""
+inline constexpr const char* kImage = "croft.image";    ///< what it was made from: digest or id
 inline constexpr const char* kEgress = "croft.egress";  ///< allow, deny
 }  // namespace label
 
@@ -50,7 +50,8 @@ std::string stack_object_name(const std::string& tenant_uid, const Ref& stack,
 std::string own_object_name(const std::string& uid, const std::string& part);
 /// A network's interface at the host: "crd1a2b-8f2ac91", at most 15 bytes.
 std::string bridge_name(const std::string& mark, const std::string& network);
-/// 4 hexadecimal digits that tell this provider's interfaces and tables from others' on the machine.
+/// 4 hexadecimal digits that tell this provider's interfaces and tables from others' on the
+/// machine.
 std::string mark_of(const std::string& directory);
 
 /// Where tenants' builds live. No spec may name an image there.

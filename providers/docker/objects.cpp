@@ -94,8 +94,8 @@ void check_bridge(const Core& core, Walls& walls, const std::string& bridge) {
     walls.give_up("the engine's networks are not on this machine, or in a namespace of their own");
 }
 
-Task<Result<std::optional<ObjectSummary>>> find_named(CorePtr core, std::string name, bool is_network,
-                                                      Limit limit) {
+Task<Result<std::optional<ObjectSummary>>> find_named(CorePtr core, std::string name,
+                                                      bool is_network, Limit limit) {
   Result<Value> found = fail(ErrorCode::Internal, "");
   if (is_network) {
     found = co_await core->engine.networks().inspect(name, limit.at);
@@ -112,8 +112,7 @@ Task<Result<std::optional<ObjectSummary>>> find_named(CorePtr core, std::string 
   std::vector<ObjectSummary> ours =
       is_network ? our_networks(one, provider) : our_volumes(one, provider);
   const bool is_it = !ours.empty() && ours.front().name == name;
-  if (!is_it)
-    co_return std::unexpected(taken_by_others(is_network ? "network" : "volume", name));
+  if (!is_it) co_return std::unexpected(taken_by_others(is_network ? "network" : "volume", name));
   co_return std::optional<ObjectSummary>(std::move(ours.front()));
 }
 
@@ -173,8 +172,8 @@ Task<Result<void>> remove_network(CorePtr core, std::string name, Limit limit) {
   co_return while_doing(std::move(removed), "removing the network " + name);
 }
 
-Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string name,
-                                 std::string part, Limit limit) {
+Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string name, std::string part,
+                                 Limit limit) {
   CO_TRY_ASSIGN(const std::optional<ObjectSummary> found,
                 co_await find_named(core, name, false, limit));
   if (found && found->uid() != effect->uid)
@@ -182,11 +181,13 @@ Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string nam
   if (found) co_return Result<void>{};
   CO_TRY(limit.check("the volume was made"));
   Labels labels = labels_of(*effect, core->settings.name, part);
-  for (const auto& [key, text] : read_labels(effect->spec->find("labels"))) labels.emplace(key, text);
+  for (const auto& [key, text] : read_labels(effect->spec->find("labels")))
+    labels.emplace(key, text);
   Value config = Value::map({{"Name", name}, {"Driver", "local"}});
   config.set("Labels", to_value(labels));
   const Result<Value> made = co_await core->engine.volumes().create(std::move(config), limit.at);
-  if (!made) co_return std::unexpected(Error(made.error()).while_doing("making the volume " + name));
+  if (!made)
+    co_return std::unexpected(Error(made.error()).while_doing("making the volume " + name));
   co_return Result<void>{};
 }
 
@@ -203,8 +204,7 @@ Task<Result<void>> remove_volume(CorePtr core, std::string name, Limit limit) {
 
 Task<Result<void>> refresh_walls(CorePtr core, bool anew, Limit limit) {
   if (!core->walls.why_not().empty()) co_return Result<void>{};
-  CO_TRY_ASSIGN(const std::vector<ObjectSummary> networks,
-                co_await list_networks(core, "", limit));
+  CO_TRY_ASSIGN(const std::vector<ObjectSummary> networks, co_await list_networks(core, "", limit));
   CO_TRY_ASSIGN(const std::vector<ContainerSummary> containers,
                 co_await list_containers(core, "", limit));
   std::set<std::string> bridges;

@@ -19,8 +19,8 @@ Task<Result<void>> ensure_network(CorePtr core, EffectPtr effect, std::string na
 /// Removes it if it is ours; success if it is not there.
 Task<Result<void>> remove_network(CorePtr core, std::string name, Limit limit);
 
-Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string name,
-                                 std::string part, Limit limit);
+Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string name, std::string part,
+                                 Limit limit);
 Task<Result<void>> remove_volume(CorePtr core, std::string name, Limit limit);
 
 /// Makes the walls fit what is there. With `anew` they are set in any case.

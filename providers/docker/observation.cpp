@@ -213,8 +213,7 @@ void add_endpoints(Observed& seen, const ContainerSummary& summary, bool is_loca
       // Networks without a way out publish nothing, but this machine is on them.
       const auto reached = std::ranges::find_if(
           summary.networks, [](const auto& network) { return !network.second.empty(); });
-      if (reached != summary.networks.end())
-        address = fmt::format("{}:{}", reached->second, inner);
+      if (reached != summary.networks.end()) address = fmt::format("{}:{}", reached->second, inner);
     }
     if (address.empty()) continue;
     const Endpoint endpoint{Endpoint::Scheme::Tcp, address};
@@ -264,32 +263,33 @@ std::vector<ContainerSummary> our_containers(const Value& list, std::string_view
   if (!list.is_list()) return ours;
   for (const Value& entry : list.as_list()) {
     ContainerSummary summary = read_summary(entry);
-    if (is_our_container(summary.name, summary.labels, provider)) ours.push_back(std::move(summary));
+    if (is_our_container(summary.name, summary.labels, provider))
+      ours.push_back(std::move(summary));
   }
   return ours;
 }
 
 ContainerDetails read_details(const Value& inspection) {
-  return {.exit_code = inspection.integer_or("State.ExitCode", 0),
-          .is_out_of_memory = inspection.boolean_or("State.OOMKilled", false),
-          .error = inspection.text_or("State.Error", ""),
-          .started_at = parse_engine_time(inspection.text_or("State.StartedAt", "")),
-          .restarts = inspection.integer_or("RestartCount", 0),
-          .restart_policy = inspection.text_or("HostConfig.RestartPolicy.Name", ""),
-          .restart_attempts = inspection.integer_or("HostConfig.RestartPolicy.MaximumRetryCount", 0),
-          .cpu_millis = inspection.integer_or("HostConfig.NanoCpus", 0) / 1'000'000,
-          .memory = inspection.integer_or("HostConfig.Memory", 0),
-          .reservation = inspection.integer_or("HostConfig.MemoryReservation", 0),
-          .pids = inspection.integer_or("HostConfig.PidsLimit", 0)};
+  return {
+      .exit_code = inspection.integer_or("State.ExitCode", 0),
+      .is_out_of_memory = inspection.boolean_or("State.OOMKilled", false),
+      .error = inspection.text_or("State.Error", ""),
+      .started_at = parse_engine_time(inspection.text_or("State.StartedAt", "")),
+      .restarts = inspection.integer_or("RestartCount", 0),
+      .restart_policy = inspection.text_or("HostConfig.RestartPolicy.Name", ""),
+      .restart_attempts = inspection.integer_or("HostConfig.RestartPolicy.MaximumRetryCount", 0),
+      .cpu_millis = inspection.integer_or("HostConfig.NanoCpus", 0) / 1'000'000,
+      .memory = inspection.integer_or("HostConfig.Memory", 0),
+      .reservation = inspection.integer_or("HostConfig.MemoryReservation", 0),
+      .pids = inspection.integer_or("HostConfig.PidsLimit", 0)};
 }
 
 std::string fingerprint(const ContainerSummary& summary) {
   // "Up 5 seconds (healthy)" grows older; what stands in brackets is what counts.
   const std::size_t bracket = summary.status.find('(');
-  const std::string mark =
-      bracket == std::string::npos
-          ? ""
-          : summary.status.substr(bracket, summary.status.find(')') - bracket);
+  const std::string mark = bracket == std::string::npos
+                               ? ""
+                               : summary.status.substr(bracket, summary.status.find(')') - bracket);
   return summary.state + " " + mark;
 }
 
@@ -316,8 +316,9 @@ Observed describe_container(const ContainerSummary& summary, const ContainerDeta
     seen.started_at = details.started_at;
   seen.storage_bytes = known.storage_bytes;
   add_endpoints(seen, summary, known.is_local);
-  seen.fields = std::make_shared<const Value>(Reality(seen, known).mend(
-      summary, details, label_or_empty(summary.labels, label::kTenant), seen));
+  seen.fields = std::make_shared<const Value>(
+      Reality(seen, known)
+          .mend(summary, details, label_or_empty(summary.labels, label::kTenant), seen));
   return seen;
 }
 

@@ -25,8 +25,8 @@ struct ContainerSummary {
   std::string image_id;
   std::int64_t created = 0;  ///< seconds since 1970
   Labels labels;
-  std::map<std::int64_t, std::string> ports;      ///< of 127.0.0.1, tcp: inner → outer
-  std::map<std::string, std::string> networks;    ///< name → its address there, may be empty
+  std::map<std::int64_t, std::string> ports;    ///< of 127.0.0.1, tcp: inner → outer
+  std::map<std::string, std::string> networks;  ///< name → its address there, may be empty
   std::vector<std::string> mount_sources;
 
   std::string uid() const { return label_or_empty(labels, label::kUid); }
@@ -65,8 +65,8 @@ const ContainerSummary* choose_current(const std::vector<const ContainerSummary*
 /// What else is known when a container is described.
 struct Circumstances {
   const Record* record = nullptr;  ///< of its uid, or null
-  bool is_local = true;  ///< its address can be reached from here
-  bool was_killed = false;  ///< somebody else sent it a signal
+  bool is_local = true;            ///< its address can be reached from here
+  bool was_killed = false;         ///< somebody else sent it a signal
   Timestamp now{};
   std::optional<std::int64_t> storage_bytes;
   std::string moved_image;  ///< what its tag means now, where it follows and that moved; or empty
@@ -82,7 +82,7 @@ Observed describe_container(const ContainerSummary& summary, const ContainerDeta
 /// A volume or network.
 struct ObjectSummary {
   std::string name;
-  std::string id;  ///< of a network; a volume's name
+  std::string id;      ///< of a network; a volume's name
   std::string bridge;  ///< of a network
   bool is_internal = false;
   std::string mountpoint;  ///< of a volume

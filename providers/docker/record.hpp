@@ -20,8 +20,8 @@ struct Record {
   std::string intent;
   std::string spec_digest;
   std::shared_ptr<const Value> fields;  ///< null: the label's
-  bool is_stopped = false;  ///< we stopped it, or were about to
-  bool is_kept = false;     ///< of data: its resource is gone
+  bool is_stopped = false;              ///< we stopped it, or were about to
+  bool is_kept = false;                 ///< of data: its resource is gone
 };
 
 /// The records of a provider, in memory and in DIRECTORY/UID.json. Thread safe; put() and remove()

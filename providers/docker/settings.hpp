@@ -28,12 +28,12 @@ struct ProviderSettings {
   std::string name;            ///< of the Provider; what others made is never touched
 
   std::string host = "unix:///var/run/docker.sock";  ///< host: or tcp://HOST:PORT
-  std::string ca_file;           ///< caFile, certFile, keyFile: PEM files for tcp
+  std::string ca_file;  ///< caFile, certFile, keyFile: PEM files for tcp
   std::string cert_file;
   std::string key_file;
-  Isolation isolation = Isolation::Full;  ///< isolation: full | none
-  Bytes log_size{10 << 20};               ///< logSize: of one log file
-  int log_files = 3;                      ///< logFiles
+  Isolation isolation = Isolation::Full;    ///< isolation: full | none
+  Bytes log_size{10 << 20};                 ///< logSize: of one log file
+  int log_files = 3;                        ///< logFiles
   std::string ipv4_pool = "10.214.0.0/16";  ///< ipv4Pool: each network gets a /26 of it
   std::vector<std::string> resolvers;     ///< resolvers, comma separated; empty: those of the host
   std::vector<std::string> egress_allow;  ///< egressAllow: networks that containers may reach
@@ -41,13 +41,14 @@ struct ProviderSettings {
   std::vector<std::string> egress_deny;   ///< egressDeny: networks of the outside that they may not
   /// defaultUlimits: "nofile=1024:4096,nproc=4096:4096"; of containers that say nothing else.
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> default_ulimits;
-  bool can_build = true;                  ///< builds: allow | deny
-  Bytes build_memory{1 << 30};            ///< buildMemory: of each step of a build
-  std::int64_t build_cpu_millis = 1000;   ///< buildCpu
-  Duration build_timeout{900'000};        ///< buildTimeout: of a whole build
-  Duration pull_timeout{900'000};         ///< pullTimeout: of a whole pull
-  Duration image_check_every{300'000};    ///< imageCheckEvery: looks whether tags moved; 0: never
-  Duration measure_every{60'000};  ///< measureEvery: measures volumes, looks after the packet filter
+  bool can_build = true;                 ///< builds: allow | deny
+  Bytes build_memory{1 << 30};           ///< buildMemory: of each step of a build
+  std::int64_t build_cpu_millis = 1000;  ///< buildCpu
+  Duration build_timeout{900'000};       ///< buildTimeout: of a whole build
+  Duration pull_timeout{900'000};        ///< pullTimeout: of a whole pull
+  Duration image_check_every{300'000};   ///< imageCheckEvery: looks whether tags moved; 0: never
+  Duration measure_every{
+      60'000};  ///< measureEvery: measures volumes, looks after the packet filter
   /// credentials: {secret: NAME}, a file as docker login writes it: {"auths": {SERVER: {"auth":
   /// BASE64 of USER:PASSWORD}}}.
   struct Login {

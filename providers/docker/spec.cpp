@@ -22,8 +22,8 @@ std::unexpected<Error> refuse(std::string path, std::string message, std::string
 /// A field that the kind describes and that nothing here acts on would be dropped in silence.
 Result<void> check_known(const Ref& ref, const Value& spec) {
   static const std::set<std::string_view> of_instance{
-      "command", "files", "env",   "resources",   "http",      "health",   "volumes", "grace",
-      "image",   "build", "imagePolicy", "dependsOn", "deletion", "ignore",  "provider"};
+      "command", "files", "env",         "resources", "http",     "health", "volumes", "grace",
+      "image",   "build", "imagePolicy", "dependsOn", "deletion", "ignore", "provider"};
   if (!spec.is_map()) return refuse("spec", "it is no map");
   const Field& described = spec_of(ref.kind);
   for (const Value::Entry& entry : spec.as_map()) {
@@ -203,7 +203,8 @@ std::string variable_of_volume(std::string name) {
 Value environment_of_instance(const Ref& ref, const Value& spec) {
   Value env = Value::map();
   for (const Value::Entry& entry : map_at(spec, "env")) env.set(entry.key, entry.value);
-  if (const Value* port = spec.at_path("http.port")) env.set("PORT", fmt::format("{}", port->as_integer()));
+  if (const Value* port = spec.at_path("http.port"))
+    env.set("PORT", fmt::format("{}", port->as_integer()));
   env.set("CROFT_REF", to_string(ref));
   env.set("CROFT_TENANT", ref.tenant);
   env.set("CROFT_NAME", ref.name);
@@ -286,8 +287,9 @@ Value workload_of(const Ref& ref, const Value& spec) {
   if (const Value* port = spec.at_path("http.port"))
     workload.set("ports", Value(Value::List{*port}));
   if (const Value* tree = spec.at_path("files.tree")) {
-    workload.set("files", Value(Value::List{Value::map(
-                              {{"path", kAppDirectory}, {"source", "."}, {"id", *tree}})}));
+    workload.set(
+        "files",
+        Value(Value::List{Value::map({{"path", kAppDirectory}, {"source", "."}, {"id", *tree}})}));
     workload.set("workingDir", kAppDirectory);
   }
   return workload;

@@ -192,13 +192,15 @@ Result<void> TarGuard::read_header() {
   std::uint64_t size = get_number(header.substr(124, 12));
   const bool is_meta = type == 'x' || type == 'g' || type == 'L' || type == 'K';
   if (is_meta) {
-    if (size > kLongestMeta) return fail(ErrorCode::Invalid, "it has an extended header past 1 MiB");
+    if (size > kLongestMeta)
+      return fail(ErrorCode::Invalid, "it has an extended header past 1 MiB");
     meta_type_ = type;
     meta_left_ = size;
     meta_padding_ = padding_of(size);
     return {};
   }
-  const std::string prefix = header.substr(257, 5) == "ustar" ? text_of(header.substr(345, 155)) : "";
+  const std::string prefix =
+      header.substr(257, 5) == "ustar" ? text_of(header.substr(345, 155)) : "";
   std::string path = text_of(header.substr(0, 100));
   if (!prefix.empty()) path = prefix + "/" + path;
   std::string link = text_of(header.substr(157, 100));

@@ -34,8 +34,8 @@ class TarWriter {
   std::string archive_;
 };
 
-/// Looks through a tar archive as it passes, and stops it at what has no business in a volume: paths
-/// and hard links that lead outside, device files, and what is no archive.
+/// Looks through a tar archive as it passes, and stops it at what has no business in a volume:
+/// paths and hard links that lead outside, device files, and what is no archive.
 class TarGuard {
  public:
   /// The next bytes, in pieces of any size. Invalid with the path.
@@ -48,9 +48,9 @@ class TarGuard {
   Result<void> read_header();
   Result<void> read_meta();
 
-  std::string block_;           ///< a header, or what a header of headers says, as far as it came
-  std::uint64_t to_skip_ = 0;   ///< content and padding that passes unseen
-  std::uint64_t meta_left_ = 0; ///< of content that is read: long names
+  std::string block_;            ///< a header, or what a header of headers says, as far as it came
+  std::uint64_t to_skip_ = 0;    ///< content and padding that passes unseen
+  std::uint64_t meta_left_ = 0;  ///< of content that is read: long names
   std::uint64_t meta_padding_ = 0;
   char meta_type_ = 0;
   std::string meta_;

@@ -23,7 +23,8 @@ Result<void> run_nft(std::vector<std::string> arguments, std::string input) {
 }
 
 std::string reason_against(const ProviderSettings& settings) {
-  if (!settings.is_local()) return "the engine is on another machine, whose packet filter is not ours";
+  if (!settings.is_local())
+    return "the engine is on another machine, whose packet filter is not ours";
   if (::geteuid() != 0) return "only root can set the packet filter";
   const Result<void> tried = run_nft({"--check", "add", "table", "inet", "croft_probe"}, "");
   return tried ? "" : "nftables does not work: " + tried.error().message();

@@ -77,7 +77,8 @@ std::string outside_rules(const std::vector<std::string>& resolvers,
   text += rule("ip6 daddr", networks_of_family(allow, AF_INET6), "accept");
   text += rule("ip daddr", networks_of_family(deny, AF_INET), kRefuse);
   text += rule("ip6 daddr", networks_of_family(deny, AF_INET6), kRefuse);
-  text += rule("ip daddr", kClosedNetworks4, kRefuse) + rule("ip6 daddr", kClosedNetworks6, kRefuse);
+  text +=
+      rule("ip daddr", kClosedNetworks4, kRefuse) + rule("ip6 daddr", kClosedNetworks6, kRefuse);
   return text + "    accept\n";
 }
 

@@ -24,8 +24,8 @@ struct SlotAddresses {
 };
 Result<SlotAddresses> slot_addresses(const std::string& pool, int slot);
 
-/// Pure: the subnet number `index` of that length of an IPv4 pool: subnet_at("10.214.0.0/16", 26, 1)
-/// is "10.214.0.64/26". Unavailable past its end.
+/// Pure: the subnet number `index` of that length of an IPv4 pool: subnet_at("10.214.0.0/16", 26,
+/// 1) is "10.214.0.64/26". Unavailable past its end.
 Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t index);
 
 /// Pure: true for "10.0.0.0/8", "203.0.113.7", "fd00::/8".
