@@ -65,7 +65,7 @@ Value health_check(const Value& health) {
 
 Value environment(const Value& workload) {
   Value list = Value::list();
-  for (const Value::Entry& entry : map_at(workload, "env")) {
+  for (const Value::Entry& entry : entries_at(workload, "env")) {
     if (entry.value.is_text()) list.push_back(entry.key + "=" + entry.value.as_text());
   }
   return list;
@@ -74,7 +74,7 @@ Value environment(const Value& workload) {
 Labels all_labels(const PlanInput& input) {
   // Ours go last, so that neither the spec's nor the image's can stand in their place.
   Labels labels;
-  for (const Value::Entry& entry : map_at(input.workload, "labels")) {
+  for (const Value::Entry& entry : entries_at(input.workload, "labels")) {
     if (entry.value.is_text()) labels[entry.key] = entry.value.as_text();
   }
   if (is_derived(input.effect.ref.kind)) {
@@ -125,7 +125,7 @@ Value resources_part(const Value& workload) {
 void add_ulimits(const PlanInput& input, Value& host) {
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> limits =
       input.settings.default_ulimits;
-  for (const Value::Entry& entry : map_at(input.workload, "ulimits"))
+  for (const Value::Entry& entry : entries_at(input.workload, "ulimits"))
     limits[entry.key] = {entry.value.integer_or("soft", 0), entry.value.integer_or("hard", 0)};
   Value list = Value::list();
   for (const auto& [name, limit] : limits)
@@ -167,9 +167,11 @@ Value device_of(const Value& device) {
                      {"CgroupPermissions", device.text_or("permissions", "rwm")}});
 }
 
-void add_details(const Value& workload, Value& host) {
+void add_details(const PlanInput& input, Value& host) {
+  const Value& workload = input.workload;
   if (const Value* shm = workload.at_path("resources.shm")) host.set("ShmSize", *shm);
-  host.set("Init", workload.boolean_or("init", false));
+  const bool is_welcome = input.has_init && workload.boolean_or("prefersInit", false);
+  host.set("Init", is_welcome || workload.boolean_or("init", false));
   set_list(host, "GroupAdd", texts_at(workload, "groups"));
   set_list(host, "Dns", texts_at(workload, "dns"));
   set_list(host, "DnsSearch", texts_at(workload, "dnsSearch"));
@@ -181,7 +183,7 @@ void add_details(const Value& workload, Value& host) {
   }
   set_list(host, "ExtraHosts", hosts);
   Value tmpfs = Value::map();
-  for (const Value& one : list_at(workload, "tmpfs")) {
+  for (const Value& one : elements_at(workload, "tmpfs")) {
     std::string options = "rw,nosuid,nodev";
     if (const Value* size = one.find("size"))
       options += fmt::format(",size={}", size->as_integer());
@@ -191,7 +193,7 @@ void add_details(const Value& workload, Value& host) {
   }
   if (tmpfs.size() > 0) host.set("Tmpfs", std::move(tmpfs));
   Value devices = Value::list();
-  for (const Value& device : list_at(workload, "devices")) devices.push_back(device_of(device));
+  for (const Value& device : elements_at(workload, "devices")) devices.push_back(device_of(device));
   if (devices.size() > 0) host.set("Devices", std::move(devices));
 }
 
@@ -218,7 +220,7 @@ std::string engine_volume(const std::string& tenant_uid, const std::string& uid,
 std::vector<std::string> uncovered(const Value& workload, const std::vector<std::string>& paths) {
   std::set<std::string> covered;
   for (const char* list : {"mounts", "files", "tmpfs", "hostMounts"}) {
-    for (const Value& one : list_at(workload, list)) covered.insert(one.text_or("path", ""));
+    for (const Value& one : elements_at(workload, list)) covered.insert(one.text_or("path", ""));
   }
   std::vector<std::string> left;
   for (std::string path : paths) {
@@ -238,7 +240,7 @@ Value volume_mount(const std::string& name, const Value& mount) {
 
 void add_mounts(const PlanInput& input, Value& host, ContainerPlan& plan) {
   Value mounts = Value::list();
-  for (const Value& mount : list_at(input.workload, "mounts")) {
+  for (const Value& mount : elements_at(input.workload, "mounts")) {
     mounts.push_back(volume_mount(
         engine_volume(input.effect.tenant.uid, input.effect.uid, input.effect.ref, mount), mount));
   }
@@ -250,7 +252,7 @@ void add_mounts(const PlanInput& input, Value& host, ContainerPlan& plan) {
     if (file.at.empty()) plan.written.push_back(file);
     if (!file.at.empty()) mounts.push_back(bind_mount(file.at.string(), file.path, true));
   }
-  for (const Value& mount : list_at(input.workload, "hostMounts")) {
+  for (const Value& mount : elements_at(input.workload, "hostMounts")) {
     mounts.push_back(bind_mount(mount.text_or("source", ""), mount.text_or("path", ""),
                                 mount.boolean_or("readOnly", false)));
   }
@@ -269,9 +271,9 @@ void add_ports(const Value& workload, Value& config, Value& host) {
     if (list == nullptr) list = &bindings.set(port, Value::list());
     list->push_back(Value::map({{"HostIp", address}, {"HostPort", published}}));
   };
-  for (const Value& port : list_at(workload, "ports"))
+  for (const Value& port : elements_at(workload, "ports"))
     publish(fmt::format("{}/tcp", port.as_integer()), "127.0.0.1", "");
-  for (const Value& port : list_at(workload, "hostPorts")) {
+  for (const Value& port : elements_at(workload, "hostPorts")) {
     const std::int64_t published = port.integer_or("published", 0);
     publish(fmt::format("{}/{}", port.integer_or("port", 0), port.text_or("protocol", "tcp")),
             port.text_or("address", ""), published == 0 ? "" : fmt::format("{}", published));
@@ -289,7 +291,7 @@ void add_networks(const PlanInput& input, Value& config, Value& host, ContainerP
     return;
   }
   plan.networks = planned_networks(input.effect, input.workload);
-  plan.has_own_network = list_at(input.workload, "networks").empty();
+  plan.has_own_network = elements_at(input.workload, "networks").empty();
   const PlannedNetwork& first = plan.networks.front();
   host.set("NetworkMode", first.name);
   Value endpoints = Value::map();
@@ -313,7 +315,7 @@ std::vector<std::string> capabilities_of(const Value& workload) {
 
 std::vector<PlannedFile> planned_files(const Value& workload) {
   std::vector<PlannedFile> files;
-  for (const Value& file : list_at(workload, "files")) {
+  for (const Value& file : elements_at(workload, "files")) {
     files.push_back({.path = file.text_or("path", ""),
                      .source = file.text_or("source", ""),
                      .id = file.text_or("id", ""),
@@ -331,7 +333,7 @@ Value plan_update(const Value& workload) { return resources_part(workload); }
 std::vector<PlannedNetwork> planned_networks(const Effect& effect, const Value& workload) {
   const std::string own = name_in_stack(effect.ref);
   std::vector<PlannedNetwork> networks;
-  for (const Value& network : list_at(workload, "networks")) {
+  for (const Value& network : elements_at(workload, "networks")) {
     PlannedNetwork planned{
         .name = stack_object_name(effect.tenant.uid, stack_of(effect.ref).value_or(effect.ref),
                                   network.text_or("name", "")),
@@ -351,7 +353,7 @@ std::vector<PlannedVolume> planned_volumes(const std::string& tenant_uid, const 
                                            const Ref& ref, const Value& workload,
                                            const std::vector<std::string>& image_volumes) {
   std::vector<PlannedVolume> volumes;
-  for (const Value& mount : list_at(workload, "mounts")) {
+  for (const Value& mount : elements_at(workload, "mounts")) {
     PlannedVolume volume{.name = engine_volume(tenant_uid, uid, ref, mount), .part = {}};
     const std::string name = mount.text_or("volume", "");
     if (name.empty()) volume.part = "volume:" + anonymous_part(mount.text_or("path", ""));
@@ -373,7 +375,7 @@ ContainerPlan plan_container(const PlanInput& input) {
   Value host = resources_part(input.workload);
   add_ulimits(input, host);
   add_walls(input, host);
-  add_details(input.workload, host);
+  add_details(input, host);
   add_mounts(input, host, plan);
   add_networks(input, config, host, plan);
   config.set("HostConfig", std::move(host));

@@ -61,6 +61,7 @@ struct PlanInput {
   const ImageFacts& image;
   const ProviderSettings& settings;
   std::vector<PlannedFile> files;  ///< planned_files(), with `at` filled in where they are bound
+  bool has_init = true;            ///< the engine brings one along
   std::string joined_container;    ///< of `networkMode: service:NAME`: that service's container
 };
 

@@ -147,6 +147,7 @@ Task<Result<MakingPtr>> plan_making(CorePtr core, EffectPtr effect, Value worklo
                         .image = image,
                         .settings = core->settings,
                         .files = std::move(files),
+                        .has_init = core->identity && core->identity->kind == EngineKind::Docker,
                         .joined_container = joined};
   making->plan = plan_container(input);
   co_return making;
@@ -263,7 +264,7 @@ Task<Result<ContainerSummary>> summary_of(CorePtr core, std::string uid, std::st
 }
 
 std::optional<Endpoint> address_inside(const ContainerSummary& container, const Value& workload) {
-  const Value::List& ports = list_at(workload, "ports");
+  const Value::List& ports = elements_at(workload, "ports");
   if (ports.empty() || !ports.front().is_integer()) return std::nullopt;
   for (const auto& [network, address] : container.networks) {
     if (address.empty()) continue;

@@ -35,7 +35,7 @@ struct Storage {
 
 Storage storage_of(const Core& core, const std::string& uid, const Value& spec) {
   Storage storage;
-  for (const Value& volume : list_at(spec, "volumes")) {
+  for (const Value& volume : elements_at(spec, "volumes")) {
     const std::string name = volume.text_or("name", "");
     const auto size = core.volume_sizes.find(own_object_name(uid, name));
     if (size == core.volume_sizes.end()) continue;

@@ -51,7 +51,7 @@ bool is_of_repository(const std::string& repo_digest, const ImageName& name) {
 ImageFacts facts_of(const Value& image, const ImageName* name) {
   ImageFacts facts{
       .reference = image.text_or("Id", ""), .id = image.text_or("Id", ""), .volumes = {}};
-  for (const Value::Entry& volume : map_at(image, "Config.Volumes"))
+  for (const Value::Entry& volume : entries_at(image, "Config.Volumes"))
     facts.volumes.push_back(volume.key);
   for (const std::string& digest : repo_digests(image)) {
     if (name == nullptr || !is_of_repository(digest, *name)) continue;
@@ -197,7 +197,7 @@ struct BuildPlan {
 
 std::map<std::string, std::string> text_map(const Value& spec, std::string_view path) {
   std::map<std::string, std::string> texts;
-  for (const Value::Entry& entry : map_at(spec, path)) {
+  for (const Value::Entry& entry : entries_at(spec, path)) {
     if (entry.value.is_text()) texts.emplace(entry.key, entry.value.as_text());
   }
   return texts;

@@ -15,7 +15,7 @@ namespace croft::docker {
 namespace {
 
 std::string first_name(const Value& entry) {
-  for (const Value& name : list_at(entry, "Names")) {
+  for (const Value& name : elements_at(entry, "Names")) {
     std::string text = name.is_text() ? name.as_text() : "";
     if (text.starts_with('/')) text.erase(0, 1);
     // Links show further names, "other/alias".
@@ -35,15 +35,15 @@ ContainerSummary read_summary(const Value& entry) {
                            .ports = {},
                            .networks = {},
                            .mount_sources = {}};
-  for (const Value& port : list_at(entry, "Ports")) {
+  for (const Value& port : elements_at(entry, "Ports")) {
     const bool is_ours = port.text_or("IP", "") == "127.0.0.1" && port.text_or("Type", "") == "tcp";
     const std::int64_t outer = port.integer_or("PublicPort", 0);
     if (is_ours && outer != 0)
       summary.ports.emplace(port.integer_or("PrivatePort", 0), fmt::format("127.0.0.1:{}", outer));
   }
-  for (const Value::Entry& network : map_at(entry, "NetworkSettings.Networks"))
+  for (const Value::Entry& network : entries_at(entry, "NetworkSettings.Networks"))
     summary.networks.emplace(network.key, network.value.text_or("IPAddress", ""));
-  for (const Value& mount : list_at(entry, "Mounts"))
+  for (const Value& mount : elements_at(entry, "Mounts"))
     summary.mount_sources.push_back(mount.text_or("Source", ""));
   return summary;
 }
@@ -202,7 +202,7 @@ void add_endpoints(Observed& seen, const ContainerSummary& summary, bool is_loca
   if (seen.phase != Phase::Running && seen.phase != Phase::Starting) return;
   const Value workload = workload_of(seen.ref, *seen.fields);
   const bool is_host = workload.text_or("networkMode", "") == "host";
-  for (const Value& port : list_at(workload, "ports")) {
+  for (const Value& port : elements_at(workload, "ports")) {
     const std::int64_t inner = port.is_integer() ? port.as_integer() : 0;
     std::string address;
     if (const auto published = summary.ports.find(inner); published != summary.ports.end()) {
@@ -327,7 +327,7 @@ std::vector<ObjectSummary> our_networks(const Value& list, std::string_view prov
     ObjectSummary network;
     network.name = entry.text_or("Name", "");
     network.id = entry.text_or("Id", "");
-    for (const Value::Entry& option : map_at(entry, "Options")) {
+    for (const Value::Entry& option : entries_at(entry, "Options")) {
       const bool is_name = option.key == "com.docker.network.bridge.name" ||
                            option.key == "bridge_name" || option.key == "interface_name";
       if (is_name && option.value.is_text()) network.bridge = option.value.as_text();

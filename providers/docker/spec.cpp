@@ -50,7 +50,7 @@ Result<void> check_image(const ProviderSettings& settings, const Value& spec) {
 }
 
 Result<void> check_environment(const Value& spec, bool is_instance) {
-  for (const Value::Entry& entry : map_at(spec, "env")) {
+  for (const Value::Entry& entry : entries_at(spec, "env")) {
     const std::string path = "spec.env." + entry.key;
     if (!entry.value.is_text()) return refuse(path, "is not text: secrets must be resolved before");
     if (entry.key.empty() || entry.key.find('=') != std::string::npos)
@@ -62,7 +62,7 @@ Result<void> check_environment(const Value& spec, bool is_instance) {
 }
 
 Result<void> check_labels(const Value& spec) {
-  for (const Value::Entry& entry : map_at(spec, "labels")) {
+  for (const Value::Entry& entry : entries_at(spec, "labels")) {
     if (entry.key.starts_with("croft.") || entry.key.starts_with("com.docker.compose.") ||
         entry.key.starts_with("io.podman."))
       return refuse("spec.labels." + entry.key, "the label is Croft's own or the engine's");
@@ -88,7 +88,7 @@ bool is_system_path(std::string_view path) {
 Result<void> check_paths(const Value& spec) {
   std::set<std::string> taken;
   for (const char* list : {"mounts", "volumes", "files", "tmpfs", "hostMounts"}) {
-    const Value::List& entries = list_at(spec, list);
+    const Value::List& entries = elements_at(spec, list);
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const std::string path = entries[i].text_or("path", "");
       const std::string place = fmt::format("spec.{}[{}].path", list, i);
@@ -169,9 +169,9 @@ Result<void> check_service(const ProviderSettings& settings, const Value& spec) 
   if (!is_known_mode)
     return refuse("spec.networkMode", fmt::format("'{}' is not supported", mode),
                   "use `none`, `host` or `service:NAME`");
-  if (!mode.empty() && !list_at(spec, "networks").empty())
+  if (!mode.empty() && !elements_at(spec, "networks").empty())
     return refuse("spec.networks", "there are none beside a networkMode");
-  const bool has_files = !list_at(spec, "files").empty();
+  const bool has_files = !elements_at(spec, "files").empty();
   if (has_files && !settings.is_local() && spec.boolean_or("readOnly", false))
     return refuse("spec.readOnly",
                   "a remote engine's containers get their files written into them, which a "
@@ -202,13 +202,13 @@ std::string variable_of_volume(std::string name) {
 
 Value environment_of_instance(const Ref& ref, const Value& spec) {
   Value env = Value::map();
-  for (const Value::Entry& entry : map_at(spec, "env")) env.set(entry.key, entry.value);
+  for (const Value::Entry& entry : entries_at(spec, "env")) env.set(entry.key, entry.value);
   if (const Value* port = spec.at_path("http.port"))
     env.set("PORT", fmt::format("{}", port->as_integer()));
   env.set("CROFT_REF", to_string(ref));
   env.set("CROFT_TENANT", ref.tenant);
   env.set("CROFT_NAME", ref.name);
-  for (const Value& volume : list_at(spec, "volumes"))
+  for (const Value& volume : elements_at(spec, "volumes"))
     env.set(variable_of_volume(volume.text_or("name", "")), volume.text_or("path", ""));
   return env;
 }
@@ -233,13 +233,13 @@ Value fixed_part(Kind kind, Value spec) {
 
 }  // namespace
 
-const Value::List& list_at(const Value& spec, std::string_view path) {
+const Value::List& elements_at(const Value& spec, std::string_view path) {
   static const Value::List none;
   const Value* found = spec.at_path(path);
   return found != nullptr && found->is_list() ? found->as_list() : none;
 }
 
-const Value::Map& map_at(const Value& spec, std::string_view path) {
+const Value::Map& entries_at(const Value& spec, std::string_view path) {
   static const Value::Map none;
   const Value* found = spec.at_path(path);
   return found != nullptr && found->is_map() ? found->as_map() : none;
@@ -247,7 +247,7 @@ const Value::Map& map_at(const Value& spec, std::string_view path) {
 
 std::vector<std::string> texts_at(const Value& spec, std::string_view path) {
   std::vector<std::string> texts;
-  for (const Value& one : list_at(spec, path)) {
+  for (const Value& one : elements_at(spec, path)) {
     if (one.is_text()) texts.push_back(one.as_text());
   }
   return texts;
@@ -275,9 +275,9 @@ Value workload_of(const Ref& ref, const Value& spec) {
   workload.set("env", environment_of_instance(ref, spec));
   workload.set("hostname", ref.name);
   workload.set("restart", "unless-stopped");
-  workload.set("init", true);
+  workload.set("prefersInit", true);
   Value mounts = Value::list();
-  for (const Value& volume : list_at(spec, "volumes")) {
+  for (const Value& volume : elements_at(spec, "volumes")) {
     mounts.push_back(Value::map({{"volume", volume.text_or("name", "")},
                                  {"path", volume.text_or("path", "")},
                                  {"own", true},
@@ -301,10 +301,10 @@ bool is_change_in_place(Kind kind, const Value& before, const Value& after) {
 
 bool can_overlap(const Value& workload) {
   const auto writes = [](const Value& mount) { return !mount.boolean_or("readOnly", false); };
-  return std::ranges::none_of(list_at(workload, "mounts"), writes) &&
-         std::ranges::none_of(list_at(workload, "hostMounts"), writes) &&
-         list_at(workload, "hostPorts").empty() && workload.text_or("networkMode", "").empty() &&
-         list_at(workload, "devices").empty();
+  return std::ranges::none_of(elements_at(workload, "mounts"), writes) &&
+         std::ranges::none_of(elements_at(workload, "hostMounts"), writes) &&
+         elements_at(workload, "hostPorts").empty() &&
+         workload.text_or("networkMode", "").empty() && elements_at(workload, "devices").empty();
 }
 
 }  // namespace croft::docker

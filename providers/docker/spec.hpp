@@ -21,7 +21,8 @@ Result<Value> normalize_spec(const ProviderSettings& settings, const Ref& ref, c
 
 /// Pure: an Instance's normalised spec in the words of a Service's, so that one plan fits both; a
 /// Service's is given back as it is. Volumes of an Instance are mounts with a name that are its own
-/// (`own: true`), and `ports` is where it listens.
+/// (`own: true`), `ports` is where it
+/// listens, and `prefersInit` says that an init is welcome where the engine has one.
 Value workload_of(const Ref& ref, const Value& spec);
 
 /// Pure: true if the change can be made to the container that runs, without another one: limits,
@@ -32,8 +33,8 @@ bool is_change_in_place(Kind kind, const Value& before, const Value& after);
 bool can_overlap(const Value& workload);
 
 /// Pure: the entries of a list, or none.
-const Value::List& list_at(const Value& spec, std::string_view path);
-const Value::Map& map_at(const Value& spec, std::string_view path);
+const Value::List& elements_at(const Value& spec, std::string_view path);
+const Value::Map& entries_at(const Value& spec, std::string_view path);
 std::vector<std::string> texts_at(const Value& spec, std::string_view path);
 
 }  // namespace croft::docker
