@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # room -> rooms whose headers it may include (its own are always allowed)
-CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/net"]
+CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/net", "core/archive"]
 RULES = {
     "core/yaml": [],
     "core/base": ["core/yaml"],
@@ -18,6 +18,7 @@ RULES = {
     "core/git": ["core/base"],
     "core/store": ["core/base", "core/resource"],
     "core/net": ["core/base"],
+    "core/archive": ["core/base"],
     "lua": CORE,
     "plans": CORE + ["lua"],
     "providers/port": CORE,

@@ -9,7 +9,7 @@ namespace {
 
 std::vector<std::string> read_warnings(const Value& reply) {
   std::vector<std::string> warnings;
-  for (const Value& warning : list_at(reply, "Warnings").as_list()) {
+  for (const Value& warning : list_at(reply, "Warnings")) {
     if (warning.is_text()) warnings.push_back(warning.as_text());
   }
   return warnings;

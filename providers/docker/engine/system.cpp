@@ -51,7 +51,7 @@ Task<Result<Value>> System::volume_usage(Deadline deadline) const {
   // Engines before 1.42 take no notice and measure everything.
   call.query = {{"type", "volume"}};
   CO_TRY_ASSIGN(const Value reply, co_await transport_->ask(std::move(call)));
-  co_return list_at(reply, "Volumes");
+  co_return Value(list_at(reply, "Volumes"));
 }
 
 Task<Result<void>> System::events(EventsRequest request, EventSink sink,

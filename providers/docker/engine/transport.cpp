@@ -57,8 +57,9 @@ HttpClientSettings stream_settings(const EngineSettings& settings) {
   return http;
 }
 
-/// A name that is empty or of dots would lead to another call.
+/// A name that is empty, of dots, or with a slash in it would lead to another call.
 bool is_straight(std::string_view path) {
+  if (path.contains("%2F")) return false;
   while (!path.empty()) {
     path.remove_prefix(1);
     const std::string_view segment = path.substr(0, path.find('/'));
@@ -148,7 +149,7 @@ Result<EngineIdentity> read_identity(const Value& version) {
                           .api = to_text(agreed),
                           .os = version.text_or("Os", ""),
                           .architecture = version.text_or("Arch", "")};
-  for (const Value& component : list_at(version, "Components").as_list()) {
+  for (const Value& component : list_at(version, "Components")) {
     if (component.text_or("Name", "").starts_with("Podman")) identity.kind = EngineKind::Podman;
   }
   return identity;
@@ -292,9 +293,10 @@ Value texts(const std::vector<std::string>& list) {
   return value;
 }
 
-Value list_at(const Value& value, std::string_view key) {
+const Value::List& list_at(const Value& value, std::string_view key) {
+  static const Value::List none;
   const Value* found = value.find(key);
-  return found != nullptr && found->is_list() ? *found : Value::list();
+  return found != nullptr && found->is_list() ? found->as_list() : none;
 }
 
 }  // namespace croft::docker

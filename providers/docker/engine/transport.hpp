@@ -71,6 +71,6 @@ std::string path_of(std::string_view collection, std::string_view name, std::str
 /// A JSON list of texts.
 Value texts(const std::vector<std::string>& list);
 /// What stands at a key if it is a list, else an empty list: engines write null for empty lists.
-Value list_at(const Value& value, std::string_view key);
+const Value::List& list_at(const Value& value, std::string_view key);
 
 }  // namespace croft::docker

@@ -26,7 +26,7 @@ Task<Result<Value>> Volumes::list(Filters filters, Deadline deadline) const {
             .query = {{"filters", filters_text(filters)}},
             .deadline = deadline};
   CO_TRY_ASSIGN(const Value reply, co_await transport_->ask(std::move(call)));
-  co_return list_at(reply, "Volumes");
+  co_return Value(list_at(reply, "Volumes"));
 }
 
 Task<Result<void>> Volumes::remove(std::string volume, bool force, Deadline deadline) const {
