@@ -45,8 +45,11 @@ std::vector<std::string> texts_at(const Value& spec, std::string_view path) {
 /// everything.
 Capabilities capabilities_of(const std::string& adapter) {
   Capabilities capabilities;
-  capabilities.workloads = adapter == "process";
-  capabilities.volumes = adapter == "process";
+  const bool is_docker = adapter == "docker";
+  capabilities.workloads = adapter == "process" || is_docker;
+  capabilities.volumes = adapter == "process" || is_docker;
+  capabilities.commands = !is_docker;
+  capabilities.images = capabilities.builds = capabilities.stacks = is_docker;
   capabilities.sites = adapter == "site";
   return capabilities;
 }
