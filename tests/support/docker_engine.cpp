@@ -152,21 +152,23 @@ Result<void> DockerEngine::start() {
   return {};
 }
 
-void DockerEngine::stop() {
-  if (daemon_) daemon_->end(SIGTERM);
-  daemon_.reset();
-}
+void DockerEngine::stop() { end(SIGTERM); }
 
-void DockerEngine::kill() {
+void DockerEngine::kill() { end(SIGKILL); }
+
+void DockerEngine::end(int signal) {
   if (!daemon_) return;
   // Its containerd goes with it and becomes our child. While nobody waits for that one, a new
-  // daemon takes it for one that runs.
+  // daemon takes it for one that runs; and so it does if its number is another's by then.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const std::string file = directory_ / "exec/containerd/containerd.pid";
   const pid_t containerd = std::atoi(read_file(file, 64).value_or("0").c_str());
-  daemon_->end(SIGKILL);
+  daemon_->end(signal);
   daemon_.reset();
   if (containerd > 0) ::waitpid(containerd, nullptr, 0);
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);
+  std::filesystem::remove(directory_ / "docker.pid", ignored);
 }
 
 void DockerEngine::pause() { daemon_->signal(SIGSTOP); }
