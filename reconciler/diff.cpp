@@ -46,6 +46,11 @@ std::vector<std::string> volumes_of(const Value* spec) {
   return names;
 }
 
+/// Whether something that is destroyed takes data out of reach.
+bool has_data(Kind kind, const Value* spec) {
+  return kind == Kind::Volume || !volumes_of(spec).empty();
+}
+
 const Value* volume_named(const Value* spec, std::string_view name) {
   const Value* volumes = spec == nullptr ? nullptr : spec->find("volumes");
   if (volumes == nullptr || !volumes->is_list()) return nullptr;
@@ -90,11 +95,26 @@ class Decision {
                             is_not_running() || is_to_restart();
     if (!is_decided) keep_as_it_is();
     const Value* spec = change_.after ? change_.after.get() : change_.before.get();
-    if (spec != nullptr) change_.depends_on = dependencies_of(change_.ref, *spec);
+    if (spec != nullptr) change_.depends_on = all_of(dependencies_of(change_.ref, *spec));
     return std::move(change_);
   }
 
  private:
+  /// Depending on a Stack is depending on each of its Services.
+  std::vector<Ref> all_of(std::vector<Ref> refs) const {
+    std::vector<Ref> all;
+    for (Ref& ref : refs) {
+      if (ref.kind == Kind::Stack) {
+        for (const auto& [part, desired] : world_.desired) {
+          if (part.kind == Kind::Service && concerns(ref, part)) all.push_back(part);
+        }
+      } else {
+        all.push_back(std::move(ref));
+      }
+    }
+    return all;
+  }
+
   // What is known
 
   bool is_owned() const { return it_.row != nullptr && it_.row->state == InventoryState::Owned; }
@@ -165,8 +185,9 @@ class Decision {
     change_.after = nullptr;
     change_.spec_digest.clear();
     change_.provider = it_.row->provider;
-    const bool has_data = !volumes_of(applied()).empty() || !volumes_of(actual()).empty();
-    change_.loses_data = is_owned() && (has_data || change_.erases_data);
+    const Kind kind = change_.ref.kind;
+    const bool had_data = has_data(kind, applied()) || has_data(kind, actual());
+    change_.loses_data = is_owned() && (had_data || change_.erases_data);
     return say(Action::Destroy, std::move(reason), std::move(why));
   }
 
@@ -231,9 +252,9 @@ class Decision {
   }
 
   std::string fate_of_data() const {
-    const bool has_volumes = !volumes_of(applied()).empty();
-    if (!has_volumes && change_.ref.kind != Kind::Site) return {};
-    const std::string_view what = has_volumes ? "data" : "releases";
+    const bool keeps_data = has_data(change_.ref.kind, applied());
+    if (!keeps_data && change_.ref.kind != Kind::Site) return {};
+    const std::string_view what = keeps_data ? "data" : "releases";
     if (change_.erases_data) return fmt::format("; {} erased with it", what);
     const std::int64_t after =
         applied() == nullptr ? world_.retention.count()
@@ -242,6 +263,11 @@ class Decision {
   }
 
   bool is_held_back() {
+    if (is_passive(change_.ref.kind)) {
+      return world_.is_suspended && leave(Action::Keep, "TenantSuspended",
+                                          fmt::format("tenant {} is suspended, left alone",
+                                                      world_.tenant));
+    }
     const DirectiveRow* power =
         newest(it_, {DirectiveVerb::Stop, DirectiveVerb::Start, DirectiveVerb::Restart});
     const bool is_held = power != nullptr && power->verb == DirectiveVerb::Stop;
@@ -283,7 +309,8 @@ class Decision {
     keep_what_is_ignored();
     collect_fields();
     std::string why = fmt::format("moves from {} to {}", change_.provider_before, change_.provider);
-    const auto volumes = volumes_of(applied() != nullptr ? applied() : actual());
+    std::vector<std::string> volumes = volumes_of(applied() != nullptr ? applied() : actual());
+    if (change_.ref.kind == Kind::Volume) volumes = {name_in_stack(change_.ref)};
     if (!volumes.empty()) {
       change_.loses_data = true;
       why += fmt::format("; volume{} {} stay{} behind", volumes.size() == 1 ? "" : "s",
@@ -396,7 +423,7 @@ class Decision {
   // Power
 
   bool is_not_running() {
-    if (!is_stopped(phase())) return false;
+    if (!is_stopped(phase()) || is_passive(change_.ref.kind)) return false;
     if (const DirectiveRow* start = newest(it_, {DirectiveVerb::Start, DirectiveVerb::Restart})) {
       return say(Action::Start, "Started", spoken(*start, world_.now));
     }
@@ -414,7 +441,7 @@ class Decision {
 
   bool is_to_restart() {
     const DirectiveRow* restart = newest(it_, {DirectiveVerb::Restart});
-    if (restart == nullptr || is_taken_on_trust() || !it_.observed->started_at) return false;
+    if (restart == nullptr || is_passive(change_.ref.kind) || is_taken_on_trust() || !it_.observed->started_at) return false;
     if (*it_.observed->started_at >= restart->created_at) return false;
     change_.stops_first = true;
     return say(Action::Start, "Restart", spoken(*restart, world_.now));
@@ -489,6 +516,25 @@ class Differ {
     });
   }
 
+  std::span<const DirectiveRow* const> orders_of(const Ref& ref) const {
+    const auto [first, last] = std::ranges::equal_range(directives_, ref, {}, &DirectiveRow::ref);
+    return {first, last};
+  }
+
+  /// Of a part of a Stack those for the Stack as well; `of_part` holds them then.
+  std::span<const DirectiveRow* const> orders_for(const Ref& ref,
+                                                  std::vector<const DirectiveRow*>& of_part) const {
+    const auto stack = stack_of(ref);
+    if (!stack || directives_.empty()) return orders_of(ref);
+    for (const Ref& one : {ref, *stack}) {
+      for (const DirectiveRow* directive : orders_of(one)) of_part.push_back(directive);
+    }
+    std::ranges::sort(of_part, {}, [](const DirectiveRow* directive) {
+      return std::tie(directive->verb, directive->created_at);
+    });
+    return of_part;
+  }
+
   const Observed* observed_of(const ResourceRow& row) const {
     const auto found = world_.observed.find(row.uid);
     if (found == world_.observed.end() || found->second.phase == Phase::Destroyed) return nullptr;
@@ -518,8 +564,8 @@ class Differ {
 
   void decide(const Ref& ref, const Desired* desired, std::span<const ResourceRow* const> rows,
               std::vector<Change>& changes) const {
-    const auto [first, last] = std::ranges::equal_range(directives_, ref, {}, &DirectiveRow::ref);
-    const std::span<const DirectiveRow* const> orders(first, last);
+    std::vector<const DirectiveRow*> of_part;
+    const std::span<const DirectiveRow* const> orders = orders_for(ref, of_part);
     const ResourceRow* current = current_row(rows, desired);
     if (desired != nullptr || current != nullptr) {
       const Subject subject{ref, desired, current,

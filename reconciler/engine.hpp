@@ -40,6 +40,7 @@ struct EngineSettings {
 };
 
 /// One resource as `croft get` and `croft describe` show it.
+/// A Stack's is made of its parts': it has no uid, and no spec.
 struct ResourceStatus {
   Ref ref;
   std::string uid;
@@ -109,7 +110,8 @@ class Engine {
   /// True once a tenant ("" for all) has nothing left to do: every resource Ready or Stalled.
   virtual bool is_settled(const std::string& tenant) const = 0;
 
-  virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;  ///< "" for all
+  /// "" for all. Stacks are among them, and each of their parts.
+  virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;
   virtual std::vector<SourceStatus> sources(const std::string& tenant) const = 0;   ///< "" for all
   virtual std::vector<std::string> tenants() const = 0;
 

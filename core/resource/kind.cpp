@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace croft {
 
@@ -46,9 +47,20 @@ KindScope scope_of(Kind kind) { return facts_of(kind).scope; }
 
 bool is_derived(Kind kind) { return std::ranges::find(kDerived, kind) != kDerived.end(); }
 
+bool is_workload(Kind kind) { return kind == Kind::Instance || kind == Kind::Service; }
+
+bool is_passive(Kind kind) { return kind == Kind::Volume || kind == Kind::Network; }
+
 std::span<const Kind> all_kinds() { return kAll; }
 
-std::span<const Kind> derived_kinds() { return kDerived; }
+std::span<const Kind> known_kinds() {
+  static const std::vector<Kind> kKnown = [] {
+    std::vector<Kind> kinds(kAll.begin(), kAll.end());
+    kinds.insert(kinds.end(), kDerived.begin(), kDerived.end());
+    return kinds;
+  }();
+  return kKnown;
+}
 
 bool is_planned_kind(std::string_view name) {
   return std::ranges::find(kPlanned, name) != kPlanned.end();

@@ -16,7 +16,7 @@ constexpr std::size_t kUploadBody = 48U << 20U;
 
 std::vector<std::string_view> kind_names() {
   std::vector<std::string_view> names;
-  for (const Kind kind : all_kinds()) names.push_back(to_string(kind));
+  for (const Kind kind : known_kinds()) names.push_back(to_string(kind));
   return names;
 }
 

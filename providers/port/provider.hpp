@@ -100,6 +100,13 @@ struct Observed {
   int restarts = 0;
 };
 
+/// All endpoints of it as one text, for the journal: "tcp:127.0.0.1:32768", or by its own ports
+/// "80=tcp:127.0.0.1:32768 9000=tcp:127.0.0.1:32769".
+std::string endpoints_text(const Observed& observed);
+/// The endpoint of one of its ports in such a text; of one that has only one, that. None if it is
+/// not there.
+Endpoint endpoint_for(std::string_view text, std::int64_t port);
+
 struct LogRequest {
   std::string uid;
   int last_lines = 100;  ///< lines of the past to begin with

@@ -15,6 +15,7 @@
 #include "reconciler/engine/catalog.hpp"
 #include "reconciler/engine/health.hpp"
 #include "reconciler/engine/journal.hpp"
+#include "reconciler/engine/news.hpp"
 #include "reconciler/engine/observer.hpp"
 #include "reconciler/engine/queue.hpp"
 #include "reconciler/engine/readiness.hpp"
@@ -188,7 +189,8 @@ class EngineImpl final : public Engine {
                 std::vector<Problem> problems, ErrorCode code);
   Task<Result<void>> judge_candidates(std::string tenant, Prepared& prepared);
   Task<Result<void>> resolve_intents(std::string tenant, World& world);
-  Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired);
+  Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired,
+                                                          std::string path);
   Task<Result<void>> retire_tenant(std::string tenant);
   Task<> forget_removed_tenants();
   Task<bool> is_cleared(std::string tenant, Changeset changeset,
@@ -213,7 +215,9 @@ class EngineImpl final : public Engine {
   const Observed* observed_of(const ResourceRow& row) const;
   void watch_health(const ResourceRow& row, const Observed* observed);
   std::string url_of(const ResourceRow& row) const;
-  bool is_ready(const Ref& ref) const;
+  /// Whether something of that ref is in the inventory: of a Stack any of its parts.
+  bool owns(const Ref& ref) const;
+  bool is_ready(const Ref& ref, DependencyState needed) const;
 
   EngineSettings settings_;
   asio::any_io_executor executor_;
@@ -229,6 +233,7 @@ class EngineImpl final : public Engine {
   Queue source_queue_;
   Queue tenant_queue_;
   Applier applier_;
+  NewsDesk news_;
   HealthMonitor health_;
   UsageRecorder usage_;
   Catalog catalog_;
