@@ -95,7 +95,8 @@ class Admitter {
 
   void ask_walls() {
     const World& world = *request_.world;
-    const std::string who = world.plan.empty() ? "the operator" : fmt::format("plan '{}'", world.plan);
+    const std::string who =
+        world.plan.empty() ? "the operator" : fmt::format("plan '{}'", world.plan);
     for (const auto& [ref, desired] : world.desired) {
       if (!desired.spec || is_granted(ref, desired)) continue;
       for (Problem& problem : check_walls(*request_.loosening, who, ref, *desired.spec))

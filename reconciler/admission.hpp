@@ -40,8 +40,8 @@ struct Admission {
 Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
                          const World& world, const Ref& ref);
 
-/// Quotas of the plan, then for each resource that is new or changed the walls around containers and
-/// the operator's policy. Pure.
+/// Quotas of the plan, then for each resource that is new or changed the walls around containers
+/// and the operator's policy. Pure.
 Admission admit(const AdmissionRequest& request);
 
 }  // namespace croft

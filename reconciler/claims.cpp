@@ -136,8 +136,7 @@ std::vector<HostClaim> claims_of(const std::map<Ref, Desired>& desired, const st
   std::vector<HostClaim> claims;
   for (const auto& [ref, wanted] : desired) {
     const Value* http = wanted.spec == nullptr ? nullptr : wanted.spec->find("http");
-    if (ref.kind == Kind::Service && wanted.spec != nullptr)
-      add_routes(wanted, domain, claims);
+    if (ref.kind == Kind::Service && wanted.spec != nullptr) add_routes(wanted, domain, claims);
     const bool is_reached =
         ref.kind == Kind::Site || (ref.kind == Kind::Instance && http != nullptr);
     if (!is_reached) continue;

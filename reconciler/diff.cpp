@@ -20,6 +20,7 @@ struct Subject {
   const Desired* desired = nullptr;                 // null: not declared
   const ResourceRow* row = nullptr;                 // null: never accepted
   const Observed* observed = nullptr;               // null: not there
+  const Observed* stranger = nullptr;               // of the same ref, with a uid that nobody knows
   std::span<const DirectiveRow* const> directives;  // of this ref, in force
 };
 
@@ -91,7 +92,7 @@ class Decision {
   Change decide() && {
     const bool is_decided = tenant_is_removed() || is_unobserved() || is_frozen() ||
                             is_suspended_by_hand() || is_not_declared() || is_held_back() ||
-                            is_missing() || is_moving() || differs_in_fields() ||
+                            is_taken() || is_missing() || is_moving() || differs_in_fields() ||
                             is_not_running() || is_to_restart();
     if (!is_decided) keep_as_it_is();
     const Value* spec = change_.after ? change_.after.get() : change_.before.get();
@@ -264,9 +265,9 @@ class Decision {
 
   bool is_held_back() {
     if (is_passive(change_.ref.kind)) {
-      return world_.is_suspended && leave(Action::Keep, "TenantSuspended",
-                                          fmt::format("tenant {} is suspended, left alone",
-                                                      world_.tenant));
+      return world_.is_suspended &&
+             leave(Action::Keep, "TenantSuspended",
+                   fmt::format("tenant {} is suspended, left alone", world_.tenant));
     }
     const DirectiveRow* power =
         newest(it_, {DirectiveVerb::Stop, DirectiveVerb::Start, DirectiveVerb::Restart});
@@ -280,6 +281,15 @@ class Decision {
                       phase() != Phase::Completed;
     return runs ? leave(Action::Stop, reason, why)
                 : leave(Action::Keep, reason, why + ", left alone");
+  }
+
+  /// The store may have been lost: making it a second time would double it.
+  bool is_taken() {
+    if (it_.stranger == nullptr || it_.row != nullptr) return false;
+    return leave(Action::Keep, "NotInInventory",
+                 fmt::format("one with uid {} runs already, and is not in the inventory: `croft "
+                             "adopt -t {}` takes it over",
+                             it_.stranger->uid, world_.tenant));
   }
 
   bool is_missing() {
@@ -441,7 +451,9 @@ class Decision {
 
   bool is_to_restart() {
     const DirectiveRow* restart = newest(it_, {DirectiveVerb::Restart});
-    if (restart == nullptr || is_passive(change_.ref.kind) || is_taken_on_trust() || !it_.observed->started_at) return false;
+    if (restart == nullptr || is_passive(change_.ref.kind) || is_taken_on_trust() ||
+        !it_.observed->started_at)
+      return false;
     if (*it_.observed->started_at >= restart->created_at) return false;
     change_.stops_first = true;
     return say(Action::Start, "Restart", spoken(*restart, world_.now));
@@ -469,6 +481,7 @@ class Differ {
   explicit Differ(const World& world) : world_(world) {
     index_inventory();
     index_directives();
+    index_strangers();
   }
 
   Changeset run() {
@@ -504,6 +517,20 @@ class Differ {
     std::ranges::sort(rows_, [](const ResourceRow* a, const ResourceRow* b) {
       return std::tie(a->ref, a->uid) < std::tie(b->ref, b->uid);
     });
+  }
+
+  void index_strangers() {
+    if (world_.observed.empty()) return;
+    std::vector<std::string_view> known;
+    known.reserve(rows_.size());
+    for (const ResourceRow* row : rows_) known.push_back(row->uid);
+    std::ranges::sort(known);
+    for (const auto& [uid, observed] : world_.observed) {
+      const bool is_strange = observed.phase != Phase::Destroyed &&
+                              observed.ref.tenant == world_.tenant &&
+                              !std::ranges::binary_search(known, std::string_view(uid));
+      if (is_strange) strangers_.emplace(observed.ref, &observed);
+    }
   }
 
   void index_directives() {
@@ -568,8 +595,13 @@ class Differ {
     const std::span<const DirectiveRow* const> orders = orders_for(ref, of_part);
     const ResourceRow* current = current_row(rows, desired);
     if (desired != nullptr || current != nullptr) {
-      const Subject subject{ref, desired, current,
-                            current == nullptr ? nullptr : observed_of(*current), orders};
+      const auto stranger = strangers_.find(ref);
+      const Subject subject{.ref = ref,
+                            .desired = desired,
+                            .row = current,
+                            .observed = current == nullptr ? nullptr : observed_of(*current),
+                            .stranger = stranger == strangers_.end() ? nullptr : stranger->second,
+                            .directives = orders};
       changes.push_back(Decision(world_, subject).decide());
     }
     for (const ResourceRow* row : rows) {
@@ -578,7 +610,7 @@ class Differ {
           world_.is_observed && row != current &&
           (row->state == InventoryState::Owned || observed_of(*row) != nullptr);
       if (!is_leftover) continue;
-      const Subject subject{ref, nullptr, row, observed_of(*row), {}};
+      const Subject subject{.ref = ref, .row = row, .observed = observed_of(*row)};
       Change change = Decision(world_, subject).decide();
       if (change.action != Action::Keep) changes.push_back(std::move(change));
     }
@@ -613,26 +645,19 @@ class Differ {
   }
 
   // Things that carry our labels and this tenant's name, but that we do not know: they may be of an
-  // earlier tenant of that name, so they are neither adopted nor destroyed.
+  // earlier tenant of that name, so they are neither adopted nor destroyed by themselves.
   void add_strangers(std::vector<std::string>& notes) const {
-    if (world_.observed.empty()) return;
-    std::vector<std::string_view> known;
-    known.reserve(rows_.size());
-    for (const ResourceRow* row : rows_) known.push_back(row->uid);
-    std::ranges::sort(known);
-    for (const auto& [uid, observed] : world_.observed) {
-      if (observed.phase == Phase::Destroyed ||
-          std::ranges::binary_search(known, std::string_view(uid)))
-        continue;
-      if (observed.ref.tenant != world_.tenant) continue;
+    for (const auto& [ref, stranger] : strangers_) {
+      if (world_.desired.contains(ref)) continue;  // its change says so
       notes.push_back(fmt::format("{} with uid {} runs, but is not in the inventory: left alone",
-                                  to_string(observed.ref), uid));
+                                  to_string(ref), stranger->uid));
     }
   }
 
   const World& world_;
   std::vector<const ResourceRow*> rows_;         // by ref, then uid
   std::vector<const DirectiveRow*> directives_;  // by ref, in force
+  std::map<Ref, const Observed*> strangers_;
 };
 
 }  // namespace

@@ -290,9 +290,9 @@ class Expander {
   }
 
   const ExpandInput& input_;
-  std::vector<const ProviderOffer*> offers_;  // those that this tenant may know of, by name
-  std::map<Ref, std::string> placed_;             // Stacks, too: where their parts are
-  std::map<Ref, const ProviderOffer*> stacks_;    // where those met so far are placed, or null
+  std::vector<const ProviderOffer*> offers_;    // those that this tenant may know of, by name
+  std::map<Ref, std::string> placed_;           // Stacks, too: where their parts are
+  std::map<Ref, const ProviderOffer*> stacks_;  // where those met so far are placed, or null
   std::map<Ref, const Origin*> first_;
   Expansion expansion_;
   std::size_t taken_over_ = 0;

@@ -121,8 +121,7 @@ Result<Platform> platform_for(const Repository& repository, const std::string& w
   platform.view.providers = offers_of(resources, false);
   platform.view.allowed_hosts = texts_at(*tenant->spec, "hosts");
   const Resource* plan = find_resource(resources, Kind::Plan, platform.plan);
-  if (plan != nullptr)
-    platform.view.allowed_providers = texts_at(*plan->spec, "allowedProviders");
+  if (plan != nullptr) platform.view.allowed_providers = texts_at(*plan->spec, "allowedProviders");
   platform.loosening =
       plans::loosening_of(plan != nullptr ? plan->spec.get() : nullptr, tenant->spec.get());
   return platform;
@@ -248,11 +247,12 @@ class OfflineDiffer {
 
   Result<void> ask_plan(const World& world) {
     Changeset& changeset = out_.changeset;
-    Admission admission = admit({.plan = platform_.plan_terms(),
-                                 .platform = &platform_.terms,
-                                 .world = &world,
-                                 .sizes = &sizes_,
-                                 .loosening = platform_.loosening ? &*platform_.loosening : nullptr});
+    Admission admission =
+        admit({.plan = platform_.plan_terms(),
+               .platform = &platform_.terms,
+               .world = &world,
+               .sizes = &sizes_,
+               .loosening = platform_.loosening ? &*platform_.loosening : nullptr});
     changeset.refusals = std::move(admission.refusals);
     changeset.quotas = std::move(admission.quotas);
     for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));

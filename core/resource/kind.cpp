@@ -27,8 +27,8 @@ constexpr std::array<KindFacts, 10> kKinds{{{Kind::Tenant, "Tenant", KindScope::
 constexpr std::array<Kind, 7> kAll{Kind::Tenant,   Kind::Plan, Kind::Provider, Kind::Source,
                                    Kind::Instance, Kind::Site, Kind::Stack};
 constexpr std::array<Kind, 3> kDerived{Kind::Service, Kind::Volume, Kind::Network};
-constexpr std::array<std::string_view, 10> kPlanned{"Secret", "Webhook",  "Account", "Space",
-                                                    "Tunnel", "Box",      "Database", "Domain",
+constexpr std::array<std::string_view, 10> kPlanned{"Secret",   "Webhook", "Account",  "Space",
+                                                    "Tunnel",   "Box",     "Database", "Domain",
                                                     "Template", "Job"};
 
 const KindFacts& facts_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }

@@ -176,7 +176,8 @@ Field quotas_field() {
               count_field("concurrentPerProvider",
                           "Instances and Services that run at the same time on one provider."),
               count_field("providers", "Providers in use."),
-              cpu_field("cpu", "Sum of the cpu of all Instances and Services.").between(0, kManyCount * 1000),
+              cpu_field("cpu", "Sum of the cpu of all Instances and Services.")
+                  .between(0, kManyCount * 1000),
               size_field("memory", "Sum of the memory of all Instances and Services."),
               size_field("storage", "Sum of volumes and releases."),
               size_field("fileSize", "Size of one file of a Site.")})

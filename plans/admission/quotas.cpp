@@ -45,7 +45,8 @@ std::int64_t count_stacks(const Footprints& set) {
   return static_cast<std::int64_t>(stacks.size());
 }
 
-/// How many Instances and Services run by the provider that they are on. Sites are served by Croft itself.
+/// How many Instances and Services run by the provider that they are on. Sites are served by Croft
+/// itself.
 std::map<std::string, std::int64_t> running_by_provider(const Footprints& set) {
   std::map<std::string, std::int64_t> counts;
   for (const Footprint& one : set) {

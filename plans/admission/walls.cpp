@@ -35,11 +35,12 @@ class WallCheck {
     each("devices", [&](const std::string& path, const Value& device) {
       ask(loosening::kDevices, path, fmt::format("device '{}'", device.text_or("host", "")));
     });
-    each("hostMounts", [&](const std::string& path, const Value& mount) { check_mount(path, mount); });
+    each("hostMounts",
+         [&](const std::string& path, const Value& mount) { check_mount(path, mount); });
     each("hostPorts", [&](const std::string& path, const Value& port) { check_port(path, port); });
     each("securityOptions", [&](const std::string& path, const Value& option) {
-      const bool is_tighter = option == Value("no-new-privileges") ||
-                              option == Value("no-new-privileges:true");
+      const bool is_tighter =
+          option == Value("no-new-privileges") || option == Value("no-new-privileges:true");
       if (!is_tighter && option.is_text())
         ask(loosening::kSecurityOptions, path,
             fmt::format("security option '{}'", option.as_text()));
@@ -92,8 +93,8 @@ class WallCheck {
   }
 
   void check_capability(const std::string& path, const std::string& name) {
-    const bool is_ordinary = std::ranges::find(ordinary_capabilities(), name) !=
-                             ordinary_capabilities().end();
+    const bool is_ordinary =
+        std::ranges::find(ordinary_capabilities(), name) != ordinary_capabilities().end();
     if (is_ordinary || allowed_.capabilities.contains(name) ||
         allowed_.allow.contains(std::string(loosening::kPrivileged)))
       return;

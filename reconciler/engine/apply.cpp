@@ -120,8 +120,7 @@ struct Applier::Run {
     const DependencyState needed =
         mine.after ? needed_state(*mine.after, dependency) : DependencyState::Ready;
     // What was done a moment ago is not observed yet, and need not be where being there is enough.
-    const bool is_enough =
-        is_passive(dependency.kind) || needed == DependencyState::Started;
+    const bool is_enough = is_passive(dependency.kind) || needed == DependencyState::Started;
     return (is_enough && done_now.contains(dependency)) || order.is_ready(dependency, needed);
   }
 

@@ -38,7 +38,7 @@ struct ApplyOrder {
       files;
   /// Whether a dependency is what its dependent needs it to be.
   std::function<bool(const Ref&, DependencyState)> is_ready;
-  std::function<bool()> is_superseded;       ///< a newer revision waits: start nothing more
+  std::function<bool()> is_superseded;  ///< a newer revision waits: start nothing more
 };
 
 struct ApplyReport {

@@ -320,8 +320,19 @@ Task<Result<void>> EngineImpl::observe_into(World& world, SteadyTime not_before)
         world.observed.erase(row.uid);
       }
     }
+    add_strangers(**snapshot, world);
   }
   co_return Result<void>();
+}
+
+/// What carries our labels and this tenant's name, and is not in the inventory.
+void EngineImpl::add_strangers(const ProviderSnapshot& snapshot, World& world) const {
+  const auto uids = snapshot.uids_of.find(world.tenant);
+  if (uids == snapshot.uids_of.end()) return;
+  for (const std::string& uid : uids->second) {
+    if (!journal_.resources().contains(uid))
+      world.observed.insert_or_assign(uid, snapshot.by_uid.at(uid));
+  }
 }
 
 Task<Result<void>> EngineImpl::resolve_intents(std::string tenant, World& world) {

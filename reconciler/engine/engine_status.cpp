@@ -249,8 +249,8 @@ void EngineImpl::note_circumstances(ResourceRow& row, const Observed* observed,
 
   std::optional<std::string> lacking;
   const auto provider = providers_.find(row.provider);
-  const bool runs_apps = is_workload(row.ref.kind) && provider != providers_.end() &&
-                         provider->second.lane.provider;
+  const bool runs_apps =
+      is_workload(row.ref.kind) && provider != providers_.end() && provider->second.lane.provider;
   if (runs_apps) {
     const bool has_volumes = row.applied && row.applied->find("volumes") != nullptr;
     lacking = unenforced(provider->second.lane.provider->capabilities(), has_volumes);

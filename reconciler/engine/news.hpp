@@ -13,8 +13,8 @@
 namespace croft {
 
 /// Makes events of what providers tell while they work (images pulled, lines of a build). A build
-/// says a thousand lines: they are gathered for a moment and written in one transaction, and of more
-/// than the journal should hold the oldest are left out and counted. On the control executor;
+/// says a thousand lines: they are gathered for a moment and written in one transaction, and of
+/// more than the journal should hold the oldest are left out and counted. On the control executor;
 /// outlived by the journal.
 class NewsDesk {
  public:

@@ -15,9 +15,8 @@ using Parts = std::vector<const ResourceStatus*>;
 
 /// Of several phases the one that a person would want to hear of first.
 Phase overall_phase(const Parts& services) {
-  constexpr std::array kWorstFirst{Phase::Failed,  Phase::Starting, Phase::Created,
-                                   Phase::Stopping, Phase::Stopped,  Phase::Asleep,
-                                   Phase::Running};
+  constexpr std::array kWorstFirst{Phase::Failed,  Phase::Starting, Phase::Created, Phase::Stopping,
+                                   Phase::Stopped, Phase::Asleep,   Phase::Running};
   for (const Phase phase : kWorstFirst) {
     const bool is_in_it = std::ranges::any_of(
         services, [&](const ResourceStatus* service) { return service->phase == phase; });

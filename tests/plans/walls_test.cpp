@@ -59,15 +59,12 @@ INSTANTIATE_TEST_SUITE_P(
              "the host's userns namespace"},
         Rule{"hostNamespaces", Value::map({{"cgroupns", "host"}}), "spec.cgroupns",
              "the host's cgroup namespace"},
-        Rule{"devices",
-             Value::map({{"devices", list({Value::map({{"host", "/dev/kvm"}})})}}),
+        Rule{"devices", Value::map({{"devices", list({Value::map({{"host", "/dev/kvm"}})})}}),
              "spec.devices[0]", "device '/dev/kvm'"},
-        Rule{"hostMounts",
-             Value::map({{"hostMounts", list({Value::map({{"source", "/etc"}})})}}),
+        Rule{"hostMounts", Value::map({{"hostMounts", list({Value::map({{"source", "/etc"}})})}}),
              "spec.hostMounts[0]", "'/etc' of the host"},
         Rule{"hostMounts",
-             Value::map(
-                 {{"hostMounts", list({Value::map({{"source", "/var/run/docker.sock"}})})}}),
+             Value::map({{"hostMounts", list({Value::map({{"source", "/var/run/docker.sock"}})})}}),
              "spec.hostMounts[0]", "the container engine's socket '/var/run/docker.sock'"},
         Rule{"hostPorts",
              Value::map({{"hostPorts", list({Value::map({{"published", 80}, {"port", 8080}})})}}),
@@ -100,9 +97,9 @@ TEST(WallsOfAServiceTest, WhatTightensIsNeverRefused) {
 
 TEST(LooseningTest, PlanAndTenantAddUp) {
   const Value plan = Value::map({{"containers", Value::map({{"allow", list({"hostPorts"})}})}});
-  const Value tenant =
-      Value::map({{"containers", Value::map({{"allow", list({"devices"})},
-                                             {"capabilities", list({"NET_RAW"})}})}});
+  const Value tenant = Value::map(
+      {{"containers",
+        Value::map({{"allow", list({"devices"})}, {"capabilities", list({"NET_RAW"})}})}});
   const Loosening loosening = loosening_of(&plan, &tenant);
   EXPECT_EQ(loosening.allow, (std::set<std::string>{"devices", "hostPorts"}));
   EXPECT_EQ(loosening.capabilities, std::set<std::string>{"NET_RAW"});

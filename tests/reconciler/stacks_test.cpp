@@ -15,8 +15,8 @@ namespace {
 Ref part(Kind kind, const std::string& name) { return {"alice", kind, name}; }
 
 Value service(const std::string& image = "nginx:1.27") {
-  return Value::map({{"image", image},
-                     {"resources", Value::map({{"cpu", 250}, {"memory", 256 << 20}})}});
+  return Value::map(
+      {{"image", image}, {"resources", Value::map({{"cpu", 250}, {"memory", 256 << 20}})}});
 }
 
 Value texts(std::initializer_list<const char*> items) {
@@ -97,8 +97,7 @@ TEST_F(StackExpansionTest, InstancesGoWhereTheirProgramsAre) {
 
 TEST_F(StackExpansionTest, ACommandWithoutAnImageNamesWhatIsMissing) {
   offer("docker", {.workloads = true, .commands = false, .images = true, .stacks = true}, true);
-  add(instance("plain"),
-      Value::map({{"command", texts({"sleep", "9"})}, {"provider", "docker"}}));
+  add(instance("plain"), Value::map({{"command", texts({"sleep", "9"})}, {"provider", "docker"}}));
   const Expansion expansion = expand(input_);
   ASSERT_EQ(expansion.problems.size(), 1U);
   EXPECT_EQ(expansion.problems[0].message,
@@ -117,8 +116,7 @@ Value routed(std::initializer_list<std::pair<const char*, int>> routes) {
 
 TEST(StackClaimsTest, ANameWithoutADotIsBelowTheDomain) {
   World world = empty_world();
-  declare(world, part(Kind::Service, "shop.web"),
-          routed({{"shop", 80}, {"shop.alice.dev", 81}}));
+  declare(world, part(Kind::Service, "shop.web"), routed({{"shop", 80}, {"shop.alice.dev", 81}}));
   const auto claims = claims_of(world.desired, "example.com");
   ASSERT_EQ(claims.size(), 2U);
   EXPECT_EQ(claims[0].host, "alice-shop.example.com");
@@ -129,8 +127,7 @@ TEST(StackClaimsTest, ANameWithoutADotIsBelowTheDomain) {
 
 TEST(StackClaimsTest, OnlyCustomHostsNeedTheOperatorsLeave) {
   World world = empty_world();
-  declare(world, part(Kind::Service, "shop.web"),
-          routed({{"shop", 80}, {"shop.alice.dev", 80}}));
+  declare(world, part(Kind::Service, "shop.web"), routed({{"shop", 80}, {"shop.alice.dev", 80}}));
   const auto problems =
       check_claims({}, claims_of(world.desired, "example.com"), {}, "example.com");
   ASSERT_EQ(problems.size(), 1U);

@@ -27,9 +27,9 @@ const Condition& ready_of(const ResourceStatus& status) {
 }
 
 TEST(StackStatusTest, IsReadyOnceAllServicesAre) {
-  const auto stacks = stack_statuses(
-      {running("shop.db"), running("shop.web"),
-       part(Kind::Volume, "shop.data", Phase::Running, ConditionStatus::True)});
+  const auto stacks =
+      stack_statuses({running("shop.db"), running("shop.web"),
+                      part(Kind::Volume, "shop.data", Phase::Running, ConditionStatus::True)});
   ASSERT_EQ(stacks.size(), 1U);
   EXPECT_EQ(to_string(stacks[0].ref), "alice/Stack/shop");
   EXPECT_EQ(ready_of(stacks[0]).status, ConditionStatus::True);
@@ -39,9 +39,9 @@ TEST(StackStatusTest, IsReadyOnceAllServicesAre) {
 }
 
 TEST(StackStatusTest, OneServiceThatFailsIsNamed) {
-  const auto stacks = stack_statuses(
-      {running("shop.db"),
-       part(Kind::Service, "shop.web", Phase::Failed, ConditionStatus::False, "CrashLoop")});
+  const auto stacks =
+      stack_statuses({running("shop.db"), part(Kind::Service, "shop.web", Phase::Failed,
+                                               ConditionStatus::False, "CrashLoop")});
   ASSERT_EQ(stacks.size(), 1U);
   EXPECT_EQ(ready_of(stacks[0]).status, ConditionStatus::False);
   EXPECT_EQ(ready_of(stacks[0]).reason, "CrashLoop");
