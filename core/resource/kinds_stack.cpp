@@ -1,5 +1,6 @@
 #include "core/resource/kind_checks.hpp"
 #include "core/resource/kinds.hpp"
+#include "core/resource/walls.hpp"
 
 // Stack, and the kinds that its compose file expands to: Service, Volume, Network.
 
@@ -337,6 +338,33 @@ std::vector<Field> joined_fields(std::initializer_list<std::vector<Field>> group
 }
 
 }  // namespace
+
+Field containers_field(std::string help) {
+  using namespace loosening;
+  std::vector<std::string> words;
+  for (const std::string_view word : {kPrivileged, kHostNetwork, kHostNamespaces, kHostPorts,
+                                      kHostMounts, kDevices, kSecurityOptions})
+    words.emplace_back(word);
+  return object_field(
+             "containers", std::move(help),
+             {list_field("allow",
+                         "`privileged`; `hostNetwork`; `hostNamespaces` (`pid`, `ipc`, `uts`, "
+                         "`userns`, `cgroup` of the host); `hostPorts`, ports of the machine "
+                         "itself; `hostMounts`, paths of it, the engine's socket among them; "
+                         "`devices`; `securityOptions`. Each but `hostPorts` is a way to the whole "
+                         "machine.",
+                         text_field("", "").one_of(std::move(words)))
+                  .between(0, 20)
+                  .cross_checked_by(check_distinct)
+                  .like("[hostPorts]"),
+              list_field("capabilities",
+                         "Capabilities of Linux that `cap_add` may name, beside the usual ones.",
+                         text_field("", "").between(1, 64))
+                  .between(0, 64)
+                  .cross_checked_by(check_distinct)
+                  .like("[NET_RAW]")})
+      .like("{allow: [hostPorts]}");
+}
 
 Field instance_build_field() { return build_field_with({}); }
 

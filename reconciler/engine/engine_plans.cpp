@@ -39,11 +39,14 @@ Admission EngineImpl::admission_of(const Prepared& prepared) const {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(prepared.world.tenant);
   const auto state = tenant_states_.find(prepared.world.tenant);
   const FilesSizes sizes = sizes_of(prepared);
+  const auto tenant = catalog_.tenants.find(prepared.world.tenant);
+  const bool has_walls = tenant != catalog_.tenants.end() && tenant->second.loosening;
   return admit({.plan = plan.get(),
                 .platform = &catalog_.terms,
                 .world = &prepared.world,
                 .accepted = state == tenant_states_.end() ? nullptr : &state->second.desired,
-                .sizes = &sizes});
+                .sizes = &sizes,
+                .loosening = has_walls ? &*tenant->second.loosening : nullptr});
 }
 
 Result<void> EngineImpl::check_start(const Ref& ref,

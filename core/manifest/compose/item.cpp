@@ -151,6 +151,8 @@ std::string canonical_text(const Item& scalar) {
     case Shape::Number:
       break;
   }
+  // What has an exponent is a text to the parsers that most compose files were written for.
+  if (scalar.text.find_first_of("eE") != std::string::npos) return scalar.text;
   const std::string_view digits =
       scalar.text.starts_with('+') ? std::string_view(scalar.text).substr(1) : scalar.text;
   double number = 0;

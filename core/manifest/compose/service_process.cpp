@@ -57,7 +57,7 @@ void ServiceReader::read_build(const Entry& build) {
     Value values = Value::map();
     for (const Entry& one : map->value.entries) {
       const std::string* known = variables_at(one.spot).find(one.key);
-      if (one.value.is_scalar()) values.set(one.key, Value(canonical_text(one.value)));
+      if (one.value.is_scalar()) values.set(one.key, Value(value_text(one.value)));
       if (one.value.is_null() && key == "args" && known != nullptr)
         values.set(one.key, Value(*known));
     }
@@ -175,7 +175,7 @@ void ServiceReader::read_environment() {
   if (environment == nullptr) return;
   for (const Entry& one : environment->value.entries) {
     if (one.value.is_scalar()) {
-      made_.draft.set_in("env", one.key, Value(canonical_text(one.value)), one.spot);
+      made_.draft.set_in("env", one.key, Value(value_text(one.value)), one.spot);
     } else if (one.value.is_null()) {
       const std::string* known = variables_at(one.spot).find(one.key);
       if (known != nullptr) {
@@ -236,7 +236,7 @@ void ServiceReader::read_labels() {
   const Entry* labels = entry("labels");
   if (labels == nullptr) return;
   for (const Entry& one : labels->value.entries) {
-    if (one.value.is_scalar()) label(one.key, canonical_text(one.value), one.spot);
+    if (one.value.is_scalar()) label(one.key, value_text(one.value), one.spot);
     if (one.value.is_null()) label(one.key, "", one.spot);
   }
 }

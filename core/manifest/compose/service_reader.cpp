@@ -48,6 +48,14 @@ std::optional<std::string> ServiceReader::text(const Item& object, std::string_v
   return canonical_text(found->value);
 }
 
+std::string ServiceReader::value_text(const Item& value) const {
+  std::string made = canonical_text(value);
+  if (made != value.text && shape_of(value) != Shape::Boolean)
+    warning(value.spot, fmt::format("{} is the number {} to compose", value.text, made),
+            "put it in quotes to keep it as it stands");
+  return made;
+}
+
 std::optional<bool> ServiceReader::truth(const Item& object, std::string_view key) {
   const auto written = text(object, key);
   if (!written) return std::nullopt;

@@ -89,6 +89,8 @@ class ServiceReader {
   const Entry* entry(const Item& object, std::string_view key) const;
   const Entry* entry(std::string_view key) const { return entry(item_, key); }
   std::optional<std::string> text(const Item& object, std::string_view key) const;
+  /// The text of a value that may be written as a number; warns if that is not what is written.
+  std::string value_text(const Item& value) const;
   std::optional<bool> truth(const Item& object, std::string_view key);
   std::optional<std::int64_t> integer(const Item& object, std::string_view key);
   std::optional<std::int64_t> time_span(const Item& object, std::string_view key);

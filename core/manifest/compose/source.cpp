@@ -61,7 +61,10 @@ void Complaints::report(Weight weight, const Spot& spot, std::string message, st
 std::optional<TreeEntry> Repository::find(std::string_view path) {
   auto entry = tree_.entry(path);
   if (entry) return std::move(*entry);
-  if (entry.error().code() != ErrorCode::NotFound && !failure_) failure_ = entry.error();
+  // A path that no tree can have is not there either.
+  const ErrorCode code = entry.error().code();
+  if (code != ErrorCode::NotFound && code != ErrorCode::Invalid && !failure_)
+    failure_ = entry.error();
   return std::nullopt;
 }
 

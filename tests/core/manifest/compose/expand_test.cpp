@@ -24,10 +24,9 @@ volumes:
 )",
                                 "  expose: {shop: \"web:80\"}\n  volumes: {data: {size: 5GiB}}\n");
   EXPECT_EQ(complaints(set), "");
-  EXPECT_THAT(names_of(set),
-              ElementsAre("alice/Stack/shop", "alice/Network/shop.default",
-                          "alice/Volume/shop.data", "alice/Service/shop.web",
-                          "alice/Service/shop.db"));
+  EXPECT_THAT(names_of(set), ElementsAre("alice/Stack/shop", "alice/Network/shop.default",
+                                         "alice/Volume/shop.data", "alice/Service/shop.web",
+                                         "alice/Service/shop.db"));
   EXPECT_EQ(to_json(spec_of_part(set, "Service/shop.web")), "");
   EXPECT_EQ(to_json(spec_of_part(set, "Volume/shop.data")), "");
 }
