@@ -202,7 +202,11 @@ Field build_field_with(std::vector<Field> more) {
 std::vector<Field> image_fields() {
   return {text_field("image", "The image it runs; of `build`, the name it gets.").between(1, 512),
           build_field_with(
-              {text_field("dockerfileInline", "The Dockerfile itself.").between(1, 1 << 20),
+              {text_field("tree",
+                          "Of the Git tree of the context: another one is "
+                          "another image.")
+                   .between(40, 64),
+               text_field("dockerfileInline", "The Dockerfile itself.").between(1, 1 << 20),
                map_field("labels", "Labels of the image.", text_field("", "").between(0, kLongText))
                    .between(0, kManyEntries)}),
           text_field("imagePolicy", "`pinned` or `follow`, see Stack.")
@@ -322,7 +326,9 @@ std::vector<Field> privilege_fields() {
           text_field("ipc", "").between(1, 255),
           text_field("uts", "").between(1, 255),
           text_field("userns", "").between(1, 255),
-          text_field("cgroupns", "").between(1, 255)};
+          text_field("cgroupns", "").between(1, 255),
+          text_field("runtime", "The OCI runtime; the engine's default if it is not given.")
+              .between(1, 255)};
 }
 
 std::vector<Field> joined_fields(std::initializer_list<std::vector<Field>> groups) {

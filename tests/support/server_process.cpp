@@ -45,6 +45,10 @@ bool ServerProcess::has_ended() {
   return pid_ <= 0;
 }
 
+void ServerProcess::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
 void ServerProcess::end(int number) {
   if (pid_ <= 0 || owner_ != ::getpid()) return;  // a forked child leaves it alone
   ::kill(pid_, number);
