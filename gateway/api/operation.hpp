@@ -114,6 +114,7 @@ Task<Result<HttpResponse>> direct(Service& service, Call call);
 Task<Result<HttpResponse>> withdraw(Service& service, Call call);
 Task<Result<HttpResponse>> prunes(Service& service, Call call);
 Task<Result<HttpResponse>> acknowledge(Service& service, Call call);
+Task<Result<HttpResponse>> adopt(Service& service, Call call);
 Task<Result<HttpResponse>> tokens(Service& service, Call call);
 Task<Result<HttpResponse>> make_token(Service& service, Call call);
 Task<Result<HttpResponse>> revoke_token(Service& service, Call call);

@@ -190,6 +190,7 @@ void FakeProvider::make(const Effect& effect) {
   thing.observed.fields =
       std::make_shared<const Value>(with_defaults(*effect.spec, settings_.extra_fields));
   thing.tenant = effect.tenant;
+  thing.observed.tenant_uid = effect.tenant.uid;
   change(thing, effect);
   label(thing, effect);
   world_->things_.push_back(std::move(thing));
