@@ -166,24 +166,21 @@ Result<void> DockerEngine::start() {
   return {};
 }
 
-void DockerEngine::stop() { end(SIGTERM); }
-
-void DockerEngine::kill() { end(SIGKILL); }
-
-void DockerEngine::end(int signal) {
-  if (!daemon_) return;
-  // Its containerd goes with it, a moment later, and whoever adopts orphans here waits for it. While
-  // it is there, a new daemon takes it for one that runs; and so it does if its number is another's.
-  const std::filesystem::path file = directory_ / "exec/containerd/containerd.pid";
-  const pid_t containerd = std::atoi(read_file(file, 64).value_or("0").c_str());
-  daemon_->end(signal);
+void DockerEngine::stop() {
+  if (daemon_) daemon_->end(SIGTERM);
   daemon_.reset();
-  const auto until = steady_clock::now() + seconds(10);
-  while (containerd > 0 && ::kill(containerd, 0) == 0 && steady_clock::now() < until)
-    std::this_thread::sleep_for(milliseconds(5));
-  std::error_code ignored;
-  std::filesystem::remove(file, ignored);
-  std::filesystem::remove(directory_ / "docker.pid", ignored);
+}
+
+void DockerEngine::kill() {
+  if (!daemon_) return;
+  // Its containerd goes with it and becomes our child. While nobody waits for that one, a new
+  // daemon takes it for one that runs.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const std::string file = directory_ / "exec/containerd/containerd.pid";
+  const pid_t containerd = std::atoi(read_file(file, 64).value_or("0").c_str());
+  daemon_->end(SIGKILL);
+  daemon_.reset();
+  if (containerd > 0) ::waitpid(containerd, nullptr, 0);
 }
 
 void DockerEngine::pause() { daemon_->signal(SIGSTOP); }

@@ -67,9 +67,10 @@ TEST_F(DockerFaultTest, AnEngineThatDiesInTheMiddleLeavesNoSecond) {
   const Ref ref = instance("api");
   for (const int after : {20, 90, 200}) {
     const Effect wanted = effect(ref, shell("sleep 1000"));
-    std::thread killer([after] {
+    DockerEngine& engine = DockerEngine::shared();
+    std::thread killer([after, &engine] {
       std::this_thread::sleep_for(std::chrono::milliseconds(after));
-      DockerEngine::shared().kill();
+      engine.kill();
     });
     Effect first = wanted;
     first.deadline = Duration(5'000);
