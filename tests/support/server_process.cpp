@@ -46,7 +46,10 @@ bool ServerProcess::has_ended() {
 }
 
 void ServerProcess::signal(int number) const {
-  if (pid_ > 0) ::kill(pid_, number);
+  if (pid_ <= 0) return;
+  ::kill(pid_, number);
+  // Its threads stop one after the other.
+  if (number == SIGSTOP) ::waitpid(pid_, nullptr, WUNTRACED);
 }
 
 void ServerProcess::end(int number) {

@@ -65,4 +65,6 @@ Result<EngineClient> EngineClient::make(EngineSettings settings) {
   return EngineClient(std::make_shared<Transport>(std::move(address), settings));
 }
 
+void EngineClient::cancel_streams() const { transport_->cancel_streams(); }
+
 }  // namespace croft::docker

@@ -45,6 +45,7 @@ constexpr std::array kWords = {
     Words{"executable file not found", ErrorCode::Invalid},
     Words{"invalid reference format", ErrorCode::Invalid},
     Words{"dockerfile parse error", ErrorCode::Invalid},
+    Words{"cannot locate specified dockerfile", ErrorCode::Invalid},
     Words{"returned a non-zero code", ErrorCode::Invalid},
 };
 

@@ -157,6 +157,35 @@ Result<EngineIdentity> read_identity(const Value& version) {
 
 }  // namespace
 
+/// A reply that its transport knows of while it is read.
+class Transport::OpenReply final : public HttpReply {
+ public:
+  OpenReply(std::unique_ptr<HttpReply> reply, std::shared_ptr<Transport> transport)
+      : reply_(std::move(reply)), transport_(std::move(transport)) {
+    status = reply_->status;
+    headers = reply_->headers;
+    transport_->open_.insert(this);
+  }
+  ~OpenReply() override { transport_->open_.erase(this); }
+  OpenReply(const OpenReply&) = delete;
+  OpenReply& operator=(const OpenReply&) = delete;
+
+  Task<Result<std::string>> read() override {
+    reply_->idle_timeout = idle_timeout;
+    reply_->deadline = deadline;
+    co_return co_await reply_->read();
+  }
+  void cancel() override { reply_->cancel(); }
+
+ private:
+  std::unique_ptr<HttpReply> reply_;
+  std::shared_ptr<Transport> transport_;
+};
+
+void Transport::cancel_streams() {
+  for (HttpReply* reply : open_) reply->cancel();
+}
+
 Transport::Transport(ServerAddress server, const EngineSettings& settings)
     : settings_(settings),
       calls_(server, call_settings(settings)),
@@ -244,14 +273,15 @@ Task<Result<std::unique_ptr<HttpReply>>> Transport::open(Call call, Patience pat
   Result<std::unique_ptr<HttpReply>> reply = co_await streams_.open(std::move(request), head);
   if (!reply) co_return fail(reached(std::move(reply.error()), call));
   HttpReply& got = **reply;
-  got.deadline = call.deadline;
   if (got.status >= 300) {
-    got.idle_timeout = settings_.call_timeout;
+    got.deadline = until(call);
     const std::string body = co_await read_refusal(got);
     CO_TRY(check_status(got.status, body, call));
   }
-  got.idle_timeout = patience.quiet;
-  co_return reply;
+  auto open = std::make_unique<OpenReply>(std::move(*reply), self);
+  open->deadline = call.deadline;
+  open->idle_timeout = patience.quiet;
+  co_return std::unique_ptr<HttpReply>(std::move(open));
 }
 
 Task<Result<std::unique_ptr<AttachedStream>>> Transport::hijack(Call call, bool is_raw) {

@@ -46,10 +46,13 @@ class Transport : public std::enable_shared_from_this<Transport> {
   /// Leaves HTTP. The stream is multiplexed unless `is_raw`.
   Task<Result<std::unique_ptr<AttachedStream>>> hijack(Call call, bool is_raw);
   Task<Result<EngineIdentity>> identity(Deadline deadline);
+  /// Ends with Cancelled what open() gave and is still read.
+  void cancel_streams();
 
   const EngineSettings& settings() const { return settings_; }
 
  private:
+  class OpenReply;
   Task<Result<HttpRequest>> prepare(const Call& call, Deadline deadline);
   Task<Result<EngineIdentity>> negotiate(Deadline deadline);
   Deadline until(const Call& call) const;
@@ -59,6 +62,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   HttpClient calls_;
   HttpClient streams_;
   std::optional<EngineIdentity> identity_;
+  std::unordered_set<HttpReply*> open_;
 };
 
 /// Sends `source` nothing and reads `reply` to its end into `sink`, whose errors end it.

@@ -164,6 +164,17 @@ TEST_F(EngineClientTest, HearsWhatHappens) {
   EXPECT_THAT(*heard, testing::IsSupersetOf({"create", "start", "die", "destroy"}));
 }
 
+TEST_F(EngineClientTest, StreamsCanBeCalledOff) {
+  const auto scenario = [this]() -> Task<Result<void>> {
+    std::function<void()> began = [this] { asio::post(io, [this] { client().cancel_streams(); }); };
+    EventSink all = [](const Value&) { return true; };
+    EventsRequest request;
+    co_return co_await client().system().events(request, std::move(all), std::move(began));
+  };
+  EXPECT_EQ(error_of(await(scenario())).code(), ErrorCode::Cancelled);
+  EXPECT_EQ(error_of(await(scenario())).code(), ErrorCode::Cancelled);
+}
+
 TEST_F(EngineClientTest, EventsEndWithTheEngine) {
   const auto scenario = [this]() -> Task<Result<void>> {
     std::function<void()> began = [this] { engine->kill(); };

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/archive/tar.hpp"
 #include "core/base/child.hpp"
 #include "providers/docker/engine/build_context.hpp"
 #include "tests/providers/docker/engine/engine_fixture.hpp"
@@ -170,6 +171,32 @@ TEST_F(ImagesTest, OfAPrivateRegistryNeedTheLogin) {
 TEST_F(ImagesTest, OfARegistryThatDoesNotAnswerAreUnavailable) {
   const Error error = error_of(await(images().pull("127.0.0.1:1/box:1", {}, nullptr)));
   EXPECT_EQ(error.code(), ErrorCode::Unavailable) << error.describe();
+}
+
+TEST_F(ImagesTest, ThatFindNoPlaceSaySo) {
+  const TemporaryDirectory directory = TemporaryDirectory::make("croft-small-").value();
+  const std::string small = directory.path() / "engine";
+  const std::string mount = "mkdir " + small + " && mount -t tmpfs -o size=20m tmpfs " + small;
+  ASSERT_TRUE(run_child_checked({.arguments = {"sh", "-c", mount}}));
+  {
+    DockerEngine full(small);
+    const Result<void> started = full.start();
+    ASSERT_TRUE(started) << started.error().describe();
+    EngineSettings there;
+    there.host = full.host();
+    const EngineClient cramped = EngineClient::make(there).value();
+    TarEntry entry{.path = "large", .size = 40 << 20};
+    std::vector<std::string> pieces = {TarWriter().begin(entry).value(), TarWriter::finish()};
+    pieces.insert(pieces.begin() + 1, 40, std::string(1 << 20, 'x'));
+    std::size_t next = 0;
+    ByteSource give = [&pieces, &next]() -> Task<Result<std::string>> {
+      co_return next < pieces.size() ? pieces[next++] : std::string();
+    };
+    const Error error = error_of(await(cramped.images().import("large:1", {}, give)));
+    EXPECT_TRUE(is_out_of_space(error)) << error.describe();
+    EXPECT_OK(await(cramped.system().ping()));
+  }
+  EXPECT_TRUE(run_child_checked({.arguments = {"umount", "-l", small}}));
 }
 
 TEST_F(ImagesTest, WithNamesThatAreNoneAreInvalid) {

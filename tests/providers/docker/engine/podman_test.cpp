@@ -90,9 +90,11 @@ TEST_F(PodmanTest, RunsContainers) {
 
 TEST_F(PodmanTest, StopsAndRemovesContainers) {
   const std::string id = run({"sleep", "300"}, "sleeper");
-  const Value config = Value::map({{"Image", "localhost/busybox:test"}});
-  EXPECT_EQ(await(client->containers().create("sleeper", config)).error().code(),
-            ErrorCode::Conflict);
+  const Value command = Value(Value::List{Value("sleep"), Value("1")});
+  const Value config = Value::map({{"Image", "localhost/busybox:test"}, {"Cmd", command}});
+  const auto twice = await(client->containers().create("sleeper", config));
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code(), ErrorCode::Conflict) << twice.error().describe();
   need(await(client->containers().start(id)));
   need(await(client->containers().stop(id, std::chrono::seconds(1))));
   need(await(client->containers().stop(id, std::chrono::seconds(1))));
