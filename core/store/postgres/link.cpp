@@ -48,11 +48,12 @@ bool Link::is_open() {
 bool Link::send(const sql::Statement& statement, Run& run) {
   PGconn* const connection = handle_.get();
   const std::string text(statement.text);
-  const Parameters parameters(statement.cells);
+  const Parameters parameters(statement.cells, statement.is_binary);
   if (!preparing_.is_on) {
     run.commands.push_back({statement.text, false});
     return PQsendQueryParams(connection, text.c_str(), parameters.count(), nullptr,
-                             parameters.values(), nullptr, nullptr, 0) == 1;
+                             parameters.values(), parameters.lengths(), parameters.formats(),
+                             0) == 1;
   }
   auto known = prepared_.find(statement.text);
   if (known == prepared_.end()) {
@@ -63,7 +64,8 @@ bool Link::send(const sql::Statement& statement, Run& run) {
   }
   run.commands.push_back({statement.text, false});
   return PQsendQueryPrepared(connection, known->second.c_str(), parameters.count(),
-                             parameters.values(), nullptr, nullptr, 0) == 1;
+                             parameters.values(), parameters.lengths(), parameters.formats(),
+                             0) == 1;
 }
 
 Task<Reply> Link::run(std::vector<sql::Statement> statements, Duration timeout) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "core/store/postgres/bulk.hpp"
 #include "core/store/sql/statements.hpp"
 #include "core/store/sql/writes.hpp"
 
@@ -20,6 +21,8 @@ constexpr std::size_t kWritesInBatch = 2'000;
 // Bounds are overshot by this much at most; a prune then costs as little as the appends that made
 // it due.
 constexpr std::size_t kWritesBetweenPrunes = 1'000;
+// Fewer statements than this go as they are, and tell at once which of them is refused.
+constexpr std::size_t kWorthBulk = 6;
 constexpr Duration kRenewal{5'000};
 constexpr Duration kLookForOverdue{200};
 constexpr Duration kFirstPause{50};
@@ -121,10 +124,14 @@ Task<> Writer::commit_jobs(std::vector<Job> jobs) {
     planned.pop_back();
   }
   if (planned.empty()) co_return;
+  const bool is_bulk = batch.statements.size() >= kWorthBulk;
+  if (is_bulk)
+    batch = {.statements = in_bulk(std::move(batch.statements)), .give_up = batch.give_up};
+  const bool is_one = planned.size() == 1 && !is_bulk;
   const Result<void> committed = co_await commit(std::move(batch));
-  // One took the others down: those that can succeed alone shall. A server that is away is so for
-  // all of them.
-  if (committed || planned.size() == 1 || is_away(committed.error()) || is_taken_over_) {
+  // One took the others down, or it is not known which row was refused: those that can succeed
+  // alone shall. A server that is away is so for all of them.
+  if (committed || is_one || is_away(committed.error()) || is_taken_over_) {
     for (Job& job : planned) job.promise.answer(committed);
     co_return;
   }
