@@ -222,11 +222,13 @@ inline constexpr std::string_view kReadWriter =
 inline constexpr std::string_view kTakeWriter =
     "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at "
     "= " CROFT_NOW " WHERE only_one = 'croft'";
-/// The first statement of a batch: whoever is not the writer any more ($1 to $3) breaks a
-/// constraint.
+/// The first statement of batch $4: whoever is not the writer any more ($1 to $3) breaks a
+/// constraint, and so does a batch that was sent before the outcome of another ($5, or NULL) was
+/// known, if that one was not committed.
 inline constexpr std::string_view kBeginBatch =
     "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 AND description = $3 "
-    "THEN CAST($4 AS BIGINT) END, renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
+    "AND batch = COALESCE(CAST($5 AS BIGINT), batch) THEN CAST($4 AS BIGINT) END, "
+    "renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
 /// Which batch was the last, after a connection was lost: with a new epoch ($2), so that what may
 /// still be on its way in the old one cannot come after this. No row if somebody else writes now.
 inline constexpr std::string_view kFindBatch =
