@@ -18,6 +18,7 @@ using sql::Statement;
 
 // The server's time-out is for one statement, and its memory for one array is bounded.
 constexpr std::size_t kRowsInStatement = 500;
+constexpr std::size_t kBytesInStatement = 16U << 20U;
 // What PostgreSQL calls its types, in pg_type.
 constexpr std::uint32_t kTextType = 25;
 constexpr std::uint32_t kBigintType = 20;
@@ -58,7 +59,18 @@ struct Group {
   const RowsAtOnce* form = nullptr;  ///< null: one statement that has no such form
   std::vector<Statement> rows;
   std::unordered_set<std::string> keys;
+  std::size_t bytes = 0;
+
+  bool is_full() const { return rows.size() >= kRowsInStatement || bytes >= kBytesInStatement; }
 };
+
+std::size_t size_of(const Statement& row) {
+  std::size_t bytes = 0;
+  for (const Cell& cell : row.cells) {
+    if (const auto* text = std::get_if<std::string>(&cell)) bytes += text->size();
+  }
+  return bytes;
+}
 
 class Grouping {
  public:
@@ -94,6 +106,7 @@ void Grouping::add(Statement statement) {
       form->has_key ? std::get_if<std::string>(&statement.cells.front()) : nullptr;
   Group& group = group_for(*form, key);
   if (key != nullptr) group.keys.insert(*key);
+  group.bytes += size_of(statement);
   group.rows.push_back(std::move(statement));
 }
 
@@ -102,7 +115,7 @@ Group& Grouping::group_for(const RowsAtOnce& form, const std::string* key) {
   if (known != open_.end()) {
     Group& group = groups_[known->second];
     const bool is_key_taken = key != nullptr && group.keys.contains(*key);
-    if (!is_key_taken && group.rows.size() < kRowsInStatement) return group;
+    if (!is_key_taken && !group.is_full()) return group;
   }
   open_[&form] = groups_.size();
   Group& group = groups_.emplace_back();
