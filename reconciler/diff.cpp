@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <span>
 #include <tuple>
 
@@ -636,7 +637,7 @@ class Differ {
       notes.push_back(
           fmt::format("provider {} does not answer: {} left alone", provider, are(count)));
     }
-    add_strangers(notes);
+    add_strangers(changes, notes);
     return notes;
   }
 
@@ -646,9 +647,14 @@ class Differ {
 
   // Things that carry our labels and this tenant's name, but that we do not know: they may be of an
   // earlier tenant of that name, so they are neither adopted nor destroyed by themselves.
-  void add_strangers(std::vector<std::string>& notes) const {
+  void add_strangers(const std::vector<Change>& changes, std::vector<std::string>& notes) const {
+    if (strangers_.empty()) return;
+    std::set<Ref> named;
+    for (const Change& change : changes) {
+      if (change.reason == "NotInInventory") named.insert(change.ref);
+    }
     for (const auto& [ref, stranger] : strangers_) {
-      if (world_.desired.contains(ref)) continue;  // its change says so
+      if (named.contains(ref)) continue;
       notes.push_back(fmt::format("{} with uid {} runs, but is not in the inventory: left alone",
                                   to_string(ref), stranger->uid));
     }

@@ -150,7 +150,7 @@ Field mounts_field() {
                              "The Volume's name in the Stack; none: a "
                              "volume of its own, without a name.")
                       .between(1, 255),
-                  boolean_field("readOnly", "").with_default(false),
+                  boolean_field("readOnly", "Nothing inside may write to it.").with_default(false),
                   boolean_field("copy",
                                 "An empty volume gets what the image has "
                                 "there.")
@@ -219,20 +219,21 @@ std::vector<Field> process_fields() {
   return {
       texts_field("entrypoint", "In the place of the image's."),
       texts_field("command", "In the place of the image's."),
-      text_field("workingDir", "").between(1, 4096),
+      text_field("workingDir", "Where its command runs; else the image says.").between(1, 4096),
       text_field("user", "`UID[:GID]` or names that the image knows.").between(1, 255),
       texts_field("groups", "Further groups of its user."),
-      text_field("hostname", "").between(1, 63),
+      text_field("hostname", "What it is called inside.").between(1, 63),
       map_field("env", "Environment variables.",
                 text_field("", "").between(0, kLongText).or_secret())
           .between(0, 2 * kManyEntries),
       map_field("labels", "Labels of the compose file.", text_field("", "").between(0, kLongText))
           .between(0, kManyEntries),
       service_resources_field(),
-      map_field("ulimits", "Limits of the kernel, by name.",
-                object_field("", "",
-                             {integer_field("soft", "").as_required(),
-                              integer_field("hard", "").as_required()}))
+      map_field(
+          "ulimits", "Limits of the kernel, by name.",
+          object_field("", "",
+                       {integer_field("soft", "What holds.").as_required(),
+                        integer_field("hard", "How far it may be raised inside.").as_required()}))
           .between(0, 50),
       service_health_field(),
       text_field(
@@ -243,13 +244,14 @@ std::vector<Field> process_fields() {
           .with_default("on-failure"),
       integer_field("restartAttempts", "How often `on-failure` tries; always if not given.")
           .between(1, 1'000'000),
-      text_field("stopSignal", "").between(1, 32),
+      text_field("stopSignal", "What asks it to stop; TERM, or what the image says.")
+          .between(1, 32),
       duration_field("grace", "How long it may take to stop after the signal, before KILL.")
           .between(0, kHour)
           .with_default(10 * kSecond),
       boolean_field("init", "Runs under an init that reaps zombies.").with_default(false),
-      boolean_field("tty", "").with_default(false),
-      boolean_field("stdinOpen", "").with_default(false)};
+      boolean_field("tty", "It has a terminal.").with_default(false),
+      boolean_field("stdinOpen", "Its input stays open.").with_default(false)};
 }
 
 std::vector<Field> storage_fields() {
@@ -257,9 +259,11 @@ std::vector<Field> storage_fields() {
       mounts_field(), service_files_field(),
       list_field(
           "tmpfs", "File systems in memory.",
-          object_field("", "",
-                       {text_field("path", "").as_required().between(1, 4096),
-                        bytes_field("size", ""), integer_field("mode", "").between(0, 07777)}))
+          object_field(
+              "", "",
+              {text_field("path", "Where it is inside.").as_required().between(1, 4096),
+               bytes_field("size", "What it holds at most."),
+               integer_field("mode", "Permission bits, as a decimal number.").between(0, 07777)}))
           .between(0, 100),
       boolean_field("readOnly", "Its own root file system cannot be written.").with_default(false)};
 }
@@ -279,19 +283,25 @@ std::vector<Field> network_fields() {
           .between(0, 100),
       list_field(
           "routes", "Who is led to which port.",
-          object_field(
-              "", "", {text_field("host", "").as_required(), port_field("port", "").as_required()}))
+          object_field("", "",
+                       {text_field("host", "A host, or a name that stands for TENANT-NAME.DOMAIN.")
+                            .as_required(),
+                        port_field("port", "Its own port.").as_required()}))
           .between(0, 100)
           .for_croft(),
       list_field(
           "hostPorts", "Ports of the machine itself.",
-          object_field("", "",
-                       {text_field("address", "").between(1, 64),
-                        port_field("published",
-                                   "The host's port; any free one if it is not "
-                                   "given."),
-                        port_field("port", "Its own port.").as_required(),
-                        text_field("protocol", "").one_of({"tcp", "udp"}).with_default("tcp")}))
+          object_field(
+              "", "",
+              {text_field("address", "An address of the machine; all of them if it is not given.")
+                   .between(1, 64),
+               port_field("published",
+                          "The host's port; any free one if it is not "
+                          "given."),
+               port_field("port", "Its own port.").as_required(),
+               text_field("protocol", "What is spoken.")
+                   .one_of({"tcp", "udp"})
+                   .with_default("tcp")}))
           .between(0, 100),
       texts_field("extraHosts", "`NAME=ADDRESS`, for its /etc/hosts."),
       texts_field("dns", "Name servers."),
@@ -304,31 +314,35 @@ std::vector<Field> network_fields() {
 
 // What loosens the walls around it: refused unless the plan or the tenant allows it.
 std::vector<Field> privilege_fields() {
-  return {boolean_field("privileged", "").with_default(false),
-          texts_field("capAdd", "Capabilities beside those that every service has."),
-          texts_field("capDrop", "Capabilities of those that every service has."),
-          texts_field("securityOptions", "As the engine takes them."),
-          list_field("devices", "Devices of the host.",
-                     object_field("", "",
-                                  {text_field("host", "").as_required().between(1, 4096),
-                                   text_field("path", "").as_required().between(1, 4096),
-                                   text_field("permissions", "").with_default("rwm")}))
-              .between(0, 50),
-          list_field("hostMounts", "Paths of the host.",
-                     object_field("", "",
-                                  {text_field("source", "").as_required().between(1, 4096),
-                                   text_field("path", "").as_required().between(1, 4096),
-                                   boolean_field("readOnly", "").with_default(false)}))
-              .between(0, 50),
-          text_field("networkMode", "`none`, `host`, or `service:NAME` of the same Stack.")
-              .between(1, 255),
-          text_field("pid", "").between(1, 255),
-          text_field("ipc", "").between(1, 255),
-          text_field("uts", "").between(1, 255),
-          text_field("userns", "").between(1, 255),
-          text_field("cgroupns", "").between(1, 255),
-          text_field("runtime", "The OCI runtime; the engine's default if it is not given.")
-              .between(1, 255)};
+  return {
+      boolean_field("privileged", "No walls at all.").with_default(false),
+      texts_field("capAdd", "Capabilities beside those that every service has."),
+      texts_field("capDrop", "Capabilities of those that every service has."),
+      texts_field("securityOptions", "As the engine takes them."),
+      list_field("devices", "Devices of the host.",
+                 object_field(
+                     "", "",
+                     {text_field("host", "Its path on the machine.").as_required().between(1, 4096),
+                      text_field("path", "Its path inside.").as_required().between(1, 4096),
+                      text_field("permissions", "Of `r`, `w` and `m`.").with_default("rwm")}))
+          .between(0, 50),
+      list_field(
+          "hostMounts", "Paths of the host.",
+          object_field(
+              "", "",
+              {text_field("source", "The path on the machine.").as_required().between(1, 4096),
+               text_field("path", "The path inside.").as_required().between(1, 4096),
+               boolean_field("readOnly", "Nothing inside may write there.").with_default(false)}))
+          .between(0, 50),
+      text_field("networkMode", "`none`, `host`, or `service:NAME` of the same Stack.")
+          .between(1, 255),
+      text_field("pid", "Whose processes it sees: `host`, or `service:NAME`.").between(1, 255),
+      text_field("ipc", "Whose shared memory it has.").between(1, 255),
+      text_field("uts", "Whose host name it has: `host`.").between(1, 255),
+      text_field("userns", "Whose users it has: `host`.").between(1, 255),
+      text_field("cgroupns", "Whose control groups it sees: `host` or `private`.").between(1, 255),
+      text_field("runtime", "The OCI runtime; the engine's default if it is not given.")
+          .between(1, 255)};
 }
 
 std::vector<Field> joined_fields(std::initializer_list<std::vector<Field>> groups) {
@@ -389,13 +403,13 @@ Field describe_service() {
 }
 
 Field describe_volume() {
-  return object_field(
-      "spec", "",
-      joined_fields({{size_field(),
-                      map_field("labels", "", text_field("", "").between(0, kLongText))
-                          .between(0, kManyEntries),
-                      provider_field()},
-                     common_tenant_fields()}));
+  return object_field("spec", "",
+                      joined_fields({{size_field(),
+                                      map_field("labels", "Labels of the compose file.",
+                                                text_field("", "").between(0, kLongText))
+                                          .between(0, kManyEntries),
+                                      provider_field()},
+                                     common_tenant_fields()}));
 }
 
 Field describe_network() {
@@ -404,7 +418,8 @@ Field describe_network() {
       joined_fields({{boolean_field("internal", "Nothing outside is reached from it.")
                           .with_default(false)
                           .replaces(),
-                      map_field("labels", "", text_field("", "").between(0, kLongText))
+                      map_field("labels", "Labels of the compose file.",
+                                text_field("", "").between(0, kLongText))
                           .between(0, kManyEntries)
                           .replaces(),
                       provider_field()},

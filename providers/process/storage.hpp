@@ -10,10 +10,6 @@
 
 namespace croft {
 
-/// The bytes that a directory takes on disk, links not followed, other file systems left out.
-/// Blocks.
-std::uint64_t measure_directory(const std::filesystem::path& directory);
-
 /// What is over its declared size, or full, among an app's volumes, for people; empty if nothing
 /// is.
 std::string describe_excess(const ProcessLayout& layout, const std::string& uid, const Value& spec);

@@ -51,7 +51,7 @@ Task<Result<std::vector<Ref>>> EngineImpl::adopt(std::string tenant, std::string
     co_return fail(ErrorCode::NotFound, "there is no tenant '" + tenant + "'");
   TenantState& state = tenant_states_.try_emplace(tenant, executor_).first->second;
   const Semaphore::Permit turn = co_await state.turn->acquire();
-  std::vector<Stranger> strangers;
+  std::map<std::string, Stranger> by_uid;
   const SteadyTime begun = std::chrono::steady_clock::now();
   std::map<std::string, std::shared_ptr<Observer>> observers;
   for (const auto& [name, provider] : providers_) {
@@ -62,8 +62,16 @@ Task<Result<std::vector<Ref>>> EngineImpl::adopt(std::string tenant, std::string
     World world;
     world.tenant = tenant;
     add_strangers(*snapshot, world);
-    for (auto& [uid, observed] : world.observed) strangers.push_back({name, std::move(observed)});
+    for (auto& [uid, observed] : world.observed) {
+      // Two Providers may be the same place; then it is the declaration that says which is meant.
+      const auto desired = state.desired.find(observed.ref);
+      const bool is_meant = desired != state.desired.end() && desired->second.provider == name;
+      if (is_meant || !by_uid.contains(uid))
+        by_uid.insert_or_assign(uid, Stranger{name, std::move(observed)});
+    }
   }
+  std::vector<Stranger> strangers;
+  for (auto& [uid, stranger] : by_uid) strangers.push_back(std::move(stranger));
   if (strangers.empty())
     co_return fail(Error(ErrorCode::NotFound, "nothing runs under the name of '" + tenant +
                                                   "' that the inventory does not know")

@@ -1,4 +1,9 @@
 #pragma once
+// Room providers/local: what adapters that run things on this machine have in common.
+//
+//   checkout      files of repositories on disk
+//   addresses     networks as text; which ones are not the outside
+//   machine_facts name servers, what directories hold
 
 #include <filesystem>
 #include <map>
@@ -9,15 +14,16 @@
 #include "core/base/guarded.hpp"
 #include "core/base/result.hpp"
 #include "core/git/tree.hpp"
-#include "providers/process/layout.hpp"
 
 namespace croft {
 
-/// Files of repositories on disk, one directory a tree, read-only and shared by all apps that run
-/// it. Blocks; thread safe.
+/// Files of repositories on disk below one directory, DIRECTORY/TREE for each tree, read-only and
+/// shared by all apps that run it. Blocks; thread safe.
 class Checkouts {
  public:
-  explicit Checkouts(ProcessLayout layout) : layout_(std::move(layout)) {}
+  explicit Checkouts(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  std::filesystem::path path_of(const std::string& tree) const { return directory_ / tree; }
 
   /// Keeps a tree from being swept while an effect that needs it is under way.
   class Pin {
@@ -39,7 +45,7 @@ class Checkouts {
   void sweep(const std::set<std::string>& used);
 
  private:
-  ProcessLayout layout_;
+  std::filesystem::path directory_;
   Guarded<std::map<std::string, int>> pins_;
 };
 

@@ -1,4 +1,4 @@
-#include "providers/process/checkout.hpp"
+#include "providers/local/checkout.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -127,9 +127,9 @@ Checkouts::Pin::~Pin() {
 
 Result<void> Checkouts::materialize(const FileTree& tree) {
   const std::string id = tree.id();
-  const fs::path target = layout_.tree(id);
+  const fs::path target = path_of(id);
   if (::access(target.c_str(), F_OK) == 0) return {};
-  std::string unfinished = (layout_.files() / fmt::format("{}{}-XXXXXX", kUnfinished, id)).string();
+  std::string unfinished = (directory_ / fmt::format("{}{}-XXXXXX", kUnfinished, id)).string();
   if (::mkdtemp(unfinished.data()) == nullptr)
     return fail(system_error(errno, "making " + unfinished));
   Result<void> written = while_doing(write_tree(tree, unfinished), "writing the app's files");
@@ -148,14 +148,14 @@ void Checkouts::sweep(const std::set<std::string>& used) {
   std::vector<fs::path> unused;
   pins_.with([&](const std::map<std::string, int>& pins) {
     std::error_code error;
-    for (const fs::directory_entry& entry : fs::directory_iterator(layout_.files(), error)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory_, error)) {
       const std::string name = entry.path().filename().string();
       if (name.starts_with(kUnfinished)) {
         const std::string id =
             name.substr(kUnfinished.size(), name.rfind('-') - kUnfinished.size());
         if (!pins.contains(id)) unused.push_back(entry.path());
       } else if (!pins.contains(name) && !used.contains(name)) {
-        const fs::path doomed = layout_.files() / fmt::format("{}{}-doomed", kUnfinished, name);
+        const fs::path doomed = directory_ / fmt::format("{}{}-doomed", kUnfinished, name);
         if (::rename(entry.path().c_str(), doomed.c_str()) == 0) unused.push_back(doomed);
       }
     }
