@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # room -> rooms whose headers it may include (its own are always allowed)
-CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/net"]
+CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/archive", "core/net"]
 RULES = {
     "core/yaml": [],
     "core/base": ["core/yaml"],
@@ -17,6 +17,7 @@ RULES = {
     "core/manifest": ["core/yaml", "core/base", "core/resource", "core/git"],
     "core/git": ["core/base"],
     "core/store": ["core/base", "core/resource"],
+    "core/archive": ["core/base"],
     "core/net": ["core/base"],
     "lua": CORE,
     "plans": CORE + ["lua"],
