@@ -31,6 +31,9 @@ struct HttpClientSettings {
   Duration idle_timeout{60'000};        ///< between two pieces of a body
   std::size_t body_limit = 64U << 20U;  ///< of send(); open() has none
   std::string certificate_authorities;  ///< PEM file to trust besides the system's, for https
+  bool trusts_system = true;            ///< false: only those of `certificate_authorities`
+  std::string certificate;  ///< PEM file: who we are (with its chain), if an https server asks
+  std::string key;          ///< PEM file of its private key
   /// Connections that are kept open between two requests; with 0, each has one of its own.
   std::size_t idle_connections = 0;
   Duration idle_life{15'000};  ///< of such a connection: servers close them, too, after a while
@@ -43,9 +46,18 @@ class HttpReply {
   virtual ~HttpReply() = default;
   int status = 0;
   HttpHeaders headers;
+  Duration idle_timeout{0};  ///< of read(); the settings' to begin with, 0: none
   /// The next piece of the body; empty at its end. Timeout if none came within idle_timeout,
   /// Unavailable if the connection broke.
   virtual Task<Result<std::string>> read() = 0;
+};
+
+/// What became of a request to leave HTTP.
+struct HttpUpgrade {
+  int status = 0;
+  HttpHeaders headers;
+  std::string body;                    ///< of a refusal
+  std::unique_ptr<ByteStream> stream;  ///< null if it was refused
 };
 
 /// Sends requests to one server. A copy is as good as the original and shares its idle connections.
@@ -68,6 +80,11 @@ class HttpClient {
   /// The head of the reply; the body is read by the caller.
   Task<Result<std::unique_ptr<HttpReply>>> open(HttpRequest request,
                                                 Deadline deadline = Deadline::max()) const;
+
+  /// Asks to leave HTTP for `protocol` ("tcp") and gives the raw connection if the server says 101.
+  /// Its writes end with Timeout after the settings' idle_timeout; its reads wait for ever.
+  Task<Result<HttpUpgrade>> upgrade(HttpRequest request, std::string protocol,
+                                    Deadline deadline = Deadline::max()) const;
 
   const ServerAddress& server() const;
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/async.hpp"
+#include "core/base/byte_stream.hpp"
 #include "core/base/result.hpp"
 
 namespace croft {
@@ -58,6 +59,9 @@ struct HttpRequest {
   std::string target = "/";  ///< percent-encoded: "/v1/resources?tenant=alice"
   HttpHeaders headers;
   std::string body;
+  /// Of a client's request; set: `body` is not used; sent chunked, piece by piece. It cannot be
+  /// sent twice, so such a request is never repeated by itself.
+  ByteSource source;
   HttpPeer peer;  ///< filled in by the server
 };
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/async.hpp"
+#include "core/base/byte_stream.hpp"
 #include "core/base/result.hpp"
 #include "core/base/value.hpp"
 #include "core/git/tree.hpp"
@@ -147,10 +148,6 @@ class ExecSession {
   /// After the last read(): 0 to 255; 128 and the signal's number if one ended it.
   virtual Task<Result<int>> exit_status() = 0;
 };
-
-/// Pieces of a byte stream, in order; an empty one is its end. On the executor.
-using ByteSource = std::function<Task<Result<std::string>>()>;
-using ByteSink = std::function<Task<Result<void>>(std::string)>;
 
 /// A configured hosting target: one adapter with one account. On the control executor; every
 /// coroutine may be awaited alongside others, and an adapter orders what must not overlap for one

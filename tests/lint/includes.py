@@ -22,6 +22,8 @@ RULES = {
     "lua": CORE,
     "plans": CORE + ["lua"],
     "providers/port": CORE,
+    "providers/docker/engine": CORE,
+    "providers/docker": CORE + ["providers/port", "providers/docker/engine"],
     "providers/fake": CORE + ["providers/port"],
     "providers/process": CORE + ["providers/port"],
     "providers/site": CORE + ["providers/port"],
