@@ -15,6 +15,7 @@ bool equal_without_case(std::string_view a, std::string_view b) {
 
 constexpr std::array<std::pair<int, std::string_view>, 22> kReasons{{
     {100, "Continue"},
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},

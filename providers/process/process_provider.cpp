@@ -14,6 +14,7 @@
 #include "providers/process/launcher.hpp"
 #include "providers/process/logs.hpp"
 #include "providers/process/sandbox.hpp"
+#include "providers/process/session.hpp"
 #include "providers/process/shim_client.hpp"
 #include "providers/process/sight.hpp"
 #include "providers/process/storage.hpp"
@@ -453,7 +454,7 @@ class ProcessProvider final : public Provider {
 
   Capabilities capabilities() const override {
     Capabilities can;
-    can.workloads = can.volumes = can.logs = can.exec = can.events = true;
+    can.workloads = can.volumes = can.logs = can.exec = can.shell = can.events = true;
     can.missing = core_->launcher.missing();
     return can;
   }
@@ -513,6 +514,15 @@ class ProcessProvider final : public Provider {
     CO_TRY_ASSIGN(const shim::Line answer,
                   co_await client.request(std::move(line), deadline + kQuick));
     co_return static_cast<int>(answer.number("status", -1));
+  }
+
+  Task<Result<std::unique_ptr<ExecSession>>> open_exec(ExecRequest request) override {
+    const CorePtr core = core_;
+    if (!is_safe_uid(request.uid)) co_return fail(ErrorCode::NotFound, "there is no such app");
+    CO_TRY_ASSIGN(ShimClient client, co_await connect_shim(core, request.uid, kQuick));
+    Result<std::unique_ptr<ExecSession>> session =
+        co_await open_session(std::move(client), std::move(request), kQuick);
+    co_return session;
   }
 
  private:
