@@ -16,6 +16,8 @@
 #include <boost/beast/ssl.hpp>
 #include <openssl/ssl.h>
 
+#include "core/net/tls_context.hpp"
+
 namespace croft {
 
 namespace {
@@ -31,7 +33,9 @@ using Deadline = HttpClient::Deadline;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
+/// A timeout of 0 is none.
 Deadline within(Duration timeout, Deadline deadline) {
+  if (timeout == Duration::zero()) return deadline;
   return std::min(std::chrono::steady_clock::now() + timeout, deadline);
 }
 
@@ -57,6 +61,14 @@ Error transfer_error(const error_code& code, const ServerAddress& server, std::s
   if (code == beast::error::timeout) {
     return Error(ErrorCode::Timeout, "nothing came in time").while_doing(what);
   }
+  if (code == asio::error::operation_aborted) {
+    return Error(ErrorCode::Cancelled, "it was called off").while_doing(what);
+  }
+  if (code.category() == asio::error::get_ssl_category()) {
+    // With TLS 1.3 a server refuses our certificate only after the handshake.
+    return Error(ErrorCode::Denied, "the TLS connection was refused: " + code.message())
+        .while_doing(what);
+  }
   if (code == http::error::body_limit || code == http::error::header_limit) {
     return Error(ErrorCode::Invalid, "the reply is too large").while_doing(what);
   }
@@ -71,6 +83,7 @@ Error transfer_error(const error_code& code, const ServerAddress& server, std::s
 PlainStream& lowest(PlainStream& stream) { return stream; }
 PlainStream& lowest(TlsStream& stream) { return stream.next_layer(); }
 
+/// The request; without its body and chunked if that comes from a source.
 http::request<http::string_body> to_beast(HttpRequest request, const ServerAddress& server,
                                           bool keeps_alive) {
   http::request<http::string_body> message;
@@ -81,10 +94,24 @@ http::request<http::string_body> to_beast(HttpRequest request, const ServerAddre
               server.scheme == ServerAddress::Scheme::Unix ? "croft" : server.host);
   message.set(http::field::user_agent, "croft");
   for (const auto& [name, value] : request.headers.fields()) message.insert(name, value);
-  if (!keeps_alive) message.set(http::field::connection, "close");
+  const bool is_said = message.find(http::field::connection) != message.end();
+  if (!keeps_alive && !is_said) message.set(http::field::connection, "close");
+  if (request.source) {
+    message.chunked(true);
+    return message;
+  }
   message.body() = std::move(request.body);
   message.prepare_payload();
   return message;
+}
+
+/// Nothing to read: neither its end nor something that nobody asked for.
+template <typename Stream>
+bool is_quiet(Stream& stream) {
+  char byte = 0;
+  const ssize_t count =
+      recv(lowest(stream).socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 /// Connections that wait for the next request. On one executor.
@@ -120,17 +147,91 @@ class IdleConnections {
     Deadline until;
   };
 
-  /// Nothing to read: neither its end nor something that nobody asked for.
-  static bool is_quiet(Stream& stream) {
-    char byte = 0;
-    const ssize_t count =
-        recv(lowest(stream).socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-  }
-
   std::size_t most_;
   Duration life_;
   std::vector<Idle> idle_;
+};
+
+/// A connection that has left HTTP.
+template <typename Stream>
+class RawStream final : public ByteStream {
+ public:
+  /// `left_over` came with the reply.
+  RawStream(std::unique_ptr<Stream> stream, std::string left_over, ServerAddress server,
+            Duration write_timeout)
+      : stream_(std::move(stream)),
+        left_over_(std::move(left_over)),
+        server_(std::move(server)),
+        write_timeout_(write_timeout) {
+    if constexpr (std::is_same_v<Stream, TlsStream>) take_over_writing();
+  }
+
+  Task<Result<std::string>> read() override {
+    if (!left_over_.empty()) co_return std::exchange(left_over_, {});
+    std::string piece(kPiece, '\0');
+    lowest(*stream_).expires_never();
+    auto [code, count] = co_await stream_->async_read_some(asio::buffer(piece), kAwait);
+    const bool is_end = code == asio::error::eof || code == ssl::error::stream_truncated;
+    if (code && !is_end) co_return fail(transfer_error(code, server_, "reading from"));
+    piece.resize(count);
+    co_return piece;
+  }
+
+  Task<Result<void>> write(std::string bytes) override {
+    if (bytes.empty()) co_return Result<void>();
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      if (SSL_write(stream_->native_handle(), bytes.data(), static_cast<int>(bytes.size())) <= 0) {
+        co_return fail(ErrorCode::Unavailable, "the connection takes nothing more");
+      }
+      bytes = take_written();
+    }
+    co_return co_await send(std::move(bytes));
+  }
+
+  Task<Result<void>> close_write() override {
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      SSL_shutdown(stream_->native_handle());
+      co_return co_await send(take_written());
+    } else {
+      error_code code;
+      stream_->socket().shutdown(asio::socket_base::shutdown_send, code);
+      if (code) co_return fail(transfer_error(code, server_, "ending what is sent to"));
+      co_return Result<void>();
+    }
+  }
+
+  void cancel() override { lowest(*stream_).close(); }
+
+ private:
+  static constexpr std::size_t kPiece = 32U << 10U;
+
+  Task<Result<void>> send(std::string bytes) {
+    lowest(*stream_).expires_at(within(write_timeout_, Deadline::max()));
+    auto [code, count] = co_await asio::async_write(lowest(*stream_), asio::buffer(bytes), kAwait);
+    if (code) co_return fail(transfer_error(code, server_, "writing to"));
+    co_return Result<void>();
+  }
+
+  /// Asio's stream can end its writing half only by waiting for the other side's end, too, which
+  /// would take the reader's bytes. So what TLS has to say goes from here on to a buffer of ours
+  /// and from there to the socket; what it hears still comes through Asio.
+  void take_over_writing() {
+    written_ = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(stream_->native_handle(), written_);
+  }
+
+  std::string take_written() {
+    std::string bytes(BIO_ctrl_pending(written_), '\0');
+    const int count = BIO_read(written_, bytes.data(), static_cast<int>(bytes.size()));
+    bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    return bytes;
+  }
+
+  std::unique_ptr<Stream> stream_;
+  std::string left_over_;
+  ServerAddress server_;
+  Duration write_timeout_;
+  BIO* written_ = nullptr;  // TLS only; the stream owns it
 };
 
 /// A connection with one exchange on it.
@@ -138,24 +239,104 @@ template <typename Stream>
 class Exchange final : public HttpReply {
  public:
   Exchange(std::unique_ptr<Stream> stream, std::shared_ptr<IdleConnections<Stream>> idle,
-           ServerAddress server, Duration idle_timeout, Deadline deadline)
+           ServerAddress server, const HttpClientSettings& settings, Deadline until)
       : stream_(std::move(stream)),
         idle_(std::move(idle)),
         server_(std::move(server)),
-        idle_timeout_(idle_timeout),
-        deadline_(deadline) {
+        reply_timeout_(settings.reply_timeout) {
+    idle_timeout = settings.idle_timeout;
+    deadline = until;
     parser_.body_limit(boost::none);
     parser_.header_limit(64U << 10U);
   }
 
-  Task<Result<void>> begin(HttpRequest request, Duration timeout) {
+  Task<Result<void>> begin(HttpRequest request) {
     parser_.skip(request.method == "HEAD");  // its length is that of a body which does not come
-    const auto message = to_beast(std::move(request), server_, idle_->keeps_any());
-    lowest(*stream_).expires_at(within(timeout, deadline_));
-    auto [write_code, written] = co_await http::async_write(*stream_, message, kAwait);
+    const ByteSource source = request.source;
+    auto message = to_beast(std::move(request), server_, idle_->keeps_any());
+    error_code write_code;
+    lowest(*stream_).expires_at(within(reply_timeout_, deadline));
+    if (source) {
+      http::request_serializer<http::string_body> serializer(message);
+      auto [code, count] = co_await http::async_write_header(*stream_, serializer, kAwait);
+      write_code = code;
+      if (!code) {
+        CO_TRY_ASSIGN(write_code, co_await send_from(source));
+      }
+    } else {
+      auto [code, count] = co_await http::async_write(*stream_, message, kAwait);
+      write_code = code;
+    }
     // A server that refuses a large body answers before it has read all of it: look for the answer
     // anyway.
+    is_spent_ = bool(write_code);
+    co_return co_await read_head(write_code);
+  }
+
+  /// The connection ended before anything came, as one does that was closed while it was idle.
+  bool got_nothing() const { return got_nothing_; }
+
+  Task<Result<std::string>> read() override {
+    if (!stream_) co_return std::string();
+    std::string piece = std::exchange(parser_.get().body(), {});
+    while (piece.empty() && !parser_.is_done()) {
+      lowest(*stream_).expires_at(within(idle_timeout, deadline));
+      auto [code, count] = co_await http::async_read_some(*stream_, buffer_, parser_, kAwait);
+      if (code) co_return fail(transfer_error(code, server_, "reading from"));
+      piece = std::exchange(parser_.get().body(), {});
+    }
+    if (piece.empty()) give_back();
+    co_return piece;
+  }
+
+  void cancel() override {
+    if (stream_) lowest(*stream_).close();
+  }
+
+  /// After a 101.
+  std::unique_ptr<ByteStream> leave_http() {
+    std::string left_over = beast::buffers_to_string(buffer_.data());
+    return std::make_unique<RawStream<Stream>>(std::move(stream_), std::move(left_over), server_,
+                                               idle_timeout);
+  }
+
+ private:
+  /// The code of a write that failed; an Error if the source did.
+  Task<Result<error_code>> send_from(ByteSource source) {
+    for (;;) {
+      CO_TRY_ASSIGN(const std::string piece, co_await source());
+      if (co_await is_refused()) co_return make_error_code(boost::system::errc::broken_pipe);
+      lowest(*stream_).expires_at(within(idle_timeout, deadline));
+      if (piece.empty()) {
+        auto [code, count] = co_await asio::async_write(*stream_, http::make_chunk_last(), kAwait);
+        co_return code;
+      }
+      const auto chunk = http::make_chunk(asio::buffer(piece));
+      auto [code, count] = co_await asio::async_write(*stream_, chunk, kAwait);
+      if (code) co_return code;
+    }
+  }
+
+  /// Whether the answer has come before the whole body went out, and is that no more is wanted.
+  Task<bool> is_refused() {
+    // What is to be read below TLS may be of its own.
+    if (std::is_same_v<Stream, TlsStream> || parser_.is_header_done() || is_quiet(*stream_)) {
+      co_return false;
+    }
+    lowest(*stream_).expires_at(within(reply_timeout_, deadline));
     auto [code, count] = co_await http::async_read_header(*stream_, buffer_, parser_, kAwait);
+    early_code_ = code;
+    co_return code || parser_.get().result_int() >= 300;
+  }
+
+  Task<Result<void>> read_head(error_code write_code) {
+    error_code code = early_code_;
+    if (!code && !parser_.is_header_done()) {
+      lowest(*stream_).expires_at(within(reply_timeout_, deadline));
+      auto [read_code, count] =
+          co_await http::async_read_header(*stream_, buffer_, parser_, kAwait);
+      code = read_code;
+    }
     got_nothing_ = !parser_.got_some() && code != beast::error::timeout;
     if (code) co_return fail(transfer_error(write_code ? write_code : code, server_, "asking"));
     status = parser_.get().result_int();
@@ -165,33 +346,18 @@ class Exchange final : public HttpReply {
     co_return Result<void>();
   }
 
-  /// The connection ended before anything came, as one does that was closed while it was idle.
-  bool got_nothing() const { return got_nothing_; }
-
-  Task<Result<std::string>> read() override {
-    std::string piece = std::exchange(parser_.get().body(), {});
-    while (piece.empty() && !parser_.is_done()) {
-      lowest(*stream_).expires_at(within(idle_timeout_, deadline_));
-      auto [code, count] = co_await http::async_read_some(*stream_, buffer_, parser_, kAwait);
-      if (code) co_return fail(transfer_error(code, server_, "reading from"));
-      piece = std::exchange(parser_.get().body(), {});
-    }
-    if (piece.empty()) give_back();
-    co_return piece;
-  }
-
- private:
   void give_back() {
-    const bool is_usable = stream_ && parser_.keep_alive() && buffer_.size() == 0;
+    const bool is_usable = !is_spent_ && parser_.keep_alive() && buffer_.size() == 0;
     if (is_usable && idle_->keeps_any()) idle_->keep(std::move(stream_));
   }
 
   std::unique_ptr<Stream> stream_;  // null once it was given back
   std::shared_ptr<IdleConnections<Stream>> idle_;
   ServerAddress server_;
-  Duration idle_timeout_;
-  Deadline deadline_;
+  Duration reply_timeout_;
   bool got_nothing_ = false;
+  bool is_spent_ = false;  // not all of the request was sent
+  error_code early_code_;
   beast::flat_buffer buffer_{128U << 10U};
   http::response_parser<http::string_body> parser_;
 };
@@ -246,20 +412,6 @@ Task<Result<std::unique_ptr<PlainStream>>> connect(ServerAddress server,
   co_return fail(connect_error(last, server, settings.hint));
 }
 
-Result<void> trust(ssl::context& context, const HttpClientSettings& settings) {
-  error_code code;
-  context.set_verify_mode(ssl::verify_peer);
-  context.set_default_verify_paths(code);
-  if (!settings.certificate_authorities.empty()) {
-    context.load_verify_file(settings.certificate_authorities, code);
-    if (code) {
-      return fail(ErrorCode::Invalid, "cannot read the certificates in " +
-                                          settings.certificate_authorities + ": " + code.message());
-    }
-  }
-  return {};
-}
-
 Task<Result<std::unique_ptr<TlsStream>>> secure(std::unique_ptr<PlainStream> plain,
                                                 std::shared_ptr<ssl::context> context,
                                                 ServerAddress server, HttpClientSettings settings,
@@ -282,52 +434,7 @@ bool is_safe_to_repeat(std::string_view method) {
          method == "OPTIONS";
 }
 
-Result<ServerAddress> parse_authority(ServerAddress address, std::string_view text) {
-  while (text.ends_with('/')) text.remove_suffix(1);
-  const std::size_t bracket = text.find(']');
-  const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  address.host = text.substr(0, colon);
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  const bool is_tls = address.scheme == ServerAddress::Scheme::Https;
-  address.port = colon == std::string_view::npos ? (is_tls ? "443" : "80") : text.substr(colon + 1);
-  const bool has_digits = !address.port.empty() && address.port.size() <= 5 &&
-                          address.port.find_first_not_of("0123456789") == std::string::npos;
-  if (address.host.empty() || !has_digits ||
-      address.host.find_first_of("/?#@ ") != std::string::npos) {
-    return fail(ErrorCode::Invalid, "expected HOST:PORT, got '" + std::string(text) + "'");
-  }
-  return address;
-}
-
 }  // namespace
-
-Result<ServerAddress> parse_server_address(std::string_view text) {
-  ServerAddress address;
-  if (text.starts_with("http://")) {
-    address.scheme = ServerAddress::Scheme::Http;
-    return parse_authority(std::move(address), text.substr(7));
-  }
-  if (text.starts_with("https://")) {
-    address.scheme = ServerAddress::Scheme::Https;
-    return parse_authority(std::move(address), text.substr(8));
-  }
-  if (text.starts_with("unix:")) text.remove_prefix(5);
-  if (!text.starts_with('/') && !text.starts_with("./")) {
-    return fail(Error(ErrorCode::Invalid, "no server address: '" + std::string(text) + "'")
-                    .with_hint("use unix:/PATH, http://HOST:PORT or https://HOST"));
-  }
-  address.path = text;
-  return address;
-}
-
-std::string to_string(const ServerAddress& address) {
-  if (address.scheme == ServerAddress::Scheme::Unix) return "unix:" + address.path;
-  const bool is_v6 = address.host.find(':') != std::string::npos;
-  return std::string(address.scheme == ServerAddress::Scheme::Https ? "https://" : "http://") +
-         (is_v6 ? "[" + address.host + "]" : address.host) + ":" + address.port;
-}
 
 /// What all copies of a client have in common.
 struct HttpClient::Shared {
@@ -342,9 +449,7 @@ struct HttpClient::Shared {
   /// Reading the certificates that are trusted takes longer than a request.
   Result<std::shared_ptr<ssl::context>> trusted() {
     if (context) return context;
-    auto made = std::make_shared<ssl::context>(ssl::context::tls_client);
-    TRY(trust(*made, settings));
-    context = std::move(made);
+    TRY_ASSIGN(context, net::make_tls_context(settings));
     return context;
   }
 
@@ -373,21 +478,53 @@ Task<Result<std::unique_ptr<HttpReply>>> exchange(std::shared_ptr<Shared> shared
                                                   Make make, HttpRequest request,
                                                   Deadline deadline) {
   const HttpClientSettings& settings = shared->settings;
-  std::unique_ptr<Stream> kept = idle->take();
+  // A body that comes from a source cannot be sent again: it goes on a new connection.
+  std::unique_ptr<Stream> kept = request.source ? nullptr : idle->take();
   if (kept) {
-    auto reply = std::make_unique<Exchange<Stream>>(std::move(kept), idle, shared->server,
-                                                    settings.idle_timeout, deadline);
+    auto reply = std::make_unique<Exchange<Stream>>(std::move(kept), idle, shared->server, settings,
+                                                    deadline);
     HttpRequest copy = request;
-    Result<void> begun = co_await reply->begin(std::move(copy), settings.reply_timeout);
+    Result<void> begun = co_await reply->begin(std::move(copy));
     if (begun) co_return std::unique_ptr<HttpReply>(std::move(reply));
     if (!reply->got_nothing() || !is_safe_to_repeat(request.method))
       co_return std::unexpected(std::move(begun.error()));
   }
   CO_TRY_ASSIGN(std::unique_ptr<Stream> stream, co_await make(deadline));
-  auto reply = std::make_unique<Exchange<Stream>>(std::move(stream), idle, shared->server,
-                                                  settings.idle_timeout, deadline);
-  CO_TRY(co_await reply->begin(std::move(request), settings.reply_timeout));
+  auto reply = std::make_unique<Exchange<Stream>>(std::move(stream), idle, shared->server, settings,
+                                                  deadline);
+  CO_TRY(co_await reply->begin(std::move(request)));
   co_return std::unique_ptr<HttpReply>(std::move(reply));
+}
+
+/// The rest of a reply's body.
+Task<Result<std::string>> read_all(HttpReply& reply, std::size_t limit, std::string server) {
+  std::string body;
+  for (;;) {
+    CO_TRY_ASSIGN(const std::string piece, co_await reply.read());
+    if (piece.empty()) co_return body;
+    body += piece;
+    if (body.size() > limit) {
+      co_return fail(ErrorCode::Invalid, "the reply of " + server + " is too large");
+    }
+  }
+}
+
+/// Asks to leave HTTP on a connection of its own.
+template <typename Stream, typename Shared>
+Task<Result<HttpUpgrade>> leave_http(std::shared_ptr<Shared> shared, std::unique_ptr<Stream> stream,
+                                     HttpRequest request, Deadline deadline) {
+  const HttpClientSettings& settings = shared->settings;
+  auto none = std::make_shared<IdleConnections<Stream>>(0, Duration::zero());
+  Exchange<Stream> asked(std::move(stream), none, shared->server, settings, deadline);
+  CO_TRY(co_await asked.begin(std::move(request)));
+  HttpUpgrade upgrade{asked.status, asked.headers, {}, nullptr};
+  if (asked.status == 101) {
+    upgrade.stream = asked.leave_http();
+    co_return upgrade;
+  }
+  CO_TRY_ASSIGN(upgrade.body,
+                co_await read_all(asked, settings.body_limit, to_string(shared->server)));
+  co_return upgrade;
 }
 
 }  // namespace
@@ -415,15 +552,22 @@ Task<Result<HttpResponse>> HttpClient::send(HttpRequest request, Deadline deadli
   HttpResponse response;
   response.status = reply->status;
   response.headers = reply->headers;
-  for (;;) {
-    CO_TRY_ASSIGN(const std::string piece, co_await reply->read());
-    if (piece.empty()) co_return response;
-    response.body += piece;
-    if (response.body.size() > shared->settings.body_limit) {
-      co_return fail(ErrorCode::Invalid,
-                     "the reply of " + to_string(shared->server) + " is too large");
-    }
+  CO_TRY_ASSIGN(response.body,
+                co_await read_all(*reply, shared->settings.body_limit, to_string(shared->server)));
+  co_return response;
+}
+
+Task<Result<HttpUpgrade>> HttpClient::upgrade(HttpRequest request, std::string protocol,
+                                              Deadline deadline) const {
+  const std::shared_ptr<Shared> shared = shared_;
+  request.headers.set("Connection", "Upgrade");
+  request.headers.set("Upgrade", std::move(protocol));
+  if (shared->server.scheme != ServerAddress::Scheme::Https) {
+    CO_TRY_ASSIGN(std::unique_ptr<PlainStream> stream, co_await shared->make_plain(deadline));
+    co_return co_await leave_http(shared, std::move(stream), std::move(request), deadline);
   }
+  CO_TRY_ASSIGN(std::unique_ptr<TlsStream> stream, co_await shared->make_tls(deadline));
+  co_return co_await leave_http(shared, std::move(stream), std::move(request), deadline);
 }
 
 }  // namespace croft

@@ -46,10 +46,14 @@ class HttpReply {
   virtual ~HttpReply() = default;
   int status = 0;
   HttpHeaders headers;
-  Duration idle_timeout{0};  ///< of read(); the settings' to begin with, 0: none
+  // What bounds read(): those of the request to begin with.
+  Duration idle_timeout{0};  ///< 0: none
+  std::chrono::steady_clock::time_point deadline;
   /// The next piece of the body; empty at its end. Timeout if none came within idle_timeout,
   /// Unavailable if the connection broke.
   virtual Task<Result<std::string>> read() = 0;
+  /// Closes the connection: a read that is awaited ends with Cancelled, and so do all later ones.
+  virtual void cancel() = 0;
 };
 
 /// What became of a request to leave HTTP.
