@@ -40,6 +40,11 @@ class StreamWriter final : public BodyWriter {
     if (!is_sent) close();
     co_return is_sent;
   }
+  void abort() override {
+    is_aborted_ = true;
+    close();
+  }
+  bool is_aborted() const { return is_aborted_; }
   bool is_open() const override { return is_open_; }
   void on_close(std::function<void()> listener) override {
     if (is_open_) {
@@ -61,6 +66,7 @@ class StreamWriter final : public BodyWriter {
  private:
   Send send_;
   bool is_open_ = true;
+  bool is_aborted_ = false;
   std::function<void()> listener_;
 };
 
@@ -288,7 +294,8 @@ Task<bool> BeastConnection::read_body(Parser& parser, const HttpRequest& head) {
 }
 
 ByteSource BeastConnection::body_source() {
-  return [this] { return read_piece(); };
+  // It keeps the connection: who reads may be called off and end a little later.
+  return [self = shared_from_this()] { return self->read_piece(); };
 }
 
 /// The next piece of a body that is streamed.
@@ -403,8 +410,9 @@ Task<> BeastConnection::send_stream(HttpResponse response) {
   spawn(shared_->executor, watch_for_departure(writer_), "http departure");
   co_await run_stream(response.stream, *writer_);
   writer_->finish();
+  const bool is_aborted = writer_->is_aborted();
   writer_.reset();
-  if (!is_chunked) co_return;
+  if (!is_chunked || is_aborted) co_return;
   stream_.expires_after(shared_->settings.write_timeout);
   co_await asio::async_write(stream_, http::make_chunk_last(), kAwait);
 }
@@ -428,6 +436,7 @@ Task<> BeastConnection::leave_http(HttpResponse response) {
     }
   }
   link_ = nullptr;
+  lingers_ = true;  // what the client sent last must not reset what was written last
 }
 
 Task<> BeastConnection::run_stream(const BodyStream& stream, StreamWriter& writer) {

@@ -72,6 +72,9 @@ class BodyWriter {
   virtual ~BodyWriter() = default;
   /// Sends a piece and waits until the connection took it. False: stop, nobody reads on.
   virtual Task<bool> write(std::string piece) = 0;
+  /// The body stays without its end, so that the client knows that it is not whole. Nothing is
+  /// written after it.
+  virtual void abort() = 0;
   /// False once the client has gone, did not read for too long, or the server stops.
   virtual bool is_open() const = 0;
   /// Calls back once when is_open() turns false; at once if it did already.

@@ -5,6 +5,9 @@
 #include <boost/asio/as_tuple.hpp>
 #include <fmt/format.h>
 
+#include "core/archive/tar.hpp"
+#include "providers/fake/fake_session.hpp"
+
 namespace croft {
 
 namespace {
@@ -270,6 +273,67 @@ Task<Result<int>> FakeProvider::exec(std::string uid, std::vector<std::string> c
     co_return 0;
   }
   co_return content == command[2] ? 0 : 1;
+}
+
+Task<Result<std::unique_ptr<ExecSession>>> FakeProvider::open_exec(ExecRequest request) {
+  const FakeThing* thing = world_->find(request.uid);
+  if (thing == nullptr || !is_up(*thing))
+    co_return fail(ErrorCode::Unavailable, "nothing runs there");
+  co_return open_fake_session(co_await asio::this_coro::executor, world_, std::move(request));
+}
+
+namespace {
+
+/// The content of an archive's only file.
+class ContentSink final : public TarSink {
+ public:
+  Result<void> begin(const TarEntry& entry) override {
+    if (entry.type == TarEntry::Type::File && entry.path == "content") return {};
+    return fail(ErrorCode::Invalid, "'" + entry.path + "' in the archive is not its content");
+  }
+  Result<void> content(std::string_view bytes) override {
+    text += bytes;
+    return {};
+  }
+  Result<void> end() override { return {}; }
+  std::string text;
+};
+
+}  // namespace
+
+Task<Result<void>> FakeProvider::export_volume(std::string uid, std::string volume, ByteSink sink) {
+  const std::optional<std::string> content = world_->read_data(uid, volume);
+  if (!content) co_return fail(ErrorCode::NotFound, "there is no volume '" + volume + "'");
+  TarEntry entry;
+  entry.path = "content";
+  entry.size = content->size();
+  std::string header = tar_header(entry);
+  CO_TRY(co_await sink(std::move(header)));
+  constexpr std::size_t kPiece = 64U << 10U;
+  for (std::size_t at = 0; at < content->size(); at += kPiece) {
+    std::string piece = content->substr(at, kPiece);
+    CO_TRY(co_await sink(std::move(piece)));
+  }
+  std::string end = tar_padding(entry.size) + tar_end();
+  co_return co_await sink(std::move(end));
+}
+
+Task<Result<void>> FakeProvider::import_volume(std::string uid, std::string volume,
+                                               ByteSource source) {
+  if (!world_->read_data(uid, volume))
+    co_return fail(ErrorCode::NotFound, "there is no volume '" + volume + "'");
+  const FakeThing* thing = world_->find(uid);
+  if (thing != nullptr && is_up(*thing)) co_return fail(ErrorCode::Conflict, "it runs");
+  ContentSink sink;
+  TarReader reader(sink);
+  for (;;) {
+    CO_TRY_ASSIGN(const std::string piece, co_await source());
+    if (piece.empty()) break;
+    CO_TRY(reader.feed(piece));
+  }
+  CO_TRY(reader.finish());
+  world_->write_data(uid, volume, std::move(sink.text));
+  co_return Result<void>();
 }
 
 }  // namespace croft
