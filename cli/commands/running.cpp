@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cli/client/client.hpp"
+#include "cli/command/parse.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/exec/exec_client.hpp"
 #include "cli/exec/raw_terminal.hpp"

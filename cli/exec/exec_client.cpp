@@ -111,6 +111,11 @@ Result<int> Exec::run() {
   spawn(io_.get_executor(), converse(), "exec");
   io_.run();
   terminal_.reset();
+  // A stream must not go while somebody waits for it.
+  if (link_) link_->cancel();
+  signals_.cancel();
+  io_.restart();
+  io_.poll();
   input_.stop();
   reading_.stop();
   showing_.stop();

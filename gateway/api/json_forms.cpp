@@ -352,15 +352,6 @@ Result<TokenSummary> token_from_form(const Value& form) {
   return reader.finish(std::move(token));
 }
 
-namespace {
-
-Result<Ref> ref_from_form(const Value& form) {
-  if (!form.is_text()) return fail(ErrorCode::Invalid, "a ref is no text");
-  return parse_ref(form.as_text());
-}
-
-}  // namespace
-
 Value to_form(const VolumeStatus& volume) {
   Value users = Value::list();
   for (const Ref& user : volume.users) users.push_back(to_string(user));

@@ -260,6 +260,7 @@ Task<> EngineImpl::release(std::shared_ptr<Hold> held) {
     transaction.add(EraseDirective{ref, DirectiveVerb::Stop});
     transaction.add(AppendEvent{std::move(event)});
   }
+  if (transaction.writes.empty()) co_return;
   const std::string tenant = held->refs.front().tenant;
   const Result<void> done = co_await journal_.commit(std::move(transaction));
   // The order has an end: what is not released now is so then.
