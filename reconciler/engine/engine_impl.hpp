@@ -217,7 +217,12 @@ class EngineImpl final : public Engine {
   struct Hold;
   struct Transfer;
   Result<Transfer> transfer_of(const TransferRequest& request);
+  /// Whoever may use its volumes once it runs, and who of them runs.
+  std::vector<Ref> possible_users_of(const ResourceRow& row) const;
   std::vector<Ref> users_of(const ResourceRow& row) const;
+  bool is_held(const Ref& ref) const;
+  /// Asks their providers anew: what was last seen may be of before a start or a stop.
+  Task<> look_again(std::vector<Ref> refs);
   bool may_use_volumes(const Ref& ref) const;
   Task<Result<void>> hold(std::shared_ptr<Hold> held);
   Task<Result<void>> put_hold(std::shared_ptr<Hold> held, bool is_first);

@@ -16,6 +16,7 @@ constexpr Duration kHoldRenewal{30'000};
 /// Beside the grace that each has: for the pass that stops them.
 constexpr Duration kStopPatience{60'000};
 constexpr Duration kLongestGrace{3'600'000};
+constexpr Duration kLookAgain{1'000};
 
 bool is_up(Phase phase) {
   return phase == Phase::Running || phase == Phase::Starting || phase == Phase::Asleep ||
@@ -83,7 +84,8 @@ struct EngineImpl::Transfer {
   ResourceRow row;
   std::string volume;
   std::shared_ptr<Provider> provider;
-  std::vector<Ref> users;  ///< that run
+  std::vector<Ref> users;    ///< that run
+  std::vector<Ref> to_hold;  ///< that may, and are not held already
   Occupancy::Place place;
 };
 
@@ -94,19 +96,44 @@ bool EngineImpl::may_use_volumes(const Ref& ref) const {
   return is_up(seen != nullptr ? seen->phase : row->phase);
 }
 
-std::vector<Ref> EngineImpl::users_of(const ResourceRow& row) const {
-  std::vector<Ref> users;
+std::vector<Ref> EngineImpl::possible_users_of(const ResourceRow& row) const {
   if (row.ref.kind != Kind::Volume) {
-    if (may_use_volumes(row.ref)) users.push_back(row.ref);
-    return users;
+    return row.state == InventoryState::Owned ? std::vector{row.ref} : std::vector<Ref>();
   }
+  std::vector<Ref> users;
   for (const ResourceRow* other : journal_.resources_of(row.ref.tenant)) {
-    const bool is_neighbour =
-        other->ref.kind == Kind::Service && stack_of(other->ref) == stack_of(row.ref);
-    if (is_neighbour && mounts(*other, name_in_stack(row.ref)) && may_use_volumes(other->ref))
-      users.push_back(other->ref);
+    const bool is_neighbour = other->ref.kind == Kind::Service &&
+                              other->state == InventoryState::Owned &&
+                              stack_of(other->ref) == stack_of(row.ref);
+    if (is_neighbour && mounts(*other, name_in_stack(row.ref))) users.push_back(other->ref);
   }
   return users;
+}
+
+std::vector<Ref> EngineImpl::users_of(const ResourceRow& row) const {
+  std::vector<Ref> users = possible_users_of(row);
+  std::erase_if(users, [this](const Ref& ref) { return !may_use_volumes(ref); });
+  return users;
+}
+
+bool EngineImpl::is_held(const Ref& ref) const {
+  return std::ranges::any_of(
+      journal_.directives_of(ref.tenant, clock_.now()),
+      [&](const DirectiveRow& row) { return row.ref == ref && row.verb == DirectiveVerb::Stop; });
+}
+
+Task<> EngineImpl::look_again(std::vector<Ref> refs) {
+  std::set<std::string> asked;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  for (const Ref& ref : refs) {
+    const ResourceRow* row = journal_.resource_of(ref);
+    const auto provider = row == nullptr ? providers_.end() : providers_.find(row->provider);
+    if (provider == providers_.end() || !provider->second.observer) continue;
+    if (!asked.insert(provider->first).second) continue;
+    // One that does not answer is as it was last seen.
+    const std::shared_ptr<Observer> observer = provider->second.observer;
+    (void)co_await observer->observe(now);
+  }
 }
 
 std::vector<VolumeStatus> EngineImpl::volumes(const std::string& tenant) const {
@@ -172,6 +199,9 @@ Result<EngineImpl::Transfer> EngineImpl::transfer_of(const TransferRequest& requ
   }
   TRY_ASSIGN(transfer.place, transfers_->take(request.ref.tenant, "exports and imports"));
   transfer.users = users_of(*row);
+  // One that does not run now may be about to: it is held, too.
+  transfer.to_hold = possible_users_of(*row);
+  std::erase_if(transfer.to_hold, [this](const Ref& ref) { return is_held(ref); });
   return transfer;
 }
 
@@ -228,10 +258,12 @@ Task<Result<void>> EngineImpl::hold(std::shared_ptr<Hold> held) {
   applier_.forget_failures(tenant);
   Signal changed(executor_);
   const std::shared_ptr<void> subscription = on_change([&changed] { changed.notify(); });
-  want_tenant(tenant);
   notify();
   const Duration until = clock_.steady() + patience;
+  // A pass that goes on may be about to start one of them: ours comes after it.
+  (void)co_await pass(tenant, std::nullopt, Asked::ByItself);
   for (;;) {
+    co_await look_again(held->refs);
     const auto running =
         std::ranges::find_if(held->refs, [this](const Ref& ref) { return may_use_volumes(ref); });
     if (running == held->refs.end()) co_return Result<void>();
@@ -240,7 +272,8 @@ Task<Result<void>> EngineImpl::hold(std::shared_ptr<Hold> held) {
       co_return fail(Error(ErrorCode::Timeout, to_string(*running) + " did not stop in time")
                          .with_hint("nothing was exported or imported; see `croft describe`"));
     }
-    co_await changed.wait(left);
+    want_tenant(tenant);
+    co_await changed.wait(std::min(left, kLookAgain));
   }
 }
 
@@ -291,7 +324,7 @@ Task<Result<void>> EngineImpl::export_held(TransferRequest request, ByteSink sin
   held->made = clock_.now();
   held->why = fmt::format("quiesced for the export of {} ({})",
                           name_of(request.ref, transfer.volume), random_.id());
-  if (request.quiesce) held->refs = transfer.users;
+  if (request.quiesce) held->refs = transfer.to_hold;
   const auto count = std::make_shared<std::uint64_t>(0);
   Result<void> done;
   if (!held->refs.empty()) done = co_await hold(held);
@@ -307,6 +340,9 @@ Task<Result<void>> EngineImpl::export_held(TransferRequest request, ByteSink sin
 }
 
 Task<Result<void>> EngineImpl::import_held(TransferRequest request, ByteSource source) {
+  std::vector<Ref> users;
+  if (const ResourceRow* row = journal_.resource_of(request.ref)) users = possible_users_of(*row);
+  co_await look_again(std::move(users));
   CO_TRY_ASSIGN(const Transfer transfer, transfer_of(request));
   const std::string what = name_of(request.ref, transfer.volume);
   if (transfer.row.state != InventoryState::Owned) {
@@ -322,7 +358,7 @@ Task<Result<void>> EngineImpl::import_held(TransferRequest request, ByteSource s
   held->by = request.by;
   held->made = clock_.now();
   held->why = fmt::format("quiesced for the import of {} ({})", what, random_.id());
-  held->refs = transfer.users;
+  if (request.quiesce) held->refs = transfer.to_hold;
   const auto count = std::make_shared<std::uint64_t>(0);
   Result<void> done;
   if (!held->refs.empty()) done = co_await hold(held);

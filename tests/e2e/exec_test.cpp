@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -25,7 +26,7 @@ constexpr const char* kManifest = R"(apiVersion: croft/v1
 kind: Instance
 metadata: {name: api}
 spec:
-  command: [sh, -c, "echo up $$(date +%s%N); while :; do sleep 1; done"]
+  command: [sh, -c, "echo up; while :; do sleep 1; done"]
   volumes: [{name: data, path: /data, size: 24MiB}]
 )";
 
