@@ -204,8 +204,9 @@ TEST_F(DirectoryTest, MeasuresWhatFilesTakeAndNotWhatLinksPointTo) {
         {{"volumes", Value(Value::List{
                          Value::map({{"name", "data"}, {"path", "/d"}, {"size", Value(size)}})})}});
   };
-  EXPECT_EQ(describe_excess(layout_, "a", spec(1 << 20)), "volume 'data' holds 3 MiB of 1MiB");
-  EXPECT_EQ(describe_excess(layout_, "a", spec(8 << 20)), "");
+  EXPECT_EQ(look_at_storage(layout_, "a", spec(1 << 20)).excess,
+            "volume 'data' holds 3 MiB of 1MiB");
+  EXPECT_EQ(look_at_storage(layout_, "a", spec(8 << 20)).excess, "");
 }
 
 TEST(WireTest, AnyTextTravelsInALine) {
