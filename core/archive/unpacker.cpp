@@ -1,5 +1,6 @@
 #include "core/archive/unpacker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -47,6 +48,14 @@ Result<std::vector<std::string>> parts_of(const std::string& path, const std::st
   return parts;
 }
 
+/// Whether an archive that begins like that was compressed as a whole.
+bool is_compressed(std::string_view begin) {
+  using namespace std::string_view_literals;
+  constexpr std::array kMagics{"\x1f\x8b"sv, "BZh"sv, "\xfd\x37zXZ"sv, "\x28\xb5\x2f\xfd"sv};
+  return std::ranges::any_of(kMagics,
+                             [&](std::string_view magic) { return begin.starts_with(magic); });
+}
+
 /// Why an entry of that type is not unpacked, or nothing.
 std::string_view unwanted(TarType type) {
   switch (type) {
@@ -70,6 +79,13 @@ Result<DirectoryUnpacker> DirectoryUnpacker::open(const std::string& directory,
 }
 
 Result<void> DirectoryUnpacker::feed(std::string_view bytes) {
+  constexpr std::size_t kLongestMagic = 5;
+  if (begin_.size() < kLongestMagic) {
+    begin_ += bytes.substr(0, kLongestMagic - begin_.size());
+    if (is_compressed(begin_))
+      return fail(Error(ErrorCode::Invalid, "the archive is compressed")
+                      .with_hint("unpack it on its way: gzip -dc FILE | croft volume import ..."));
+  }
   TRY_ASSIGN(const std::vector<TarReader::Part> parts, reader_.feed(bytes));
   for (const TarReader::Part& part : parts) {
     if (const auto* entry = std::get_if<TarEntry>(&part)) {
@@ -84,6 +100,7 @@ Result<void> DirectoryUnpacker::feed(std::string_view bytes) {
 
 Result<void> DirectoryUnpacker::finish() {
   end();
+  if (begin_.empty()) return fail(ErrorCode::Invalid, "the archive is empty");
   return reader_.finish();
 }
 

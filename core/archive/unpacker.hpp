@@ -59,6 +59,7 @@ class DirectoryUnpacker {
   std::string path_;
   std::int64_t modified_ = 0;
   std::uint64_t taken_ = 0;
+  std::string begin_;  ///< the archive's first bytes
 };
 
 }  // namespace croft

@@ -195,7 +195,7 @@ TEST_F(ArchiveTest, RefusesDevicesAndPipesAndDropsSetUserBits) {
 
 TEST_F(ArchiveTest, SaysWhatIsWrongWithWhatIsNoArchive) {
   EXPECT_THAT(refusal(""), HasSubstr("empty"));
-  EXPECT_THAT(refusal("hello"), HasSubstr("no tar archive"));
+  EXPECT_THAT(refusal("hello"), HasSubstr("cut short"));
   EXPECT_THAT(refusal(std::string(2048, 'x')), HasSubstr("no tar archive"));
   write(from() / "file", std::string(100'000, 'x'));
   sh("tar -czf archive.tar -C from file");
@@ -204,9 +204,7 @@ TEST_F(ArchiveTest, SaysWhatIsWrongWithWhatIsNoArchive) {
   EXPECT_THAT(refusal(read(file())), HasSubstr("sparse"));
   const std::string whole = archive_of({{entry("a"), "content"}, {entry("b"), "more"}});
   for (const std::size_t cut : {511UL, 512UL, 700UL, 1024UL, 2000UL}) {
-    EXPECT_THAT(refusal(std::string_view(whole).substr(0, cut)),
-                testing::AnyOf(HasSubstr("cut off"), HasSubstr("no tar archive")))
-        << cut;
+    EXPECT_THAT(refusal(std::string_view(whole).substr(0, cut)), HasSubstr("cut short")) << cut;
   }
   std::string damaged = whole;
   damaged[1024 + 3] = 'Z';
