@@ -86,7 +86,9 @@ Result<void> DirectoryUnpacker::feed(std::string_view bytes) {
       return fail(Error(ErrorCode::Invalid, "the archive is compressed")
                       .with_hint("unpack it on its way: gzip -dc FILE | croft volume import ..."));
   }
-  TRY_ASSIGN(const std::vector<TarReader::Part> parts, reader_.feed(bytes));
+  TRY_ASSIGN(const std::vector<TarReader::Part> parts,
+             while_doing(reader_.feed(bytes),
+                         fmt::format("reading the archive behind '{}'", path_.substr(0, 200))));
   for (const TarReader::Part& part : parts) {
     if (const auto* entry = std::get_if<TarEntry>(&part)) {
       end();
@@ -101,7 +103,10 @@ Result<void> DirectoryUnpacker::feed(std::string_view bytes) {
 Result<void> DirectoryUnpacker::finish() {
   end();
   if (begin_.empty()) return fail(ErrorCode::Invalid, "the archive is empty");
-  return reader_.finish();
+  TRY(reader_.finish());
+  // Without its end mark nobody can tell whether more was to come.
+  if (!reader_.is_at_end()) return fail(ErrorCode::Invalid, "the archive is cut short");
+  return {};
 }
 
 Result<void> DirectoryUnpacker::begin(const TarEntry& entry) {
