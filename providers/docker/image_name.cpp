@@ -43,7 +43,7 @@ bool is_digest(std::string_view text) {
 }
 
 bool is_registry(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
+  return !text.empty() && text.front() != '.' && text.front() != '-' && std::ranges::all_of(text, [](char c) {
     return is_lower_alphanumeric(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == ':' ||
            c == '[' || c == ']';
   });

@@ -57,7 +57,7 @@ TEST_F(DockerDataTest, AnArchiveThatLeadsOutIsRefused) {
 }
 
 TEST_F(DockerDataTest, FilesOfTheRepositoryAreThereAndReadOnly) {
-  source_ = make_memory_tree({{"marker.txt", "first"}});
+  source_ = make_memory_tree({{"marker.txt", "first\n"}});
   Value spec = shell("cat marker.txt; sleep 1000");
   spec.set("files", Value::map({{"path", "."}, {"tree", source_->id()}}));
   ASSERT_TRUE(create(ref_, spec));
