@@ -8,10 +8,10 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
-#include "providers/port/endpoint.hpp"
-#include "providers/process/cgroup.hpp"
 #include "providers/local/checkout.hpp"
 #include "providers/local/machine_facts.hpp"
+#include "providers/port/endpoint.hpp"
+#include "providers/process/cgroup.hpp"
 #include "providers/process/firewall.hpp"
 #include "providers/process/machine.hpp"
 #include "providers/process/record.hpp"
