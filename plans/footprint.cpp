@@ -1,5 +1,7 @@
 #include "plans/footprint.hpp"
 
+#include <algorithm>
+
 namespace croft::plans {
 
 namespace {
@@ -17,6 +19,15 @@ std::int64_t size_of_volumes(const Value& spec) {
   return bytes;
 }
 
+/// Hosts of their own that lead to a Service; a name without a dot is one of Croft's.
+std::int64_t custom_routes(const Value& spec) {
+  const Value* routes = spec.find("routes");
+  if (routes == nullptr || !routes->is_list()) return 0;
+  return std::ranges::count_if(routes->as_list(), [](const Value& route) {
+    return route.text_or("host", "").find('.') != std::string::npos;
+  });
+}
+
 }  // namespace
 
 Footprint footprint_of(const Ref& ref, std::string provider, const Value& spec,
@@ -27,6 +38,12 @@ Footprint footprint_of(const Ref& ref, std::string provider, const Value& spec,
     footprint.memory_bytes = spec.integer_or("resources.memory", 0);
     footprint.storage_bytes = size_of_volumes(spec);
     footprint.hosts = size_of_list(spec, "http.hosts");
+  } else if (ref.kind == Kind::Service) {
+    footprint.cpu_millis = spec.integer_or("resources.cpu", 0);
+    footprint.memory_bytes = spec.integer_or("resources.memory", 0);
+    footprint.hosts = custom_routes(spec);
+  } else if (ref.kind == Kind::Volume) {
+    footprint.storage_bytes = spec.integer_or("size", 0);
   } else if (ref.kind == Kind::Site) {
     footprint.hosts = size_of_list(spec, "domains");
     if (files != nullptr) {

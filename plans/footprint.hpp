@@ -23,9 +23,9 @@ struct Footprint {
   std::string provider;
   std::int64_t cpu_millis = 0;
   std::int64_t memory_bytes = 0;
-  std::int64_t storage_bytes = 0;  ///< of its volumes, or of its files
+  std::int64_t storage_bytes = 0;  ///< of its volumes or files; of a Volume its size
   std::int64_t hosts = 0;          ///< of its own, beside TENANT-NAME.DOMAIN
-  bool runs = true;                ///< an Instance that nobody stopped by hand
+  bool runs = true;                ///< an Instance or Service that nobody stopped by hand
   std::int64_t largest_file = 0;   ///< bytes; of a Site
   std::string largest_path;
 

@@ -8,6 +8,7 @@
 //   pricing/basis     the usage that a quote stands on: what was measured, else always-on
 //   pricing/delta     what each change of a set costs
 //   admission/quotas  whether a plan allows what is asked for
+//   admission/walls   whether its containers may do what they ask for
 //   admission/policy  whether the operator's own rule does
 //   health_rule       the operator's judgement of what a provider runs
 //   rules/*.lua       the pricing rules that come with Croft

@@ -26,6 +26,11 @@ std::set<Ref> stopped_in(const World& world) {
   return refs;
 }
 
+bool is_stopped(const std::set<Ref>& stopped, const Ref& ref) {
+  const auto stack = stack_of(ref);
+  return stopped.contains(ref) || (stack && stopped.contains(*stack));
+}
+
 std::vector<Footprint> footprints_of(const std::map<Ref, Desired>& desired,
                                      const std::set<Ref>& stopped, const FilesSizes* sizes) {
   std::vector<Footprint> set;
@@ -33,7 +38,7 @@ std::vector<Footprint> footprints_of(const std::map<Ref, Desired>& desired,
   for (const auto& [ref, one] : desired) {
     if (!one.spec) continue;
     set.push_back(footprint_of(ref, one.provider, *one.spec, size_of(sizes, *one.spec)));
-    set.back().runs = !stopped.contains(ref);
+    set.back().runs = !is_stopped(stopped, ref);
   }
   return set;
 }
@@ -44,7 +49,7 @@ std::vector<Footprint> footprints_of(const std::vector<ResourceRow>& inventory,
   for (const ResourceRow& row : inventory) {
     if (row.state != InventoryState::Owned || !row.applied) continue;
     set.push_back(footprint_of(row.ref, row.provider, *row.applied, size_of(sizes, *row.applied)));
-    set.back().runs = !stopped.contains(row.ref);
+    set.back().runs = !is_stopped(stopped, row.ref);
   }
   return set;
 }
@@ -64,6 +69,10 @@ class Admitter {
 
   Admission run() {
     if (request_.plan != nullptr) ask_quotas();
+    for (const ResourceRow& row : request_.world->inventory) {
+      if (row.state == InventoryState::Owned) owned_.emplace(row.ref, &row);
+    }
+    if (request_.loosening != nullptr) ask_walls();
     if (request_.platform != nullptr && request_.platform->policy) ask_policy();
     return std::move(out_);
   }
@@ -84,10 +93,18 @@ class Admitter {
     out_.quotas = std::move(verdict.uses);
   }
 
-  void ask_policy() {
-    for (const ResourceRow& row : request_.world->inventory) {
-      if (row.state == InventoryState::Owned) owned_.emplace(row.ref, &row);
+  void ask_walls() {
+    const World& world = *request_.world;
+    const std::string who =
+        world.plan.empty() ? "the operator" : fmt::format("plan '{}'", world.plan);
+    for (const auto& [ref, desired] : world.desired) {
+      if (!desired.spec || is_granted(ref, desired)) continue;
+      for (Problem& problem : check_walls(*request_.loosening, who, ref, *desired.spec))
+        out_.refusals.push_back(std::move(problem));
     }
+  }
+
+  void ask_policy() {
     for (const auto& [ref, desired] : request_.world->desired) {
       if (!desired.spec || is_granted(ref, desired)) continue;
       const Result<plans::PolicyVerdict> verdict =
@@ -145,7 +162,7 @@ Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& plat
                                  : footprints_of(world.desired, stopped, nullptr);
   };
   const std::vector<Footprint> before = all();
-  stopped.erase(ref);
+  std::erase_if(stopped, [&](const Ref& other) { return concerns(ref, other); });
   const std::vector<Footprint> after = all();
   const plans::QuotaVerdict verdict =
       check_quotas(plan, {before}, after, other_plans(platform, plan.name));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plans/admission/quotas.hpp"
+#include "plans/admission/walls.hpp"
 #include "reconciler/terms.hpp"
 #include "reconciler/world.hpp"
 
@@ -21,6 +22,9 @@ struct AdmissionRequest {
   /// What was accepted before, which counts as granted, too; may be null.
   const std::map<Ref, Desired>* accepted = nullptr;
   const FilesSizes* sizes = nullptr;
+  /// What its containers may do beyond the walls around them; null: all (solo mode, offline without
+  /// a platform).
+  const plans::Loosening* loosening = nullptr;
 };
 
 struct Admission {
@@ -36,7 +40,8 @@ struct Admission {
 Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& platform,
                          const World& world, const Ref& ref);
 
-/// Quotas of the plan, then the operator's policy for each resource that is new or changed. Pure.
+/// Quotas of the plan, then for each resource that is new or changed the walls around containers
+/// and the operator's policy. Pure.
 Admission admit(const AdmissionRequest& request);
 
 }  // namespace croft

@@ -62,6 +62,7 @@ struct FieldChange {
 /// - TenantSuspended: its tenant is suspended; stopped, data kept
 /// - SourceFrozen: its source failed to load; declaration left as it is
 /// - ProviderUnobserved: its provider did not answer; left alone
+/// - NotInInventory: one that nobody knows runs under its name; left alone until it is adopted
 /// - Failed: as declared, and failing; its provider tries again
 /// - Unchanged
 struct Change {

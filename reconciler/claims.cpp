@@ -28,13 +28,31 @@ bool covers(std::string_view domain, std::string_view host) {
   return host.size() == domain.size() || host[host.size() - domain.size() - 1] == '.';
 }
 
-bool is_own(const HostClaim& claim) { return claim.path.empty(); }
+bool is_own(const HostClaim& claim) { return claim.path.empty() || claim.is_below_domain; }
 
 void add_custom(const Desired& desired, const Value* holder, std::string_view name,
                 std::string_view path, std::vector<HostClaim>& claims) {
   const auto hosts = texts_at(holder, name);
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     claims.push_back({lower(hosts[i]), desired.ref, fmt::format("{}[{}]", path, i)});
+  }
+}
+
+/// What a Stack exposes: a name without a dot is one of the tenant's own hosts.
+void add_routes(const Desired& desired, const std::string& domain, std::vector<HostClaim>& claims) {
+  const Value* routes = desired.spec->find("routes");
+  if (routes == nullptr || !routes->is_list()) return;
+  for (std::size_t i = 0; i < routes->size(); ++i) {
+    const Value& route = routes->as_list()[i];
+    const std::string host = lower(route.text_or("host", ""));
+    HostClaim claim{.host = host,
+                    .ref = desired.ref,
+                    .path = fmt::format("spec.routes[{}]", i),
+                    .is_below_domain = host.find('.') == std::string::npos,
+                    .port = route.integer_or("port", 0)};
+    if (claim.is_below_domain)
+      claim.host = lower(fmt::format("{}-{}.{}", desired.ref.tenant, host, domain));
+    claims.push_back(std::move(claim));
   }
 }
 
@@ -62,7 +80,7 @@ class ClaimCheck {
 
  private:
   void check_own(const HostClaim& claim) {
-    const std::string label = host_label(claim.ref);
+    const std::string label = claim.host.substr(0, claim.host.find('.'));
     if (label.size() <= kMaxHostLabel) return;
     add(claim,
         fmt::format("'{}', the first part of its host, has {} characters; DNS allows {}", label,
@@ -75,7 +93,9 @@ class ClaimCheck {
       add(claim,
           fmt::format("'{}' is below {}, where hosts are TENANT-NAME.{} only", claim.host, domain_,
                       domain_),
-          fmt::format("it is reached at {}.{} already", host_label(claim.ref), domain_));
+          is_derived(claim.ref.kind)
+              ? "expose it by a name without a dot"
+              : fmt::format("it is reached at {}.{} already", host_label(claim.ref), domain_));
       return;
     }
     const bool is_allowed = std::ranges::any_of(
@@ -100,7 +120,7 @@ class ClaimCheck {
   }
 
   void add(const HostClaim& claim, std::string message, std::string hint) {
-    problems_.push_back({claim.ref, is_own(claim) ? "metadata.name" : claim.path,
+    problems_.push_back({claim.ref, claim.path.empty() ? "metadata.name" : claim.path,
                          std::move(message), std::move(hint)});
   }
 
@@ -116,6 +136,7 @@ std::vector<HostClaim> claims_of(const std::map<Ref, Desired>& desired, const st
   std::vector<HostClaim> claims;
   for (const auto& [ref, wanted] : desired) {
     const Value* http = wanted.spec == nullptr ? nullptr : wanted.spec->find("http");
+    if (ref.kind == Kind::Service && wanted.spec != nullptr) add_routes(wanted, domain, claims);
     const bool is_reached =
         ref.kind == Kind::Site || (ref.kind == Kind::Instance && http != nullptr);
     if (!is_reached) continue;

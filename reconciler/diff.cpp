@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <span>
 #include <tuple>
 
@@ -20,6 +21,7 @@ struct Subject {
   const Desired* desired = nullptr;                 // null: not declared
   const ResourceRow* row = nullptr;                 // null: never accepted
   const Observed* observed = nullptr;               // null: not there
+  const Observed* stranger = nullptr;               // of the same ref, with a uid that nobody knows
   std::span<const DirectiveRow* const> directives;  // of this ref, in force
 };
 
@@ -44,6 +46,11 @@ std::vector<std::string> volumes_of(const Value* spec) {
   if (volumes == nullptr || !volumes->is_list()) return names;
   for (const Value& volume : volumes->as_list()) names.push_back(volume.text_or("name", "?"));
   return names;
+}
+
+/// Whether something that is destroyed takes data out of reach.
+bool has_data(Kind kind, const Value* spec) {
+  return kind == Kind::Volume || !volumes_of(spec).empty();
 }
 
 const Value* volume_named(const Value* spec, std::string_view name) {
@@ -86,15 +93,30 @@ class Decision {
   Change decide() && {
     const bool is_decided = tenant_is_removed() || is_unobserved() || is_frozen() ||
                             is_suspended_by_hand() || is_not_declared() || is_held_back() ||
-                            is_missing() || is_moving() || differs_in_fields() ||
+                            is_taken() || is_missing() || is_moving() || differs_in_fields() ||
                             is_not_running() || is_to_restart();
     if (!is_decided) keep_as_it_is();
     const Value* spec = change_.after ? change_.after.get() : change_.before.get();
-    if (spec != nullptr) change_.depends_on = dependencies_of(change_.ref, *spec);
+    if (spec != nullptr) change_.depends_on = all_of(dependencies_of(change_.ref, *spec));
     return std::move(change_);
   }
 
  private:
+  /// Depending on a Stack is depending on each of its Services.
+  std::vector<Ref> all_of(std::vector<Ref> refs) const {
+    std::vector<Ref> all;
+    for (Ref& ref : refs) {
+      if (ref.kind == Kind::Stack) {
+        for (const auto& [part, desired] : world_.desired) {
+          if (part.kind == Kind::Service && concerns(ref, part)) all.push_back(part);
+        }
+      } else {
+        all.push_back(std::move(ref));
+      }
+    }
+    return all;
+  }
+
   // What is known
 
   bool is_owned() const { return it_.row != nullptr && it_.row->state == InventoryState::Owned; }
@@ -165,8 +187,9 @@ class Decision {
     change_.after = nullptr;
     change_.spec_digest.clear();
     change_.provider = it_.row->provider;
-    const bool has_data = !volumes_of(applied()).empty() || !volumes_of(actual()).empty();
-    change_.loses_data = is_owned() && (has_data || change_.erases_data);
+    const Kind kind = change_.ref.kind;
+    const bool had_data = has_data(kind, applied()) || has_data(kind, actual());
+    change_.loses_data = is_owned() && (had_data || change_.erases_data);
     return say(Action::Destroy, std::move(reason), std::move(why));
   }
 
@@ -231,9 +254,9 @@ class Decision {
   }
 
   std::string fate_of_data() const {
-    const bool has_volumes = !volumes_of(applied()).empty();
-    if (!has_volumes && change_.ref.kind != Kind::Site) return {};
-    const std::string_view what = has_volumes ? "data" : "releases";
+    const bool keeps_data = has_data(change_.ref.kind, applied());
+    if (!keeps_data && change_.ref.kind != Kind::Site) return {};
+    const std::string_view what = keeps_data ? "data" : "releases";
     if (change_.erases_data) return fmt::format("; {} erased with it", what);
     const std::int64_t after =
         applied() == nullptr ? world_.retention.count()
@@ -242,6 +265,11 @@ class Decision {
   }
 
   bool is_held_back() {
+    if (is_passive(change_.ref.kind)) {
+      return world_.is_suspended &&
+             leave(Action::Keep, "TenantSuspended",
+                   fmt::format("tenant {} is suspended, left alone", world_.tenant));
+    }
     const DirectiveRow* power =
         newest(it_, {DirectiveVerb::Stop, DirectiveVerb::Start, DirectiveVerb::Restart});
     const bool is_held = power != nullptr && power->verb == DirectiveVerb::Stop;
@@ -254,6 +282,15 @@ class Decision {
                       phase() != Phase::Completed;
     return runs ? leave(Action::Stop, reason, why)
                 : leave(Action::Keep, reason, why + ", left alone");
+  }
+
+  /// The store may have been lost: making it a second time would double it.
+  bool is_taken() {
+    if (it_.stranger == nullptr || it_.row != nullptr) return false;
+    return leave(Action::Keep, "NotInInventory",
+                 fmt::format("one with uid {} runs already, and is not in the inventory: `croft "
+                             "adopt -t {}` takes it over",
+                             it_.stranger->uid, world_.tenant));
   }
 
   bool is_missing() {
@@ -283,7 +320,8 @@ class Decision {
     keep_what_is_ignored();
     collect_fields();
     std::string why = fmt::format("moves from {} to {}", change_.provider_before, change_.provider);
-    const auto volumes = volumes_of(applied() != nullptr ? applied() : actual());
+    std::vector<std::string> volumes = volumes_of(applied() != nullptr ? applied() : actual());
+    if (change_.ref.kind == Kind::Volume) volumes = {name_in_stack(change_.ref)};
     if (!volumes.empty()) {
       change_.loses_data = true;
       why += fmt::format("; volume{} {} stay{} behind", volumes.size() == 1 ? "" : "s",
@@ -396,7 +434,7 @@ class Decision {
   // Power
 
   bool is_not_running() {
-    if (!is_stopped(phase())) return false;
+    if (!is_stopped(phase()) || is_passive(change_.ref.kind)) return false;
     if (const DirectiveRow* start = newest(it_, {DirectiveVerb::Start, DirectiveVerb::Restart})) {
       return say(Action::Start, "Started", spoken(*start, world_.now));
     }
@@ -414,7 +452,9 @@ class Decision {
 
   bool is_to_restart() {
     const DirectiveRow* restart = newest(it_, {DirectiveVerb::Restart});
-    if (restart == nullptr || is_taken_on_trust() || !it_.observed->started_at) return false;
+    if (restart == nullptr || is_passive(change_.ref.kind) || is_taken_on_trust() ||
+        !it_.observed->started_at)
+      return false;
     if (*it_.observed->started_at >= restart->created_at) return false;
     change_.stops_first = true;
     return say(Action::Start, "Restart", spoken(*restart, world_.now));
@@ -442,6 +482,7 @@ class Differ {
   explicit Differ(const World& world) : world_(world) {
     index_inventory();
     index_directives();
+    index_strangers();
   }
 
   Changeset run() {
@@ -479,6 +520,20 @@ class Differ {
     });
   }
 
+  void index_strangers() {
+    if (world_.observed.empty()) return;
+    std::vector<std::string_view> known;
+    known.reserve(rows_.size());
+    for (const ResourceRow* row : rows_) known.push_back(row->uid);
+    std::ranges::sort(known);
+    for (const auto& [uid, observed] : world_.observed) {
+      const bool is_strange = observed.phase != Phase::Destroyed &&
+                              observed.ref.tenant == world_.tenant &&
+                              !std::ranges::binary_search(known, std::string_view(uid));
+      if (is_strange) strangers_.emplace(observed.ref, &observed);
+    }
+  }
+
   void index_directives() {
     for (const DirectiveRow& directive : world_.directives) {
       if (!directive.until || *directive.until > world_.now) directives_.push_back(&directive);
@@ -487,6 +542,25 @@ class Differ {
       return std::tie(a->ref, a->verb, a->created_at, a->by) <
              std::tie(b->ref, b->verb, b->created_at, b->by);
     });
+  }
+
+  std::span<const DirectiveRow* const> orders_of(const Ref& ref) const {
+    const auto [first, last] = std::ranges::equal_range(directives_, ref, {}, &DirectiveRow::ref);
+    return {first, last};
+  }
+
+  /// Of a part of a Stack those for the Stack as well; `of_part` holds them then.
+  std::span<const DirectiveRow* const> orders_for(const Ref& ref,
+                                                  std::vector<const DirectiveRow*>& of_part) const {
+    const auto stack = stack_of(ref);
+    if (!stack || directives_.empty()) return orders_of(ref);
+    for (const Ref& one : {ref, *stack}) {
+      for (const DirectiveRow* directive : orders_of(one)) of_part.push_back(directive);
+    }
+    std::ranges::sort(of_part, {}, [](const DirectiveRow* directive) {
+      return std::tie(directive->verb, directive->created_at);
+    });
+    return of_part;
   }
 
   const Observed* observed_of(const ResourceRow& row) const {
@@ -518,12 +592,17 @@ class Differ {
 
   void decide(const Ref& ref, const Desired* desired, std::span<const ResourceRow* const> rows,
               std::vector<Change>& changes) const {
-    const auto [first, last] = std::ranges::equal_range(directives_, ref, {}, &DirectiveRow::ref);
-    const std::span<const DirectiveRow* const> orders(first, last);
+    std::vector<const DirectiveRow*> of_part;
+    const std::span<const DirectiveRow* const> orders = orders_for(ref, of_part);
     const ResourceRow* current = current_row(rows, desired);
     if (desired != nullptr || current != nullptr) {
-      const Subject subject{ref, desired, current,
-                            current == nullptr ? nullptr : observed_of(*current), orders};
+      const auto stranger = strangers_.find(ref);
+      const Subject subject{.ref = ref,
+                            .desired = desired,
+                            .row = current,
+                            .observed = current == nullptr ? nullptr : observed_of(*current),
+                            .stranger = stranger == strangers_.end() ? nullptr : stranger->second,
+                            .directives = orders};
       changes.push_back(Decision(world_, subject).decide());
     }
     for (const ResourceRow* row : rows) {
@@ -532,7 +611,7 @@ class Differ {
           world_.is_observed && row != current &&
           (row->state == InventoryState::Owned || observed_of(*row) != nullptr);
       if (!is_leftover) continue;
-      const Subject subject{ref, nullptr, row, observed_of(*row), {}};
+      const Subject subject{.ref = ref, .row = row, .observed = observed_of(*row)};
       Change change = Decision(world_, subject).decide();
       if (change.action != Action::Keep) changes.push_back(std::move(change));
     }
@@ -558,7 +637,7 @@ class Differ {
       notes.push_back(
           fmt::format("provider {} does not answer: {} left alone", provider, are(count)));
     }
-    add_strangers(notes);
+    add_strangers(changes, notes);
     return notes;
   }
 
@@ -567,26 +646,24 @@ class Differ {
   }
 
   // Things that carry our labels and this tenant's name, but that we do not know: they may be of an
-  // earlier tenant of that name, so they are neither adopted nor destroyed.
-  void add_strangers(std::vector<std::string>& notes) const {
-    if (world_.observed.empty()) return;
-    std::vector<std::string_view> known;
-    known.reserve(rows_.size());
-    for (const ResourceRow* row : rows_) known.push_back(row->uid);
-    std::ranges::sort(known);
-    for (const auto& [uid, observed] : world_.observed) {
-      if (observed.phase == Phase::Destroyed ||
-          std::ranges::binary_search(known, std::string_view(uid)))
-        continue;
-      if (observed.ref.tenant != world_.tenant) continue;
+  // earlier tenant of that name, so they are neither adopted nor destroyed by themselves.
+  void add_strangers(const std::vector<Change>& changes, std::vector<std::string>& notes) const {
+    if (strangers_.empty()) return;
+    std::set<Ref> named;
+    for (const Change& change : changes) {
+      if (change.reason == "NotInInventory") named.insert(change.ref);
+    }
+    for (const auto& [ref, stranger] : strangers_) {
+      if (named.contains(ref)) continue;
       notes.push_back(fmt::format("{} with uid {} runs, but is not in the inventory: left alone",
-                                  to_string(observed.ref), uid));
+                                  to_string(ref), stranger->uid));
     }
   }
 
   const World& world_;
   std::vector<const ResourceRow*> rows_;         // by ref, then uid
   std::vector<const DirectiveRow*> directives_;  // by ref, in force
+  std::map<Ref, const Observed*> strangers_;
 };
 
 }  // namespace

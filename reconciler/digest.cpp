@@ -72,7 +72,7 @@ std::string_view class_of(Phase phase) {
 
 bool is_restart_due(const World& world, const Observed& observed, const Ref& ref) {
   return std::ranges::any_of(world.directives, [&](const DirectiveRow& directive) {
-    return directive.verb == DirectiveVerb::Restart && directive.ref == ref &&
+    return directive.verb == DirectiveVerb::Restart && concerns(directive.ref, ref) &&
            observed.started_at && *observed.started_at < directive.created_at;
   });
 }

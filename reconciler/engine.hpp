@@ -40,6 +40,7 @@ struct EngineSettings {
 };
 
 /// One resource as `croft get` and `croft describe` show it.
+/// A Stack's is made of its parts': it has no uid, and no spec.
 struct ResourceStatus {
   Ref ref;
   std::string uid;
@@ -132,8 +133,9 @@ class Engine {
   /// True once a tenant ("" for all) has nothing left to do: every resource Ready or Stalled.
   virtual bool is_settled(const std::string& tenant) const = 0;
 
-  virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;  ///< "" for all
-  virtual std::vector<SourceStatus> sources(const std::string& tenant) const = 0;   ///< "" for all
+  /// "" for all. Stacks are among them, and each of their parts.
+  virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;
+  virtual std::vector<SourceStatus> sources(const std::string& tenant) const = 0;  ///< "" for all
   virtual std::vector<std::string> tenants() const = 0;
 
   virtual Task<Result<void>> direct(DirectiveRow directive) = 0;
@@ -143,6 +145,11 @@ class Engine {
   virtual std::vector<Changeset> guarded(const std::string& tenant) const = 0;
   virtual Task<Result<void>> acknowledge(std::string tenant, std::string digest,
                                          std::string by) = 0;
+
+  /// Takes what providers run under a tenant's name and the inventory does not know into it, as it
+  /// runs: after the store was lost. Gives what was taken. NotFound if there is nothing; Conflict
+  /// if it was made for another tenant of that name, and this one has things of its own already.
+  virtual Task<Result<std::vector<Ref>>> adopt(std::string tenant, std::string by) = 0;
 
   virtual Task<Result<std::vector<EventRow>>> events(EventQuery query) = 0;
   virtual Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) = 0;

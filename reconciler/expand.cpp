@@ -21,23 +21,36 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 struct Need {
   Kind kind;
   bool volumes = false;
+  bool image = false;
+  bool build = false;
 };
 
 Need need_of(const Resource& resource) {
   const Value* volumes = resource.spec->find("volumes");
-  return {resource.ref.kind, volumes != nullptr && volumes->size() > 0};
+  return {.kind = resource.ref.kind,
+          .volumes = volumes != nullptr && volumes->size() > 0,
+          .image = resource.spec->find("image") != nullptr,
+          .build = resource.spec->find("build") != nullptr};
 }
 
-std::string_view to_text(const Need& need) {
+std::string to_text(const Need& need) {
   if (need.kind == Kind::Site) return "serve Sites";
-  return need.volumes ? "run Instances with volumes" : "run Instances";
+  if (need.kind != Kind::Instance) return "run Stacks";
+  std::string text = "run Instances";
+  if (need.image) text += " from images";
+  if (need.build) text += " that it builds";
+  return need.volumes ? text + " with volumes" : text;
 }
 
 bool can(const ProviderOffer& offer, const Need& need) {
   const Capabilities& capabilities = offer.capabilities;
   if (offer.provider == nullptr && !capabilities.workloads && !capabilities.sites) return true;
   if (need.kind == Kind::Site) return capabilities.sites;
-  return capabilities.workloads && (capabilities.volumes || !need.volumes);
+  if (need.kind != Kind::Instance) return capabilities.stacks;
+  const bool runs_it = need.build   ? capabilities.builds
+                       : need.image ? capabilities.images
+                                    : capabilities.commands;
+  return capabilities.workloads && runs_it && (capabilities.volumes || !need.volumes);
 }
 
 class Expander {
@@ -47,6 +60,10 @@ class Expander {
       if (offer.tenants.empty() || has(offer.tenants, input.tenant)) offers_.push_back(&offer);
     }
     std::ranges::sort(offers_, {}, &ProviderOffer::name);
+    for (const auto& [ref, provider] : input.placed) {
+      placed_.emplace(ref, provider);
+      if (const auto stack = stack_of(ref)) placed_.emplace(*stack, provider);
+    }
   }
 
   Expansion run() {
@@ -66,6 +83,8 @@ class Expander {
  private:
   void expand_one(const Resource& resource) {
     if (is_declared_twice(resource)) return;
+    // A Stack is what it expands to; by itself it is nothing that a provider runs.
+    if (resource.ref.kind == Kind::Stack) return;
     Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
     const auto revision = input_.revisions.find(resource.origin.source);
     if (revision != input_.revisions.end()) desired.revision = revision->second;
@@ -89,7 +108,7 @@ class Expander {
   bool place_and_complete(const Resource& resource, Desired& desired) {
     const ProviderOffer* offer = nullptr;
     if (!input_.providers.empty()) {
-      offer = place(resource);
+      offer = is_derived(resource.ref.kind) ? place_part(resource) : place(resource);
       if (offer == nullptr) return false;
       desired.provider = offer->name;
     } else {
@@ -135,8 +154,20 @@ class Expander {
 
   /// It is there already: a smaller plan does not take it away.
   bool is_placed_on(const Resource& resource, const ProviderOffer& offer) const {
-    const auto placed = input_.placed.find(resource.ref);
-    return placed != input_.placed.end() && placed->second == offer.name;
+    const auto placed = placed_.find(owner_of(resource));
+    return placed != placed_.end() && placed->second == offer.name;
+  }
+
+  static Ref owner_of(const Resource& resource) {
+    return stack_of(resource.ref).value_or(resource.ref);
+  }
+
+  /// All parts of a Stack are on one provider, and what is wrong with that is said once.
+  const ProviderOffer* place_part(const Resource& resource) {
+    const Ref stack = owner_of(resource);
+    const auto known = stacks_.find(stack);
+    if (known != stacks_.end()) return known->second;
+    return stacks_.emplace(stack, place(resource)).first->second;
   }
 
   const ProviderOffer* place(const Resource& resource) {
@@ -161,7 +192,11 @@ class Expander {
                     suggestion(need, ""));
     }
     if (!can(*offer, need)) {
-      return refuse(resource, fmt::format("provider '{}' cannot {}", name, to_text(need)),
+      const bool lacks_image = !need.image && !need.build && !offer->capabilities.commands &&
+                               need.kind == Kind::Instance;
+      return refuse(resource,
+                    fmt::format("provider '{}' cannot {}{}", name, to_text(need),
+                                lacks_image ? " without 'image' or 'build'" : ""),
                     suggestion(need, ""));
     }
     return offer;
@@ -255,7 +290,9 @@ class Expander {
   }
 
   const ExpandInput& input_;
-  std::vector<const ProviderOffer*> offers_;  // those that this tenant may know of, by name
+  std::vector<const ProviderOffer*> offers_;    // those that this tenant may know of, by name
+  std::map<Ref, std::string> placed_;           // Stacks, too: where their parts are
+  std::map<Ref, const ProviderOffer*> stacks_;  // where those met so far are placed, or null
   std::map<Ref, const Origin*> first_;
   Expansion expansion_;
   std::size_t taken_over_ = 0;

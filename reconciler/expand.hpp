@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -70,8 +71,11 @@ struct HostClaim {
   std::string host;  ///< lower case
   Ref ref;
   std::string path;  ///< of the field that claims it: "spec.domains[0]"; empty for its own host
+  bool is_below_domain = false;  ///< a name that a Stack exposes: TENANT-NAME.DOMAIN, too
+  std::int64_t port = 0;         ///< its own port that is meant; 0: it has one only
 };
-/// Own hosts (`TENANT-NAME.DOMAIN`) and custom ones of Instances with `http` and of Sites, by ref.
+/// Own hosts (`TENANT-NAME.DOMAIN`) and custom ones of Instances with `http`, of Sites and of the
+/// Services that a Stack exposes, by ref.
 std::vector<HostClaim> claims_of(const std::map<Ref, Desired>& desired, const std::string& domain);
 
 /// The claims of a whole platform by host, so that a tenant's are checked against those that matter

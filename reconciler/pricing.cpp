@@ -17,6 +17,11 @@ using plans::Basis;
 using plans::PricedResource;
 using plans::ResourceChange;
 
+bool is_priced(const Change& change) {
+  return scope_of(change.ref.kind) == KindScope::Tenant && change.ref.kind != Kind::Network &&
+         change.reason != "Leftover";
+}
+
 bool is_there_before(const Change& change) {
   return change.before != nullptr && change.action != Action::Create;
 }
@@ -108,7 +113,7 @@ class ChangesetPricer {
     std::vector<Change*> changes;
     std::vector<ResourceChange> resources;
     for (Change& change : changeset_.changes) {
-      if (scope_of(change.ref.kind) != KindScope::Tenant || change.reason == "Leftover") continue;
+      if (!is_priced(change)) continue;
       changes.push_back(&change);
       resources.push_back(read(change));
     }
@@ -157,7 +162,7 @@ class ChangesetPricer {
 /// resource, so that it adds up.
 void suppose(std::vector<PricedResource>& resources, const SupposedUsage& supposed) {
   for (PricedResource& resource : resources) {
-    if (supposed.hours && resource.footprint.ref.kind == Kind::Instance)
+    if (supposed.hours && is_workload(resource.footprint.ref.kind))
       resource.usage.active_seconds = *supposed.hours * 3600;
     const bool is_first = &resource == &resources.front();
     const auto put = [&](std::optional<std::int64_t>& usage, std::optional<std::int64_t> all) {

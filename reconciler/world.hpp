@@ -72,6 +72,7 @@ struct World {
 /// - suspended by hand: left alone, unless the tenant is suspended
 /// - no longer declared: destroyed (its source frozen: left alone, with a note)
 /// - the tenant is suspended, or it is held: what runs is stopped; nothing else is done to it
+/// - one of its name runs that the inventory does not know: left alone until it is adopted
 /// - declared and not there: created
 /// - declared for another provider: replaced. Where volumes would be left behind this loses data
 ///   and is guarded; it is not refused outright, because the owner may know better and can

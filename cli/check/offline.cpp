@@ -24,6 +24,7 @@ struct Platform {
   std::string plan;
   bool is_suspended = false;
   PlatformTerms terms;
+  std::optional<plans::Loosening> loosening;  ///< nothing: no platform was given
 
   const plans::PlanTerms* plan_terms() const {
     const auto found = terms.plans.find(plan);
@@ -45,8 +46,13 @@ std::vector<std::string> texts_at(const Value& spec, std::string_view path) {
 /// everything.
 Capabilities capabilities_of(const std::string& adapter) {
   Capabilities capabilities;
-  capabilities.workloads = adapter == "process";
-  capabilities.volumes = adapter == "process";
+  const bool runs_containers = adapter == "docker";
+  capabilities.workloads = adapter == "process" || runs_containers;
+  capabilities.volumes = capabilities.workloads;
+  capabilities.commands = !runs_containers;
+  capabilities.images = runs_containers;
+  capabilities.builds = runs_containers;
+  capabilities.stacks = runs_containers;
   capabilities.sites = adapter == "site";
   return capabilities;
 }
@@ -114,9 +120,10 @@ Result<Platform> platform_for(const Repository& repository, const std::string& w
   platform.is_suspended = tenant->spec->boolean_or("suspended", false);
   platform.view.providers = offers_of(resources, false);
   platform.view.allowed_hosts = texts_at(*tenant->spec, "hosts");
-  if (const Resource* plan = find_resource(resources, Kind::Plan, platform.plan)) {
-    platform.view.allowed_providers = texts_at(*plan->spec, "allowedProviders");
-  }
+  const Resource* plan = find_resource(resources, Kind::Plan, platform.plan);
+  if (plan != nullptr) platform.view.allowed_providers = texts_at(*plan->spec, "allowedProviders");
+  platform.loosening =
+      plans::loosening_of(plan != nullptr ? plan->spec.get() : nullptr, tenant->spec.get());
   return platform;
 }
 
@@ -240,10 +247,12 @@ class OfflineDiffer {
 
   Result<void> ask_plan(const World& world) {
     Changeset& changeset = out_.changeset;
-    Admission admission = admit({.plan = platform_.plan_terms(),
-                                 .platform = &platform_.terms,
-                                 .world = &world,
-                                 .sizes = &sizes_});
+    Admission admission =
+        admit({.plan = platform_.plan_terms(),
+               .platform = &platform_.terms,
+               .world = &world,
+               .sizes = &sizes_,
+               .loosening = platform_.loosening ? &*platform_.loosening : nullptr});
     changeset.refusals = std::move(admission.refusals);
     changeset.quotas = std::move(admission.quotas);
     for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));

@@ -234,9 +234,7 @@ std::string with_capital_kind(const std::string& text) {
   if (name == std::string::npos) return out;
   std::size_t begin = name == 0 ? 0 : text.rfind('/', name - 1);
   begin = begin == std::string::npos ? 0 : begin + 1;
-  std::vector<Kind> kinds(all_kinds().begin(), all_kinds().end());
-  kinds.insert(kinds.end(), derived_kinds().begin(), derived_kinds().end());
-  for (const Kind kind : kinds) {
+  for (const Kind kind : known_kinds()) {
     const std::string_view proper = to_string(kind);
     const bool is_same =
         proper.size() == name - begin &&

@@ -26,14 +26,15 @@ struct Selection {
   std::vector<Ref> refs;
 
   bool covers(const Ref& ref) const {
-    if (kinds.empty() && refs.empty()) return true;
+    // A Stack stands for its parts, unless they are asked for.
+    if (kinds.empty() && refs.empty()) return !is_derived(ref.kind);
     return std::ranges::find(kinds, ref.kind) != kinds.end() ||
-           std::ranges::find(refs, ref) != refs.end();
+           std::ranges::any_of(refs, [&](const Ref& asked) { return concerns(asked, ref); });
   }
 };
 
 std::optional<Kind> kind_like(std::string text) {
-  for (const Kind kind : all_kinds()) {
+  for (const Kind kind : known_kinds()) {
     std::string name(to_string(kind));
     std::ranges::transform(name, name.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -78,6 +78,29 @@ Result<int> acknowledge(const Invocation& invocation) {
 
 }  // namespace
 
+namespace {
+
+Result<int> adopt(const Invocation& invocation) {
+  TRY_ASSIGN(const Client client, Client::from(invocation));
+  TRY_ASSIGN(const std::string tenant, tenant_of(client, invocation));
+  TRY_ASSIGN(const Value answer, client.post("/v1/adoptions", Value::map({{"tenant", tenant}})));
+  if (const std::string format = invocation.output(); format != "text") {
+    invocation.terminal.out << to_machine_text(answer, format);
+    return 0;
+  }
+  const Value* adopted = answer.find("adopted");
+  if (adopted == nullptr || !adopted->is_list())
+    return fail(ErrorCode::Unavailable, "the server's answer does not say what was adopted");
+  for (const Value& name : adopted->as_list()) {
+    if (name.is_text()) invocation.terminal.out << "adopted " << printable(name.as_text()) << '\n';
+  }
+  invocation.terminal.out << "What differs from the declaration is put right now; `croft diff -t "
+                          << tenant << "` shows it.\n";
+  return 0;
+}
+
+}  // namespace
+
 void add_pruning(std::vector<Command>& commands) {
   Command group;
   group.name = "prune";
@@ -98,6 +121,18 @@ void add_pruning(std::vector<Command>& commands) {
        .examples = {"croft prune ack 7c1e09ab42d1"},
        .run = acknowledge});
   commands.push_back(std::move(group));
+  commands.push_back(
+      {.name = "adopt",
+       .summary = "Take over what runs already and Croft does not know any more",
+       .description =
+           "After the store was lost, providers still run what they ran, under labels that name "
+           "the "
+           "tenant and the resource. Nothing of it is made a second time or destroyed; this takes "
+           "it into the inventory as it runs.",
+       .group = "Order",
+       .outputs = {"text", "json", "yaml"},
+       .examples = {"croft adopt -t alice"},
+       .run = adopt});
 }
 
 }  // namespace croft::cli

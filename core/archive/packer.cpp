@@ -23,7 +23,7 @@ TarEntry entry_of(const struct stat& status, std::string path, std::uint64_t own
   TarEntry entry;
   entry.path = std::move(path);
   entry.mode = status.st_mode & 07777U;
-  entry.uid = entry.gid = owner;
+  entry.uid = entry.gid = static_cast<std::int64_t>(owner);
   entry.modified = status.st_mtim.tv_sec;
   return entry;
 }
@@ -70,7 +70,7 @@ Result<std::string> DirectoryPacker::next() {
 Result<void> DirectoryPacker::step() {
   if (file_.is_open()) return read_content();
   if (levels_.empty()) {
-    piece_ += tar_end();
+    piece_ += TarWriter::finish();
     is_done_ = true;
     return {};
   }
@@ -101,10 +101,9 @@ Result<void> DirectoryPacker::add(const Level& level, const std::string& name) {
     std::array<char, PATH_MAX> target;
     const ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
     if (length < 0) return {};
-    entry.type = TarEntry::Type::SymbolicLink;
-    entry.link.assign(target.data(), static_cast<std::size_t>(length));
-    piece_ += tar_header(entry);
-    return {};
+    entry.type = TarType::Link;
+    entry.target.assign(target.data(), static_cast<std::size_t>(length));
+    return begin(entry);
   }
   if (!S_ISDIR(status.st_mode)) return {};
   UniqueFd below(
@@ -113,8 +112,8 @@ Result<void> DirectoryPacker::add(const Level& level, const std::string& name) {
     if (is_gone(errno)) return {};
     return fail(system_error(errno, "opening " + entry.path));
   }
-  entry.type = TarEntry::Type::Directory;
-  piece_ += tar_header(entry);
+  entry.type = TarType::Directory;
+  TRY(begin(entry));
   return enter(std::move(below), entry.path + "/");  // may move `level`
 }
 
@@ -132,15 +131,20 @@ Result<void> DirectoryPacker::add_file(const Level& level, const std::string& na
   if (status.st_nlink > 1 && linked_.size() < kRemembered) {
     const auto [first, is_new] = linked_.try_emplace({status.st_dev, status.st_ino}, entry.path);
     if (!is_new) {
-      entry.type = TarEntry::Type::HardLink;
-      entry.link = first->second;
-      piece_ += tar_header(entry);
-      return {};
+      entry.type = TarType::HardLink;
+      entry.target = first->second;
+      return begin(entry);
     }
   }
   entry.size = size_ = left_ = static_cast<std::uint64_t>(status.st_size);
-  piece_ += tar_header(entry);
+  TRY(begin(entry));
   if (left_ > 0) file_ = std::move(file);
+  return {};
+}
+
+Result<void> DirectoryPacker::begin(const TarEntry& entry) {
+  TRY_ASSIGN(const std::string head, writer_.begin(entry));
+  piece_ += head;
   return {};
 }
 
@@ -156,7 +160,7 @@ Result<void> DirectoryPacker::read_content() {
   if (count != 0) piece_.resize(before + taken);
   left_ -= taken;
   if (left_ > 0) return {};
-  piece_ += tar_padding(size_);
+  piece_ += TarWriter::padding(size_);
   file_ = UniqueFd();
   return {};
 }

@@ -42,6 +42,7 @@ class DirectoryPacker {
   Result<void> add(const Level& level, const std::string& name);
   Result<void> add_file(const Level& level, const std::string& name, TarEntry entry);
   Result<void> read_content();
+  Result<void> begin(const TarEntry& entry);
 
   UniqueFd root_;
   std::uint64_t owner_ = 0;
@@ -51,6 +52,7 @@ class DirectoryPacker {
   std::uint64_t left_ = 0;  ///< of it
   std::uint64_t size_ = 0;
   std::string piece_;
+  TarWriter writer_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>
       linked_;  ///< inode → its first name
   bool is_done_ = false;

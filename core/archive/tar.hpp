@@ -1,94 +1,95 @@
 #pragma once
-// Room core/archive: tar archives, written and read piece by piece, so that nothing is held in
-// memory but one block and one header. What leaves a volume and comes into one travels as this.
+// Room core/archive: tar archives, taken apart and put together as their bytes go by.
 //
-// Format: POSIX.1-2001 "pax" (ustar headers, extended ones before them where ustar is too small).
-// Read as well: GNU's long names and binary numbers, and the headers of before POSIX.
-
-//
-//   tar, tar_reader   headers; an archive taken apart as it comes
+//   tar               entries and their content, POSIX ustar and pax, and what GNU tar writes
 //   packer            a directory of this machine as an archive
 //   unpacker          an archive into a directory, however hostile it is
-#include <cstddef>
+//
+// A piece of bytes goes in, what it completes comes out. Memory is bounded by the piece and the
+// longest head, never by an entry. Only packer and unpacker open files.
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "core/base/result.hpp"
 
 namespace croft {
 
-/// One thing in an archive.
-struct TarEntry {
-  enum class Type { File, Directory, SymbolicLink, HardLink, Other };
+enum class TarType { File, HardLink, Link, CharacterDevice, BlockDevice, Directory, Fifo };
 
-  std::string path;  ///< as the archive has it, without a slash at its end
-  Type type = Type::File;
-  std::string link;        ///< where a link leads
-  std::uint64_t size = 0;  ///< bytes of a File's content
-  std::uint32_t mode = 0644;
-  std::uint64_t uid = 0;
-  std::uint64_t gid = 0;
+/// An entry's head.
+struct TarEntry {
+  std::string path;  ///< as the archive has it; a directory's ends with "/" or not
+  TarType type = TarType::File;
+  std::uint32_t mode = 0644;  ///< permission bits, with set-uid and the like
+  std::int64_t uid = 0;
+  std::int64_t gid = 0;
+  std::string user;  ///< names; may be empty
+  std::string group;
+  std::uint64_t size = 0;     ///< of the content that follows; only a file has one
   std::int64_t modified = 0;  ///< seconds since 1970
-  char flag = '0';            ///< of the header: says what Other is
+  std::string target;         ///< of links
+  std::uint32_t device_major = 0;
+  std::uint32_t device_minor = 0;
+  /// Further records of its pax head, extended attributes ("SCHILY.xattr.user.x") among them.
+  std::map<std::string, std::string> extras;
 
   bool operator==(const TarEntry&) const = default;
 };
 
-inline constexpr std::size_t kTarBlock = 512;
-
-/// The header of an entry; its content follows, then tar_padding(). Other is a bug.
-std::string tar_header(const TarEntry& entry);
-/// What fills up the last block of that much content.
-std::string tar_padding(std::uint64_t size);
-/// What stands behind the last entry.
-std::string tar_end();
-
-/// Who receives what a TarReader finds. An error of it ends the reading.
-class TarSink {
+/// Writes archives. Calls come in this order: (begin, content..., end)..., finish.
+class TarWriter {
  public:
-  virtual ~TarSink() = default;
-  virtual Result<void> begin(const TarEntry& entry) = 0;
-  /// The content of a File, in pieces that are never empty.
-  virtual Result<void> content(std::string_view bytes) = 0;
-  /// The entry is complete.
-  virtual Result<void> end() = 0;
+  /// The bytes of a head; pax records go before it for what ustar has no place for. Invalid for an
+  /// empty path and for what tar cannot say (a zero byte in a path).
+  Result<std::string> begin(const TarEntry& entry);
+  /// What stands after content of that size.
+  static std::string padding(std::uint64_t size);
+  /// The end of the archive.
+  static std::string finish();
 };
 
-/// Takes an archive apart as it comes in. Invalid for what is no tar archive, is compressed, or
-/// uses what is not supported (sparse files); the error says at which entry.
+/// Takes an archive apart. A part is an entry's head, or bytes of the content of the entry before.
 class TarReader {
  public:
-  explicit TarReader(TarSink& sink) : sink_(sink) {}
-
-  Result<void> feed(std::string_view bytes);
-  /// Nothing more comes. Invalid if the archive is cut off.
+  using Part = std::variant<TarEntry, std::string>;
+  /// What this piece completes. Invalid for what is no tar archive (a wrong check sum, a head
+  /// longer than 1 MiB, sparse files); the reader is of no use then.
+  Result<std::vector<Part>> feed(std::string_view bytes);
+  /// At the end of the bytes: Invalid if the archive is cut short. One without its end mark passes
+  /// if an entry ends there, as with GNU tar.
   Result<void> finish() const;
+  /// The end mark has come; what follows is ignored.
+  bool is_at_end() const { return state_ == State::End; }
 
  private:
-  enum class State { Header, Extension, Content, Padding, End };
+  enum class State { Head, Content, Extension, End };
+  using Records = std::map<std::string, std::string>;
 
-  Result<void> take_block(std::string_view block);
-  Result<void> take_header(std::string_view block);
-  Result<void> begin_entry(TarEntry entry);
+  Result<void> take_block(std::vector<Part>& out);
+  Result<void> take_head(std::vector<Part>& out);
+  Result<void> begin_extension(char type, std::uint64_t size);
   Result<void> end_extension();
-  Result<void> read_pax(std::string_view records, std::map<std::string, std::string>& into) const;
-  Result<void> apply_extensions(TarEntry& entry);
-  std::size_t take_content(std::string_view bytes, Result<void>& outcome);
-  Error broken(std::string what) const;
+  Result<void> apply_records(TarEntry& entry) const;
 
-  TarSink& sink_;
-  State state_ = State::Header;
-  std::string pending_;    // of a block that has not come whole
-  std::string extension_;  // of a header that is about the next one
-  char extension_flag_ = 0;
-  std::uint64_t left_ = 0;                      // of the content
-  std::uint64_t padding_ = 0;                   // after it
-  std::map<std::string, std::string> globals_;  // pax records for all entries, for the next one
-  std::map<std::string, std::string> next_;
-  std::string last_path_;
-  bool has_begun_ = false;
+  State state_ = State::Head;
+  std::string block_;          // up to 512 bytes of a head
+  std::uint64_t left_ = 0;     // bytes of content or extension
+  std::uint64_t padding_ = 0;  // after it
+  char extension_type_ = 0;
+  std::string extension_;
+  Records global_;
+  Records records_;  // for the next entry
+  bool saw_zero_block_ = false;
+  bool is_in_entry_ = false;  // records have come for an entry that has not
 };
+
+/// A path as it is below the root of the archive: without "./" and double slashes. Invalid if it is
+/// absolute or has a ".." in it; empty for the root itself.
+Result<std::string> clean_tar_path(std::string_view path);
 
 }  // namespace croft

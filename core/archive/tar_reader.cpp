@@ -1,273 +1,282 @@
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
-#include <fmt/format.h>
-
 #include "core/archive/tar.hpp"
+#include "core/archive/tar_header.hpp"
 
 namespace croft {
 
 namespace {
 
-constexpr std::size_t kExtensionLimit = 1U << 20U;
-constexpr std::string_view kGzip("\x1f\x8b", 2);
-constexpr std::string_view kZstd("\x28\xb5\x2f\xfd", 4);
-constexpr std::string_view kXz(
-    "\xfd"
-    "7zXZ",
-    5);
-constexpr std::string_view kBzip("BZh", 3);
+using namespace tar;
 
-/// A field up to its first NUL.
-std::string_view text_of(std::string_view block, std::size_t at, std::size_t width) {
-  const std::string_view field = block.substr(at, width);
-  return field.substr(0, field.find('\0'));
+constexpr std::uint64_t kLongestExtension = 1U << 20U;
+constexpr std::uint64_t kLargestSize = 1ULL << 62U;
+
+std::unexpected<Error> bad(std::string what) {
+  return fail(ErrorCode::Invalid, "this is no tar archive: " + std::move(what));
 }
 
-/// Octal digits between spaces, or GNU's big-endian binary with the highest bit set.
-std::optional<std::uint64_t> number_of(std::string_view block, std::size_t at, std::size_t width) {
-  std::string_view field = block.substr(at, width);
-  if ((static_cast<unsigned char>(field[0]) & 0x80U) != 0) {
-    std::uint64_t number = static_cast<unsigned char>(field[0]) & 0x7fU;
-    if (number == 0x7fU) return 0;  // before 1970
-    for (const char c : field.substr(1)) {
-      if (number >> 56U != 0) return std::nullopt;
-      number = number << 8U | static_cast<unsigned char>(c);
-    }
-    return number;
+std::string text_at(std::string_view head, Place place) {
+  const std::string_view field = head.substr(place.at, place.size);
+  return std::string(field.substr(0, field.find('\0')));
+}
+
+/// GNU's form of what octal digits cannot say: big endian, the first bit set, the second a sign.
+std::optional<std::int64_t> binary_number(std::string_view field) {
+  const auto first = static_cast<unsigned char>(field[0]);
+  const bool is_negative = (first & 0x40U) != 0;
+  const std::uint64_t sign = is_negative ? 0xff : 0;
+  std::uint64_t number = is_negative ? ~0ULL : 0;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    if (number >> 56U != sign) return std::nullopt;
+    auto byte = static_cast<unsigned char>(field[i]);
+    if (i == 0 && !is_negative) byte &= 0x7fU;
+    number = number << 8U | byte;
   }
+  const auto value = static_cast<std::int64_t>(number);
+  return (value < 0) == is_negative ? std::optional(value) : std::nullopt;
+}
+
+/// Octal digits between blanks.
+std::optional<std::int64_t> octal_number(std::string_view field) {
   while (!field.empty() && field.front() == ' ') field.remove_prefix(1);
-  const std::size_t end = field.find_first_not_of("01234567");
-  const std::string_view digits = field.substr(0, end);
-  const std::string_view rest =
-      end == std::string_view::npos ? std::string_view() : field.substr(end);
-  const bool is_padded = std::ranges::all_of(rest, [](char c) { return c == '\0' || c == ' '; });
-  if (!is_padded) return std::nullopt;
-  std::uint64_t number = 0;
-  if (!digits.empty()) std::from_chars(digits.data(), digits.data() + digits.size(), number, 8);
+  if (field.empty() || field.front() == '\0') return 0;
+  std::int64_t number = 0;
+  const char* end = field.data() + field.size();
+  const auto parsed = std::from_chars(field.data(), end, number, 8);
+  const bool is_ended = parsed.ptr == end || *parsed.ptr == ' ' || *parsed.ptr == '\0';
+  if (parsed.ec != std::errc() || !is_ended || number < 0) return std::nullopt;
   return number;
 }
 
-std::optional<std::uint64_t> decimal(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
+std::optional<std::int64_t> number_at(std::string_view head, Place place) {
+  const std::string_view field = head.substr(place.at, place.size);
+  const bool is_binary = (static_cast<unsigned char>(field[0]) & 0x80U) != 0;
+  return is_binary ? binary_number(field) : octal_number(field);
+}
+
+std::optional<std::int64_t> decimal(std::string_view text) {
+  // Times have a fraction, which nobody here needs.
+  text = text.substr(0, text.find('.'));
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
   return number;
 }
 
-bool has_right_checksum(std::string_view block) {
-  unsigned sum = 0;
-  int signed_sum = 0;  // some old archivers added signed bytes
-  for (std::size_t i = 0; i < block.size(); ++i) {
-    const char c = i >= 148 && i < 156 ? ' ' : block[i];
-    sum += static_cast<unsigned char>(c);
-    signed_sum += static_cast<signed char>(c);
+/// Takes pax records, "LENGTH KEY=VALUE\n" each, apart.
+Result<void> read_records(std::string_view text, std::map<std::string, std::string>& into) {
+  while (!text.empty()) {
+    std::size_t size = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, size);
+    const auto digits = static_cast<std::size_t>(parsed.ptr - text.data());
+    if (parsed.ec != std::errc() || digits == text.size() || text[digits] != ' ' ||
+        size > text.size() || size < digits + 3 || text[size - 1] != '\n') {
+      return bad("a pax record is malformed");
+    }
+    const std::string_view record = text.substr(digits + 1, size - digits - 2);
+    const std::size_t equals = record.find('=');
+    if (equals == 0 || equals == std::string_view::npos) return bad("a pax record has no key");
+    into.insert_or_assign(std::string(record.substr(0, equals)),
+                          std::string(record.substr(equals + 1)));
+    text.remove_prefix(size);
   }
-  const auto stored = number_of(block, 148, 8);
-  return stored && (*stored == sum || static_cast<std::int64_t>(*stored) == signed_sum);
+  return {};
 }
 
-TarEntry::Type type_of(char flag, std::string_view path) {
-  switch (flag) {
-    case '\0':
-    case '0':
-    case '7':
-      return path.ends_with('/') ? TarEntry::Type::Directory : TarEntry::Type::File;
-    case '1':
-      return TarEntry::Type::HardLink;
-    case '2':
-      return TarEntry::Type::SymbolicLink;
-    case '5':
-      return TarEntry::Type::Directory;
-    default:
-      return TarEntry::Type::Other;
+std::uint64_t bytes_of(const std::map<std::string, std::string>& records) {
+  std::uint64_t sum = 0;
+  for (const auto& [key, value] : records) sum += key.size() + value.size();
+  return sum;
+}
+
+std::string path_at(std::string_view head) {
+  const std::string name = text_at(head, kName);
+  // GNU tar has other things where ustar has the prefix.
+  const bool is_ustar = head.substr(kMagic.at, 6) == std::string_view("ustar\0", 6);
+  const std::string prefix = is_ustar ? text_at(head, kPrefix) : std::string();
+  return prefix.empty() ? name : prefix + "/" + name;
+}
+
+std::optional<TarType> type_of(char type, std::string_view head) {
+  // Tar before POSIX knew directories only by their slash.
+  if (type == '\0') return path_at(head).ends_with('/') ? TarType::Directory : TarType::File;
+  if (type == '7') return TarType::File;  // "contiguous", which none is
+  if (type < '0' || type > '6') return std::nullopt;
+  return static_cast<TarType>(type - '0');
+}
+
+Result<TarEntry> read_head(std::string_view head, TarType type, std::uint64_t size) {
+  const auto mode = number_at(head, kMode);
+  const auto uid = number_at(head, kUid);
+  const auto gid = number_at(head, kGid);
+  const auto modified = number_at(head, kModified);
+  if (!mode || !uid || !gid || !modified) return bad("a number in a head is malformed");
+  TarEntry entry{.path = path_at(head),
+                 .type = type,
+                 .mode = static_cast<std::uint32_t>(*mode) & 07777U,
+                 .uid = *uid,
+                 .gid = *gid,
+                 .user = text_at(head, kUser),
+                 .group = text_at(head, kGroup),
+                 .size = size,
+                 .modified = *modified,
+                 .target = text_at(head, kTarget)};
+  if (type == TarType::CharacterDevice || type == TarType::BlockDevice) {
+    entry.device_major = static_cast<std::uint32_t>(number_at(head, kMajor).value_or(0));
+    entry.device_minor = static_cast<std::uint32_t>(number_at(head, kMinor).value_or(0));
   }
+  return entry;
 }
 
-bool is_compressed(std::string_view block) {
-  return std::ranges::any_of(std::array{kGzip, kZstd, kXz, kBzip},
-                             [&](std::string_view magic) { return block.starts_with(magic); });
+/// Sets what a record says in the place of a field; false if it is of none.
+Result<bool> set_field(TarEntry& entry, const std::string& key, const std::string& value) {
+  if (key == "path")
+    entry.path = value;
+  else if (key == "linkpath")
+    entry.target = value;
+  else if (key == "uname")
+    entry.user = value;
+  else if (key == "gname")
+    entry.group = value;
+  else if (key == "uid" || key == "gid" || key == "mtime") {
+    const auto number = decimal(value);
+    if (!number) return bad("a number in a pax record is malformed");
+    (key == "uid" ? entry.uid : key == "gid" ? entry.gid : entry.modified) = *number;
+  } else {
+    return key == "size" || key == "atime" || key == "ctime" || key == "comment";
+  }
+  return true;
 }
 
-Error compressed() {
-  return Error(ErrorCode::Invalid, "the archive is compressed")
-      .with_hint("unpack it first: gunzip -c FILE | croft volume import ...");
+bool is_zero(std::string_view block) {
+  return block.find_first_not_of('\0') == std::string_view::npos;
 }
 
 }  // namespace
 
-Error TarReader::broken(std::string what) const {
-  Error error(ErrorCode::Invalid, std::move(what));
-  if (last_path_.empty()) return error;
-  return std::move(error).while_doing(fmt::format("reading the archive behind '{}'", last_path_));
-}
-
-Result<void> TarReader::feed(std::string_view bytes) {
-  while (!bytes.empty()) {
-    if (state_ == State::End) return {};  // what fills up the last record
-    if (state_ == State::Content) {
-      Result<void> outcome;
-      bytes.remove_prefix(take_content(bytes, outcome));
-      TRY(outcome);
+Result<std::vector<TarReader::Part>> TarReader::feed(std::string_view bytes) {
+  std::vector<Part> out;
+  while (!bytes.empty() && state_ != State::End) {
+    if (left_ > 0) {
+      const std::size_t count = std::min<std::uint64_t>(left_, bytes.size());
+      if (state_ == State::Content)
+        out.emplace_back(std::string(bytes.substr(0, count)));
+      else
+        extension_ += bytes.substr(0, count);
+      bytes.remove_prefix(count);
+      left_ -= count;
+      if (left_ == 0 && state_ == State::Extension) {
+        TRY(end_extension());
+      }
+      if (left_ == 0) state_ = State::Head;
       continue;
     }
-    if (state_ == State::Padding) {
+    if (padding_ > 0) {
       const std::size_t count = std::min<std::uint64_t>(padding_, bytes.size());
       bytes.remove_prefix(count);
       padding_ -= count;
-      if (padding_ == 0) state_ = State::Header;
       continue;
     }
-    const std::size_t count = std::min(kTarBlock - pending_.size(), bytes.size());
-    pending_ += bytes.substr(0, count);
+    const std::size_t count = std::min(kBlock - block_.size(), bytes.size());
+    block_ += bytes.substr(0, count);
     bytes.remove_prefix(count);
-    if (pending_.size() < kTarBlock) return {};
-    const std::string block = std::exchange(pending_, {});
-    TRY(take_block(block));
+    if (block_.size() < kBlock) continue;
+    TRY(take_block(out));
+    block_.clear();
   }
+  return out;
+}
+
+Result<void> TarReader::take_block(std::vector<Part>& out) {
+  if (!is_zero(block_)) {
+    saw_zero_block_ = false;
+    return take_head(out);
+  }
+  if (is_in_entry_) return bad("an entry is missing after what is said of it");
+  if (saw_zero_block_) state_ = State::End;
+  saw_zero_block_ = true;
+  return {};
+}
+
+Result<void> TarReader::take_head(std::vector<Part>& out) {
+  const auto sum = number_at(block_, kCheckSum);
+  if (!sum || static_cast<std::uint64_t>(*sum) != check_sum(block_.data())) {
+    return bad("a head's check sum is wrong");
+  }
+  const auto size = number_at(block_, kSize);
+  if (!size || *size < 0) return bad("a size in a head is malformed");
+  const char type = block_[kType.at];
+  if (type == 'x' || type == 'g' || type == 'L' || type == 'K') {
+    return begin_extension(type, static_cast<std::uint64_t>(*size));
+  }
+  const auto known = type_of(type, block_);
+  if (type == 'S') return bad("a file is sparse, which is not supported");
+  if (!known) return bad(std::string("an entry is of an unknown type '") + type + "'");
+  TRY_ASSIGN(TarEntry entry, read_head(block_, *known, static_cast<std::uint64_t>(*size)));
+  TRY(apply_records(entry));
+  if (entry.size > kLargestSize) return bad("an entry is too large");
+  records_.clear();
+  is_in_entry_ = false;
+  // Some writers say a size for links and directories, too; no content follows them.
+  if (entry.type != TarType::File) entry.size = 0;
+  left_ = entry.size;
+  padding_ = padding_of(entry.size);
+  if (left_ > 0) state_ = State::Content;
+  out.emplace_back(std::move(entry));
+  return {};
+}
+
+Result<void> TarReader::begin_extension(char type, std::uint64_t size) {
+  if (size == 0 || size > kLongestExtension) return bad("a head is too long");
+  extension_type_ = type;
+  extension_.clear();
+  left_ = size;
+  padding_ = padding_of(size);
+  state_ = State::Extension;
+  if (type != 'g') is_in_entry_ = true;
+  return {};
+}
+
+Result<void> TarReader::end_extension() {
+  if (extension_type_ == 'x' || extension_type_ == 'g') {
+    Records& records = extension_type_ == 'x' ? records_ : global_;
+    TRY(read_records(extension_, records));
+    // One head may follow another, and each may say something else.
+    if (bytes_of(records) > kLongestExtension) return bad("its heads are too long");
+    return {};
+  }
+  // GNU's long names, ended by a zero.
+  records_[extension_type_ == 'L' ? "path" : "linkpath"] =
+      extension_.substr(0, extension_.find('\0'));
+  return {};
+}
+
+Result<void> TarReader::apply_records(TarEntry& entry) const {
+  Records all = records_;
+  all.insert(global_.begin(), global_.end());
+  for (const auto& [key, value] : all) {
+    if (key.starts_with("GNU.sparse.")) return bad("it has sparse files");
+    if (value.empty()) continue;  // what a global record says does not hold here
+    TRY_ASSIGN(const bool is_field, set_field(entry, key, value));
+    if (!is_field) entry.extras[key] = value;
+    if (key != "size") continue;
+    const auto size = decimal(value);
+    if (!size || *size < 0) return bad("a size in a pax record is malformed");
+    entry.size = static_cast<std::uint64_t>(*size);
+  }
+  if (entry.path.empty()) return bad("an entry has no path");
   return {};
 }
 
 Result<void> TarReader::finish() const {
-  if (state_ == State::End) return {};
-  if (!has_begun_) {
-    if (is_compressed(pending_)) return fail(compressed());
-    return fail(ErrorCode::Invalid,
-                pending_.empty() ? "the archive is empty" : "this is no tar archive");
-  }
-  return fail(broken("the archive is cut off"));
-}
-
-std::size_t TarReader::take_content(std::string_view bytes, Result<void>& outcome) {
-  const std::size_t count = std::min<std::uint64_t>(left_, bytes.size());
-  outcome = sink_.content(bytes.substr(0, count));
-  left_ -= count;
-  if (left_ > 0 || !outcome) return count;
-  state_ = padding_ > 0 ? State::Padding : State::Header;
-  outcome = sink_.end();
-  return count;
-}
-
-Result<void> TarReader::take_block(std::string_view block) {
-  if (state_ == State::Extension) {
-    const std::size_t count = std::min<std::uint64_t>(left_, block.size());
-    extension_ += block.substr(0, count);
-    left_ -= count;
-    return left_ == 0 ? end_extension() : Result<void>();
-  }
-  if (block.find_first_not_of('\0') == std::string_view::npos) {
-    state_ = State::End;
-    has_begun_ = true;
-    return {};
-  }
-  return take_header(block);
-}
-
-Result<void> TarReader::take_header(std::string_view block) {
-  if (!has_begun_ && is_compressed(block)) return fail(compressed());
-  if (!has_right_checksum(block))
-    return fail(has_begun_ ? broken("a header of the archive is damaged")
-                           : Error(ErrorCode::Invalid, "this is no tar archive"));
-  has_begun_ = true;
-  const char flag = block[156];
-  const auto size = number_of(block, 124, 12);
-  const auto mode = number_of(block, 100, 8);
-  const auto modified = number_of(block, 136, 12);
-  if (!size || !mode) return fail(broken("a header of the archive is damaged"));
-  if (flag == 'x' || flag == 'g' || flag == 'L' || flag == 'K') {
-    if (*size > kExtensionLimit) return fail(broken("a header of the archive is too large"));
-    extension_flag_ = flag;
-    extension_.clear();
-    left_ = *size;
-    state_ = State::Extension;
-    return left_ == 0 ? end_extension() : Result<void>();
-  }
-  TarEntry entry;
-  entry.path = std::string(text_of(block, 0, 100));
-  // GNU's magic is another one, and has times where the prefix is.
-  const bool has_prefix = block.substr(257, 6) == std::string_view("ustar\0", 6);
-  const std::string_view prefix = has_prefix ? text_of(block, 345, 155) : std::string_view();
-  if (!prefix.empty()) entry.path = std::string(prefix) + "/" + entry.path;
-  entry.link = std::string(text_of(block, 157, 100));
-  entry.size = *size;
-  entry.mode = static_cast<std::uint32_t>(*mode & 07777U);
-  entry.uid = number_of(block, 108, 8).value_or(0);
-  entry.gid = number_of(block, 116, 8).value_or(0);
-  entry.modified = static_cast<std::int64_t>(modified.value_or(0));
-  entry.flag = flag;
-  return begin_entry(std::move(entry));
-}
-
-Result<void> TarReader::begin_entry(TarEntry entry) {
-  TRY(apply_extensions(entry));
-  entry.type = type_of(entry.flag, entry.path);
-  while (entry.path.size() > 1 && entry.path.ends_with('/')) entry.path.pop_back();
-  last_path_ = entry.path.substr(0, 200);
-  if (entry.path.find('\0') != std::string::npos || entry.link.find('\0') != std::string::npos)
-    return fail(broken("a name in the archive holds a zero byte"));
-  // A directory's size says nothing, and links may carry the size of what they lead to.
-  if (entry.type != TarEntry::Type::File && entry.type != TarEntry::Type::Other) entry.size = 0;
-  left_ = entry.size;
-  padding_ = tar_padding(entry.size).size();
-  TRY(sink_.begin(entry));
-  if (left_ > 0) {
-    state_ = State::Content;
-    return {};
-  }
-  state_ = State::Header;
-  return sink_.end();
-}
-
-Result<void> TarReader::end_extension() {
-  state_ = State::Header;
-  const std::string text = std::exchange(extension_, {});
-  if (extension_flag_ == 'x') return read_pax(text, next_);
-  if (extension_flag_ == 'g') return read_pax(text, globals_);
-  next_[extension_flag_ == 'L' ? "path" : "linkpath"] = text.substr(0, text.find('\0'));
-  return {};
-}
-
-Result<void> TarReader::read_pax(std::string_view records,
-                                 std::map<std::string, std::string>& into) const {
-  while (!records.empty()) {
-    const std::size_t space = records.find(' ');
-    const auto length = decimal(records.substr(0, space));
-    const bool is_whole = space != std::string_view::npos && length && *length > space + 1 &&
-                          *length <= records.size() && records[*length - 1] == '\n';
-    if (!is_whole) return fail(broken("an extended header of the archive is damaged"));
-    const std::string_view record = records.substr(space + 1, *length - space - 2);
-    const std::size_t equals = record.find('=');
-    if (equals == std::string_view::npos)
-      return fail(broken("an extended header of the archive is damaged"));
-    into[std::string(record.substr(0, equals))] = std::string(record.substr(equals + 1));
-    records.remove_prefix(*length);
-  }
-  return {};
-}
-
-Result<void> TarReader::apply_extensions(TarEntry& entry) {
-  std::map<std::string, std::string> all = globals_;
-  for (auto& [key, value] : std::exchange(next_, {})) all[key] = std::move(value);
-  for (const auto& [key, value] : all) {
-    if (key.starts_with("GNU.sparse.") || entry.flag == 'S')
-      return fail(broken("sparse files in archives are not supported")
-                      .with_hint("pack it without --sparse"));
-    if (key == "path") entry.path = value;
-    if (key == "linkpath") entry.link = value;
-    if (key == "mtime")
-      entry.modified =
-          static_cast<std::int64_t>(decimal(value.substr(0, value.find('.'))).value_or(0));
-    if (key != "size" && key != "uid" && key != "gid") continue;
-    const auto number = decimal(value);
-    if (!number) return fail(broken("an extended header of the archive is damaged"));
-    (key == "size" ? entry.size : key == "uid" ? entry.uid : entry.gid) = *number;
-  }
-  if (entry.flag == 'S')
-    return fail(
-        broken("sparse files in archives are not supported").with_hint("pack it without --sparse"));
-  return {};
+  const bool is_between = block_.empty() && left_ == 0 && padding_ == 0 && !is_in_entry_;
+  if (state_ == State::End || is_between) return {};
+  return fail(ErrorCode::Invalid, "the archive is cut short");
 }
 
 }  // namespace croft

@@ -1,5 +1,6 @@
 #include "core/archive/unpacker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -47,15 +48,24 @@ Result<std::vector<std::string>> parts_of(const std::string& path, const std::st
   return parts;
 }
 
-std::string_view kind_of(char flag) {
-  switch (flag) {
-    case '3':
-    case '4':
+/// Whether an archive that begins like that was compressed as a whole.
+bool is_compressed(std::string_view begin) {
+  using namespace std::string_view_literals;
+  constexpr std::array kMagics{"\x1f\x8b"sv, "BZh"sv, "\xfd\x37zXZ"sv, "\x28\xb5\x2f\xfd"sv};
+  return std::ranges::any_of(kMagics,
+                             [&](std::string_view magic) { return begin.starts_with(magic); });
+}
+
+/// Why an entry of that type is not unpacked, or nothing.
+std::string_view unwanted(TarType type) {
+  switch (type) {
+    case TarType::CharacterDevice:
+    case TarType::BlockDevice:
       return "is a device";
-    case '6':
+    case TarType::Fifo:
       return "is a pipe";
     default:
-      return "is of a kind that is not known";
+      return {};
   }
 }
 
@@ -68,22 +78,52 @@ Result<DirectoryUnpacker> DirectoryUnpacker::open(const std::string& directory,
   return DirectoryUnpacker(std::move(root), settings);
 }
 
+Result<void> DirectoryUnpacker::feed(std::string_view bytes) {
+  constexpr std::size_t kLongestMagic = 5;
+  if (begin_.size() < kLongestMagic) {
+    begin_ += bytes.substr(0, kLongestMagic - begin_.size());
+    if (is_compressed(begin_))
+      return fail(Error(ErrorCode::Invalid, "the archive is compressed")
+                      .with_hint("unpack it on its way: gzip -dc FILE | croft volume import ..."));
+  }
+  TRY_ASSIGN(const std::vector<TarReader::Part> parts,
+             while_doing(reader_.feed(bytes),
+                         fmt::format("reading the archive behind '{}'", path_.substr(0, 200))));
+  for (const TarReader::Part& part : parts) {
+    if (const auto* entry = std::get_if<TarEntry>(&part)) {
+      end();
+      TRY(begin(*entry));
+    } else {
+      TRY(content(std::get<std::string>(part)));
+    }
+  }
+  return {};
+}
+
+Result<void> DirectoryUnpacker::finish() {
+  end();
+  if (begin_.empty()) return fail(ErrorCode::Invalid, "the archive is empty");
+  TRY(reader_.finish());
+  // Without its end mark nobody can tell whether more was to come.
+  if (!reader_.is_at_end()) return fail(ErrorCode::Invalid, "the archive is cut short");
+  return {};
+}
+
 Result<void> DirectoryUnpacker::begin(const TarEntry& entry) {
   path_ = entry.path;
   modified_ = entry.modified;
   TRY_ASSIGN(const std::vector<std::string> parts, parts_of(entry.path, entry.path));
-  if (entry.type == TarEntry::Type::Other) return fail(refused(entry.path, kind_of(entry.flag)));
+  if (const std::string_view why = unwanted(entry.type); !why.empty())
+    return fail(refused(entry.path, why));
   if (parts.empty()) {
     // "./": the volume's own root, which stays as it is.
-    if (entry.type == TarEntry::Type::Directory) return {};
+    if (entry.type == TarType::Directory) return {};
     return fail(refused(entry.path, "would take the place of the volume itself"));
   }
-  if (entry.type == TarEntry::Type::HardLink) return make_hard_link(parts, entry);
+  if (entry.type == TarType::HardLink) return make_hard_link(parts, entry);
   TRY_ASSIGN(const int parent, parent_of(parts));
-  if (entry.type == TarEntry::Type::Directory)
-    return make_directory_entry(parent, parts.back(), entry);
-  if (entry.type == TarEntry::Type::SymbolicLink)
-    return make_symbolic_link(parent, parts.back(), entry);
+  if (entry.type == TarType::Directory) return make_directory_entry(parent, parts.back(), entry);
+  if (entry.type == TarType::Link) return make_symbolic_link(parent, parts.back(), entry);
   return make_file(parent, parts.back(), entry);
 }
 
@@ -158,10 +198,11 @@ Result<void> DirectoryUnpacker::make_file(int parent, const std::string& name,
 
 Result<void> DirectoryUnpacker::make_symbolic_link(int parent, const std::string& name,
                                                    const TarEntry& entry) const {
-  if (entry.link.empty() || entry.link.size() >= PATH_MAX)
+  if (entry.target.empty() || entry.target.size() >= PATH_MAX)
     return fail(refused(path_, "is a link to nothing"));
   TRY(make_room(parent, name, false));
-  if (::symlinkat(entry.link.c_str(), parent, name.c_str()) != 0) return fail(failed(errno, path_));
+  if (::symlinkat(entry.target.c_str(), parent, name.c_str()) != 0)
+    return fail(failed(errno, path_));
   if (settings_.owner && ::fchownat(parent, name.c_str(), *settings_.owner, *settings_.owner,
                                     AT_SYMLINK_NOFOLLOW) != 0) {
     return fail(failed(errno, path_));
@@ -171,7 +212,7 @@ Result<void> DirectoryUnpacker::make_symbolic_link(int parent, const std::string
 
 Result<void> DirectoryUnpacker::make_hard_link(const std::vector<std::string>& parts,
                                                const TarEntry& entry) {
-  TRY_ASSIGN(const std::vector<std::string> target, parts_of(entry.link, entry.path));
+  TRY_ASSIGN(const std::vector<std::string> target, parts_of(entry.target, entry.path));
   if (target.empty()) return fail(refused(path_, "is a link to nothing"));
   UniqueFd from(::openat(root_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   for (std::size_t i = 0; i + 1 < target.size(); ++i) {
@@ -182,7 +223,7 @@ Result<void> DirectoryUnpacker::make_hard_link(const std::vector<std::string>& p
       !S_ISREG(status.st_mode)) {
     return fail(refused(path_, fmt::format("is a hard link to '{}', which is no file of the "
                                            "archive",
-                                           entry.link.substr(0, 200))));
+                                           entry.target.substr(0, 200))));
   }
   if (target == parts) return {};
   TRY_ASSIGN(const int parent, parent_of(parts));
@@ -209,13 +250,12 @@ Result<void> DirectoryUnpacker::content(std::string_view bytes) {
   return {};
 }
 
-Result<void> DirectoryUnpacker::end() {
-  if (!file_.is_open()) return {};
+void DirectoryUnpacker::end() {
+  if (!file_.is_open()) return;
   const std::array<timespec, 2> times{timespec{.tv_sec = modified_, .tv_nsec = 0},
                                       timespec{.tv_sec = modified_, .tv_nsec = 0}};
   (void)::futimens(file_.get(), times.data());  // a time that cannot be kept is no loss
   file_ = UniqueFd();
-  return {};
 }
 
 }  // namespace croft

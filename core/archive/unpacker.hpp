@@ -16,21 +16,26 @@ struct UnpackSettings {
   std::optional<std::uint64_t> limit;  ///< of the files' content together
 };
 
-/// Puts what a TarReader finds into a directory, over what is there: files and links of the same
-/// name are replaced, everything else stays. An archive is not trusted: a path that is absolute or
-/// climbs with "..", a path that leads through a link, a hard link to something outside, and
-/// anything that is no file, directory or link are Invalid and end it; what came before stays. Set-
-/// user bits are dropped. Nothing outside is ever touched, as every step goes from one open
-/// directory to the next and follows no link. Blocks; not thread safe.
-class DirectoryUnpacker final : public TarSink {
+/// Unpacks an archive, as it comes, into a directory, over what is there: files and links of the
+/// same name are replaced, everything else stays. An archive is not trusted: a path that is
+/// absolute or climbs with "..", a path that leads through a link, a hard link to something
+/// outside, and anything that is no file, directory or link are Invalid and end it; what came
+/// before stays. Set- user bits are dropped. Nothing outside is ever touched, as every step goes
+/// from one open directory to the next and follows no link. Blocks; not thread safe.
+class DirectoryUnpacker {
  public:
   static Result<DirectoryUnpacker> open(const std::string& directory, UnpackSettings settings);
 
-  Result<void> begin(const TarEntry& entry) override;
-  Result<void> content(std::string_view bytes) override;
-  Result<void> end() override;
+  /// The next bytes of the archive.
+  Result<void> feed(std::string_view bytes);
+  /// Nothing more comes. Invalid if the archive is cut short.
+  Result<void> finish();
 
  private:
+  Result<void> begin(const TarEntry& entry);
+  Result<void> content(std::string_view bytes);
+  void end();
+
   DirectoryUnpacker(UniqueFd root, UnpackSettings settings)
       : root_(std::move(root)), settings_(settings) {}
 
@@ -45,6 +50,7 @@ class DirectoryUnpacker final : public TarSink {
   Result<void> make_hard_link(const std::vector<std::string>& parts, const TarEntry& entry);
   Result<void> give(int fd, unsigned mode) const;
 
+  TarReader reader_;
   UniqueFd root_;
   UnpackSettings settings_;
   std::vector<std::string> parent_parts_;
@@ -53,6 +59,7 @@ class DirectoryUnpacker final : public TarSink {
   std::string path_;
   std::int64_t modified_ = 0;
   std::uint64_t taken_ = 0;
+  std::string begin_;  ///< the archive's first bytes
 };
 
 }  // namespace croft

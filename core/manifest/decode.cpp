@@ -9,6 +9,7 @@
 #include "core/base/suggest.hpp"
 #include "core/base/units.hpp"
 #include "core/manifest/source_text.hpp"
+#include "core/resource/completion.hpp"
 
 namespace croft::manifest {
 
@@ -54,18 +55,6 @@ std::string shown(std::string_view text) {
   std::size_t end = kMost;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return std::string(text.substr(0, end)) + "...";
-}
-
-std::string_view unit_of(FieldType type) {
-  switch (type) {
-    case FieldType::Text:
-      return " bytes";
-    case FieldType::List:
-    case FieldType::Map:
-      return " entries";
-    default:
-      return "";
-  }
 }
 
 // Appends to a path while it lives.
@@ -317,30 +306,12 @@ Value Decoder::secret(const yaml::Node& node) {
 void Decoder::check(const Field& field, const yaml::Node& node, const Value& made,
                     std::size_t errors_before) {
   if (field.allows_secret && is_secret_reference(made)) return;
-  if (field.minimum || field.maximum) check_bounds(field, node, made);
+  if (const auto problem = bounds_problem(field, made)) error(node, *problem);
   if (field.check != nullptr && reporter_.error_count() == errors_before) {
     if (const auto failure = field.check(made)) error(node, failure->message());
   }
   if (field.cross_check != nullptr && reporter_.error_count() == errors_before)
     cross_check(field, node, made);
-}
-
-void Decoder::check_bounds(const Field& field, const yaml::Node& node, const Value& made) {
-  const std::int64_t size = made.is_integer() ? made.as_integer()
-                            : made.is_text()  ? static_cast<std::int64_t>(made.as_text().size())
-                                              : static_cast<std::int64_t>(made.size());
-  const auto print = [&](std::int64_t number) {
-    return made.is_integer() ? print_value(field, Value(number), false)
-                             : fmt::format("{}{}", number, unit_of(field.type));
-  };
-  const std::string_view verb = made.is_integer() ? "be" : "have";
-  if (field.minimum && size < *field.minimum) {
-    error(node,
-          fmt::format("must {} at least {}, got {}", verb, print(*field.minimum), print(size)));
-  } else if (field.maximum && size > *field.maximum) {
-    error(node,
-          fmt::format("must {} at most {}, got {}", verb, print(*field.maximum), print(size)));
-  }
 }
 
 void Decoder::cross_check(const Field& field, const yaml::Node& node, const Value& made) {

@@ -45,7 +45,6 @@ class Decoder {
   void unknown_field(const Field& field, const yaml::Node& key);
   void check(const Field& field, const yaml::Node& node, const Value& value,
              std::size_t errors_before);
-  void check_bounds(const Field& field, const yaml::Node& node, const Value& value);
   void cross_check(const Field& field, const yaml::Node& node, const Value& value);
   void wrong_type(const Field& field, const yaml::Node& node);
   void error(const yaml::Node& node, std::string_view message, std::string hint = {});

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/manifest/compose/expand.hpp"
 #include "core/manifest/locate.hpp"
 #include "core/manifest/references.hpp"
 #include "core/manifest/source_text.hpp"
@@ -59,6 +60,7 @@ class Loader {
   Result<void> read_large_file(const Found& file);
   void parse(const Found& file, std::string_view text);
   void take(const std::string& path, const std::vector<ParsedDocument>& documents);
+  Result<void> expand_stacks();
   Result<void> judge_undecided();
   void warn_of_links();
   void check_set();
@@ -92,6 +94,7 @@ Result<LoadedSet> Loader::run() {
     TRY(read_file(file));
     if (is_too_much()) break;
   }
+  TRY(expand_stacks());
   TRY(judge_undecided());
   warn_of_links();
   // References are judged only in a set that is whole: a file that failed would make every mention
@@ -270,6 +273,22 @@ void Loader::take(const std::string& path, const std::vector<ParsedDocument>& do
   }
 }
 
+// What each Stack stands for comes after all that is declared.
+Result<void> Loader::expand_stacks() {
+  const std::size_t declared = set_.resources.size();
+  for (std::size_t i = 0; i < declared; ++i) {
+    if (set_.resources[i].ref.kind != Kind::Stack) continue;
+    TRY_ASSIGN(compose::Expansion expansion,
+               compose::expand(tree_, request_.directory, set_.resources[i], *cache_.pool_,
+                               set_.diagnostics));
+    for (std::string& context : expansion.contexts) {
+      if (context != ".") content_.insert(std::move(context));
+    }
+    std::ranges::move(expansion.parts, std::back_inserter(set_.resources));
+  }
+  return {};
+}
+
 bool Loader::is_content(std::string_view path) const {
   return std::ranges::any_of(
       content_, [&](const std::string& directory) { return is_below(path, directory); });
@@ -307,8 +326,8 @@ void Loader::check_set() {
     // Past the most that is shown, positions are not worth reading files for.
     Diagnostic made;
     if (set_.diagnostics.list.size() < Diagnostics::kMost) {
-      made = locator.diagnose(set_.resources[problem.resource], problem.path, std::move(problem.message),
-                              std::move(problem.hint));
+      made = locator.diagnose(set_.resources[problem.resource], problem.path,
+                              std::move(problem.message), std::move(problem.hint));
     }
     set_.diagnostics.add(std::move(made));
   }

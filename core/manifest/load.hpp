@@ -25,6 +25,8 @@ namespace croft::manifest {
 //   error, unless it lies below a directory that some resource's `files.path` names (other than the
 //   root): there it is content.
 // - In a file with at least one Croft document, every other document must say its apiVersion.
+// - Each Stack is followed by what its compose file stands for (compose/expand.hpp). Directories
+//   that images are built from are content.
 // - Symbolic links are not followed; a link that is named like a YAML file is a warning outside of
 //   content.
 
@@ -48,7 +50,8 @@ struct LoadStatistics {
 };
 
 struct LoadedSet {
-  std::vector<Resource> resources;  ///< sorted by file and document; empty if there was an error
+  std::vector<Resource> resources;  ///< sorted by file and document, then the parts of Stacks;
+                                    ///< empty if there was an error
   Diagnostics diagnostics;
   LoadStatistics statistics;
 

@@ -56,14 +56,17 @@ Error connect_error(const error_code& code, const ServerAddress& server, const s
       .while_doing(what);
 }
 
+Error cancelled_error(const ServerAddress& server, std::string_view doing) {
+  return Error(ErrorCode::Cancelled, "it was called off")
+      .while_doing(std::string(doing) + " " + to_string(server));
+}
+
 Error transfer_error(const error_code& code, const ServerAddress& server, std::string_view doing) {
   const std::string what = std::string(doing) + " " + to_string(server);
   if (code == beast::error::timeout) {
     return Error(ErrorCode::Timeout, "nothing came in time").while_doing(what);
   }
-  if (code == asio::error::operation_aborted) {
-    return Error(ErrorCode::Cancelled, "it was called off").while_doing(what);
-  }
+  if (code == asio::error::operation_aborted) return cancelled_error(server, doing);
   if (code.category() == asio::error::get_ssl_category()) {
     // With TLS 1.3 a server refuses our certificate only after the handshake.
     return Error(ErrorCode::Denied, "the TLS connection was refused: " + code.message())
@@ -167,6 +170,7 @@ class RawStream final : public ByteStream {
   }
 
   Task<Result<std::string>> read() override {
+    if (is_cancelled_) co_return fail(cancelled_error(server_, "reading from"));
     if (!left_over_.empty()) co_return std::exchange(left_over_, {});
     std::string piece(kPiece, '\0');
     lowest(*stream_).expires_never();
@@ -178,6 +182,7 @@ class RawStream final : public ByteStream {
   }
 
   Task<Result<void>> write(std::string bytes) override {
+    if (is_cancelled_) co_return fail(cancelled_error(server_, "writing to"));
     if (bytes.empty()) co_return Result<void>();
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       if (SSL_write(stream_->native_handle(), bytes.data(), static_cast<int>(bytes.size())) <= 0) {
@@ -200,7 +205,10 @@ class RawStream final : public ByteStream {
     }
   }
 
-  void cancel() override { lowest(*stream_).close(); }
+  void cancel() override {
+    is_cancelled_ = true;
+    lowest(*stream_).close();
+  }
 
  private:
   static constexpr std::size_t kPiece = 32U << 10U;
@@ -231,6 +239,7 @@ class RawStream final : public ByteStream {
   std::string left_over_;
   ServerAddress server_;
   Duration write_timeout_;
+  bool is_cancelled_ = false;
   BIO* written_ = nullptr;  // TLS only; the stream owns it
 };
 
@@ -277,6 +286,7 @@ class Exchange final : public HttpReply {
   bool got_nothing() const { return got_nothing_; }
 
   Task<Result<std::string>> read() override {
+    if (is_cancelled_) co_return fail(cancelled_error(server_, "reading from"));
     if (!stream_) co_return std::string();
     std::string piece = std::exchange(parser_.get().body(), {});
     while (piece.empty() && !parser_.is_done()) {
@@ -290,6 +300,7 @@ class Exchange final : public HttpReply {
   }
 
   void cancel() override {
+    is_cancelled_ = true;
     if (stream_) lowest(*stream_).close();
   }
 
@@ -357,6 +368,7 @@ class Exchange final : public HttpReply {
   Duration reply_timeout_;
   bool got_nothing_ = false;
   bool is_spent_ = false;  // not all of the request was sent
+  bool is_cancelled_ = false;
   error_code early_code_;
   beast::flat_buffer buffer_{128U << 10U};
   http::response_parser<http::string_body> parser_;

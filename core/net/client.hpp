@@ -48,7 +48,7 @@ class HttpReply {
   HttpHeaders headers;
   // What bounds read(): those of the request to begin with.
   Duration idle_timeout{0};  ///< 0: none
-  std::chrono::steady_clock::time_point deadline;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   /// The next piece of the body; empty at its end. Timeout if none came within idle_timeout,
   /// Unavailable if the connection broke.
   virtual Task<Result<std::string>> read() = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace croft {
 
@@ -26,8 +27,8 @@ constexpr std::array<KindFacts, 10> kKinds{{{Kind::Tenant, "Tenant", KindScope::
 constexpr std::array<Kind, 7> kAll{Kind::Tenant,   Kind::Plan, Kind::Provider, Kind::Source,
                                    Kind::Instance, Kind::Site, Kind::Stack};
 constexpr std::array<Kind, 3> kDerived{Kind::Service, Kind::Volume, Kind::Network};
-constexpr std::array<std::string_view, 10> kPlanned{"Secret", "Webhook",  "Account", "Space",
-                                                    "Tunnel", "Box",      "Database", "Domain",
+constexpr std::array<std::string_view, 10> kPlanned{"Secret",   "Webhook", "Account",  "Space",
+                                                    "Tunnel",   "Box",     "Database", "Domain",
                                                     "Template", "Job"};
 
 const KindFacts& facts_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
@@ -46,9 +47,20 @@ KindScope scope_of(Kind kind) { return facts_of(kind).scope; }
 
 bool is_derived(Kind kind) { return std::ranges::find(kDerived, kind) != kDerived.end(); }
 
+bool is_workload(Kind kind) { return kind == Kind::Instance || kind == Kind::Service; }
+
+bool is_passive(Kind kind) { return kind == Kind::Volume || kind == Kind::Network; }
+
 std::span<const Kind> all_kinds() { return kAll; }
 
-std::span<const Kind> derived_kinds() { return kDerived; }
+std::span<const Kind> known_kinds() {
+  static const std::vector<Kind> kKnown = [] {
+    std::vector<Kind> kinds(kAll.begin(), kAll.end());
+    kinds.insert(kinds.end(), kDerived.begin(), kDerived.end());
+    return kinds;
+  }();
+  return kKnown;
+}
 
 bool is_planned_kind(std::string_view name) {
   return std::ranges::find(kPlanned, name) != kPlanned.end();

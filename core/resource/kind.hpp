@@ -37,10 +37,14 @@ std::optional<Kind> kind_from(std::string_view name);
 KindScope scope_of(Kind kind);
 /// True for kinds that nobody declares: the parts that a Stack expands to.
 bool is_derived(Kind kind);
+/// True for what runs and is paid by the hour: Instance, Service.
+bool is_workload(Kind kind);
+/// True for what is there without running: it is neither started nor stopped.
+bool is_passive(Kind kind);
 /// All kinds that are declared, in the order in which docs list them.
 std::span<const Kind> all_kinds();
-/// The kinds that are derived, likewise.
-std::span<const Kind> derived_kinds();
+/// Those and the derived ones.
+std::span<const Kind> known_kinds();
 /// True for kinds that arrive with a later version ("Database"), so that naming one gets a better
 /// answer than "unknown".
 bool is_planned_kind(std::string_view name);

@@ -110,7 +110,7 @@ std::optional<Error> check_dependency(const Value& value) {
   const auto ref = parse_ref(text, "home");
   if (!ref) return invalid(fmt::format("must name a resource: {}", ref.error().message()));
   if (scope_of(ref->kind) == KindScope::Operator) {
-    return invalid(fmt::format("must name an Instance or a Site, got '{}'", text));
+    return invalid(fmt::format("must name an Instance, a Site or a Stack, got '{}'", text));
   }
   return std::nullopt;
 }

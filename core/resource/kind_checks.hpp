@@ -51,6 +51,8 @@ std::vector<FieldProblem> check_ignored_paths(const Field& spec_field, const Val
 
 /// Parts of descriptions that several kinds share.
 std::vector<Field> common_tenant_fields();
+/// What containers may do beyond the walls around them, for Plans and Tenants.
+Field containers_field(std::string help);
 /// `build` of an Instance; a Service's has more.
 Field instance_build_field();
 Field source_location_fields(std::string name, std::string help, std::vector<Field> more);

@@ -85,6 +85,7 @@ Field describe_tenant() {
            .between(0, 1000)
            .cross_checked_by(check_distinct)
            .like("[alice.dev]"),
+       containers_field("What this tenant's containers may do, beside what the plan allows."),
        boolean_field("suspended", "Stops what runs, keeps the data, and says so to visitors.")
            .with_default(false)});
 }
@@ -168,14 +169,16 @@ Field quotas_field() {
              "quotas",
              "The most that a tenant may have at a time. What is not named is not limited.",
              {count_field("instances", "Instances."), count_field("sites", "Sites."),
-              count_field("stacks", "Stacks."), count_field("databases", "Databases."),
+              count_field("stacks", "Stacks."), count_field("services", "Services of all Stacks."),
+              count_field("databases", "Databases."),
               count_field("domains", "Hosts of their own, of Sites and Instances."),
-              count_field("concurrent", "Instances that run at the same time."),
+              count_field("concurrent", "Instances and Services that run at the same time."),
               count_field("concurrentPerProvider",
-                          "Instances that run at the same time on one provider."),
+                          "Instances and Services that run at the same time on one provider."),
               count_field("providers", "Providers in use."),
-              cpu_field("cpu", "Sum of the cpu of all Instances.").between(0, kManyCount * 1000),
-              size_field("memory", "Sum of the memory of all Instances."),
+              cpu_field("cpu", "Sum of the cpu of all Instances and Services.")
+                  .between(0, kManyCount * 1000),
+              size_field("memory", "Sum of the memory of all Instances and Services."),
               size_field("storage", "Sum of volumes and releases."),
               size_field("fileSize", "Size of one file of a Site.")})
       .like("{instances: 3, cpu: 1, memory: 1GiB, storage: 10GiB}");
@@ -221,6 +224,8 @@ Field describe_plan() {
                                 .with_default("allow")})
                   .with_default(Value::map())
                   .like("{egress: deny}"),
+              containers_field("What containers may do beyond the walls that stand around each: "
+                               "nothing, if it is not given."),
               rules_field()})
       .cross_checked_by(check_plan);
 }
@@ -231,6 +236,7 @@ Field describe_provider() {
              {text_field("adapter",
                          "The code that drives this type of target: `process` (local processes in "
                          "namespaces), "
+                         "`docker` (containers of a Docker Engine or Podman), "
                          "`site` (static sites served by the gateway), or a script: one that Croft "
                          "brings along, or `adapters/NAME/adapter.lua` of the platform repository.")
                   .as_required()
@@ -241,7 +247,8 @@ Field describe_provider() {
                         "`process`: `isolation`, `full` (the "
                         "default) or `none`, which runs apps even where the machine cannot keep "
                         "them apart; `volumes`, `image` (the default: they hold their size and no "
-                        "more) or `directory`, which is only measured. A script has `url`, another "
+                        "more) or `directory`, which is only measured. `docker`: `host` and what "
+                        "else docs/docker.md lists. A script has `url`, another "
                         "address of its server, and what it says itself.",
                         text_field("", "").or_secret())
                   .between(0, 100)

@@ -107,6 +107,10 @@ std::optional<Ref> stack_of(const Ref& ref) {
   return Ref{ref.tenant, Kind::Stack, ref.name.substr(0, ref.name.find('.'))};
 }
 
+bool concerns(const Ref& directed, const Ref& ref) {
+  return directed == ref || (directed.kind == Kind::Stack && stack_of(ref) == directed);
+}
+
 std::string name_in_stack(const Ref& ref) {
   return is_derived(ref.kind) ? ref.name.substr(ref.name.find('.') + 1) : ref.name;
 }

@@ -30,6 +30,8 @@ Result<Ref> parse_ref(std::string_view text, std::string_view default_tenant = {
 
 /// A derived ref's Stack: Stack/db of Service/db.web. Nothing for what is declared.
 std::optional<Ref> stack_of(const Ref& ref);
+/// True if an order for `directed` is one for `ref` too: itself, or a part of that Stack.
+bool concerns(const Ref& directed, const Ref& ref);
 /// Its name within the Stack: "web". The whole name for what is declared.
 std::string name_in_stack(const Ref& ref);
 

@@ -18,6 +18,14 @@ const FieldPlaces::Place* FieldPlaces::find(std::string_view path) const {
 
 std::string spec_digest(const Value& spec) { return sha256_hex(to_json(spec)); }
 
+DependencyState needed_state(const Value& spec, const Ref& dependency) {
+  const Value* states = spec.find("dependsWhen");
+  const Value* state = states == nullptr ? nullptr : states->find(local_name(dependency));
+  if (state == nullptr || !state->is_text()) return DependencyState::Ready;
+  if (state->as_text() == "started") return DependencyState::Started;
+  return state->as_text() == "completed" ? DependencyState::Completed : DependencyState::Ready;
+}
+
 std::vector<Ref> dependencies_of(const Ref& ref, const Value& spec) {
   std::vector<Ref> refs;
   const Value* names = spec.find("dependsOn");

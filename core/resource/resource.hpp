@@ -52,6 +52,15 @@ struct Resource {
 /// hexadecimal digits.
 std::string spec_digest(const Value& spec);
 
+/// What something that is depended on must be before its dependent starts.
+enum class DependencyState {
+  Ready,      ///< its condition Ready is True: healthy, if it has a health check
+  Started,    ///< it runs, or has run
+  Completed,  ///< it has ended well
+};
+/// What `dependsWhen` of a spec says of a dependency; Ready if it says nothing.
+DependencyState needed_state(const Value& spec, const Ref& dependency);
+
 /// The refs in `dependsOn` that a spec names; texts that are no refs were refused by validation and
 /// are left out here.
 std::vector<Ref> dependencies_of(const Ref& ref, const Value& spec);

@@ -47,6 +47,11 @@ const Node* Tree::find(const Node& map, std::string_view key) const {
   return nullptr;
 }
 
+std::string_view Tree::tag_of(NodeIndex index) const {
+  const auto found = std::ranges::lower_bound(tags, index, {}, &Tag::node);
+  return found != tags.end() && found->node == index ? std::string_view(found->name) : "";
+}
+
 void Builder::begin_document(Mark mark) {
   document_mark_ = mark;
   anchors_.clear();
@@ -89,7 +94,9 @@ void Builder::scalar(Mark mark, std::string_view tag, std::size_t anchor, const 
                             text.find('\n') == std::string::npos ? text.size() : text.find('\n'))
                       : rest_of_line(mark);
   }
-  attach(add(std::move(node), anchor));
+  const NodeIndex index = add(std::move(node), anchor);
+  keep_tag(index, tag);
+  attach(index);
 }
 
 void Builder::alias(Mark mark, std::size_t anchor) {
@@ -118,6 +125,7 @@ void Builder::begin_collection(Type type, Mark mark, std::string_view tag, std::
   node.length = is_block ? rest_of_line(node.mark) : 1;
   // Its anchor is not known yet, so that an alias inside cannot name it.
   const NodeIndex index = add(std::move(node), 0);
+  keep_tag(index, tag);
   open_.push_back({index, anchor, pending_.size(), is_block});
 }
 
@@ -201,9 +209,14 @@ void Builder::attach(NodeIndex index) {
 }
 
 void Builder::check_tag(const Mark& mark, std::string_view tag, Type type) {
-  if (is_harmless(tag, type)) return;
+  if (options_.takes_tags || is_harmless(tag, type)) return;
   complain(mark, 1, fmt::format("the tag '{}' has no meaning here", shown_tag(tag)),
            "remove it: the field decides what a value is");
+}
+
+void Builder::keep_tag(NodeIndex node, std::string_view tag) {
+  if (!options_.takes_tags || tag.empty() || tag == "?") return;
+  tree_.tags.push_back({node, shown_tag(tag)});
 }
 
 void Builder::check_indentation(const Mark& mark) {
@@ -221,7 +234,7 @@ void Builder::check_indentation(const Mark& mark) {
 void Builder::check_key(const Node& key) {
   if (key.type != Type::Scalar) {
     complain(key.mark, std::max(key.length, 1U), "a key must be text");
-  } else if (key.is_plain && key.text == "<<") {
+  } else if (key.is_plain && key.text == "<<" && !options_.takes_merge_keys) {
     complain(key.mark, 2, "merge keys ('<<') are not supported",
              "write the fields out, or use an alias for a whole value");
   }

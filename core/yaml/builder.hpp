@@ -11,7 +11,8 @@ namespace croft::yaml {
 /// parser.
 class Builder {
  public:
-  Builder(std::string_view text, Tree& tree) : text_(text), tree_(tree) {}
+  Builder(std::string_view text, Tree& tree, ReadOptions options = {})
+      : text_(text), tree_(tree), options_(options) {}
 
   /// Thrown when going on makes no sense; the reason is among the tree's problems. Passes through
   /// the parser.
@@ -47,6 +48,7 @@ class Builder {
   NodeIndex add(Node node, std::size_t anchor);
   void attach(NodeIndex index);
   void check_tag(const Mark& mark, std::string_view tag, Node::Type type);
+  void keep_tag(NodeIndex node, std::string_view tag);
   void check_indentation(const Mark& mark);
   void check_keys(const Node& map);
   void check_key(const Node& key);
@@ -57,6 +59,7 @@ class Builder {
 
   std::string_view text_;
   Tree& tree_;
+  ReadOptions options_;
   std::vector<Open> open_;
   std::vector<NodeIndex> pending_;  ///< items of the open collections, not yet in links
   std::unordered_map<std::size_t, NodeIndex> anchors_;

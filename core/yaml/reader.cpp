@@ -148,8 +148,8 @@ class Parser {
 /// Turns the parser's events into calls of the builder.
 class Reader {
  public:
-  Reader(std::string_view text, Tree& tree)
-      : text_(text), places_(text), parser_(text), builder_(text, tree) {}
+  Reader(std::string_view text, Tree& tree, ReadOptions options)
+      : text_(text), places_(text), parser_(text), builder_(text, tree, options) {}
 
   void run() {
     try {
@@ -252,9 +252,9 @@ class Reader {
 
 }  // namespace
 
-Tree read(std::string_view text) {
+Tree read(std::string_view text, ReadOptions options) {
   Tree tree;
-  Reader(text, tree).run();
+  Reader(text, tree, options).run();
   return tree;
 }
 

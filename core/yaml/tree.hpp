@@ -3,7 +3,8 @@
 // others, so that manifests and the settings file are read by one parser.
 //
 //   tree      what reading gives
-//   builder   refuses what YAML allows and no file of ours means: tags, merge keys, bombs
+//   builder   refuses what YAML allows and no file of ours means: bombs, and unless the reader asks
+//             for them tags and merge keys
 //   reader    the parser (libyaml), and its messages in our words
 
 #include <cstdint>
@@ -54,6 +55,12 @@ struct Problem {
   std::string hint;
 };
 
+/// What a text may use of YAML beyond what a manifest needs.
+struct ReadOptions {
+  bool takes_merge_keys = false;  ///< `<<` is left among a map's keys, for the caller to merge
+  bool takes_tags = false;        ///< tags are kept in Tree::tags, for the caller to judge
+};
+
 /// All documents of one file. Aliases are links to the node they name, so that a tree is never
 /// larger than its text; how much a walk through it can meet is bounded when it is built.
 class Tree {
@@ -68,8 +75,15 @@ class Tree {
     Mark mark;
   };
 
+  /// The tag that a node was written with ("!reset", "!!int"), by its index.
+  struct Tag {
+    NodeIndex node = 0;
+    std::string name;
+  };
+
   std::vector<Node> nodes;
   std::vector<NodeIndex> links;
+  std::vector<Tag> tags;            ///< sorted by node
   std::vector<Document> documents;  ///< those that were read to their end, empty ones included
   std::vector<Problem> problems;    ///< each makes its document unfit
   bool is_complete =
@@ -81,9 +95,11 @@ class Tree {
   }
   /// The value of a key of a Map, or null.
   const Node* find(const Node& map, std::string_view key) const;
+  /// The tag of a node; "" if it has none.
+  std::string_view tag_of(NodeIndex index) const;
 };
 
 /// Reads a text, UTF-8. Never fails: what is wrong is in `problems`. Throws std::bad_alloc only.
-Tree read(std::string_view text);
+Tree read(std::string_view text, ReadOptions options = {});
 
 }  // namespace croft::yaml

@@ -110,4 +110,13 @@ Task<Result<HttpResponse>> acknowledge(Service& service, Call call) {
   co_return empty_response();
 }
 
+Task<Result<HttpResponse>> adopt(Service& service, Call call) {
+  CO_TRY_ASSIGN(std::string tenant, named_tenant(call, ""));
+  CO_TRY_ASSIGN(const std::vector<Ref> adopted,
+                co_await service.parts.engine.adopt(std::move(tenant), call.who.name));
+  Value names = Value::list();
+  for (const Ref& ref : adopted) names.push_back(to_string(ref));
+  co_return json_response(Value::map({{"adopted", std::move(names)}}));
+}
+
 }  // namespace croft::operations

@@ -17,8 +17,7 @@ constexpr std::size_t kUploadBody = 48U << 20U;
 
 std::vector<std::string_view> kind_names() {
   std::vector<std::string_view> names;
-  for (const Kind kind : all_kinds()) names.push_back(to_string(kind));
-  for (const Kind kind : derived_kinds()) names.push_back(to_string(kind));
+  for (const Kind kind : known_kinds()) names.push_back(to_string(kind));
   return names;
 }
 
@@ -262,6 +261,18 @@ std::vector<Operation> make_operations() {
        "",
        64U << 10U,
        acknowledge},
+      {"POST",
+       "/v1/adoptions",
+       "adopt",
+       "Takes what runs under a tenant's name, and is not in the inventory, into it",
+       Scope::Operator,
+       {},
+       "AdoptRequest",
+       200,
+       "AdoptedList",
+       "",
+       64U << 10U,
+       adopt},
       {"POST",
        "/v1/exec/{tenant}/{kind}/{name}",
        "exec",

@@ -118,6 +118,7 @@ Task<Result<HttpResponse>> direct(Service& service, Call call);
 Task<Result<HttpResponse>> withdraw(Service& service, Call call);
 Task<Result<HttpResponse>> prunes(Service& service, Call call);
 Task<Result<HttpResponse>> acknowledge(Service& service, Call call);
+Task<Result<HttpResponse>> adopt(Service& service, Call call);
 Task<Result<HttpResponse>> exec(Service& service, Call call);
 Value exec_for_audit(const Value& body);
 Task<Result<HttpResponse>> volumes(Service& service, Call call);

@@ -96,7 +96,7 @@ Task<Result<HttpResponse>> resource(Service& service, Call call) {
   CO_TRY_ASSIGN(detail.events, co_await service.parts.engine.events(std::move(query)));
   const Condition* ready = find_condition(detail.status.conditions, "Ready");
   const bool is_ready = ready != nullptr && ready->status == ConditionStatus::True;
-  if (!is_ready && ref.kind == Kind::Instance)
+  if (!is_ready && is_workload(ref.kind))
     detail.log_tail = co_await log_tail(service, detail.status);
   co_return json_response(to_form(detail));
 }

@@ -338,6 +338,8 @@ void add_requests(Value& schemas) {
               request_schema(
                   {optional("tenant", tenant),
                    {"digest", bounded_text("The whole digest of the changeset that waits", 64)}}));
+  schemas.set("AdoptRequest",
+              request_schema({{"tenant", bounded_text("Whose name it runs under", 32)}}));
   Value name = bounded_text("What it is for", 63);
   name.set("minLength", 1);
   schemas.set(
@@ -349,6 +351,7 @@ void add_requests(Value& schemas) {
 
 void add_answers(Value& schemas) {
   schemas.set("TenantList", named_list("tenants", text_schema("A tenant's name")));
+  schemas.set("AdoptedList", named_list("adopted", text_schema("A resource's ref")));
   schemas.set("SourceList", named_list("sources", schema_reference("Source")));
   schemas.set("ResourceList", named_list("resources", schema_reference("Resource")));
   schemas.set("EventList", named_list("events", schema_reference("Event")));

@@ -4,7 +4,7 @@
 ---A resource that is new or changed.
 ---@class croft.PolicyResource
 ---@field ref string "Instance/api"
----@field kind "Instance"|"Site"
+---@field kind "Instance"|"Site"|"Service"|"Volume"|"Network"
 ---@field name string
 ---@field provider string that it is to run on; empty if none was found
 ---@field spec table as declared, in its checked form: defaults filled in, sizes in bytes, durations in milliseconds, cpu in thousandths, secrets as references

@@ -26,7 +26,7 @@
 
 ---@class croft.Resource
 ---@field ref string "Instance/api"
----@field kind "Instance"|"Site"
+---@field kind "Instance"|"Site"|"Service"|"Volume"
 ---@field name string
 ---@field provider string
 ---@field cpu_millis integer thousandths of a core

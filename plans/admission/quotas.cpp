@@ -37,11 +37,20 @@ std::int64_t largest_file(const Footprints& set) {
   return largest;
 }
 
-/// How many Instances run by the provider that they are on. Sites are served by Croft itself.
+std::int64_t count_stacks(const Footprints& set) {
+  std::set<Ref> stacks;
+  for (const Footprint& one : set) {
+    if (const auto stack = stack_of(one.ref)) stacks.insert(*stack);
+  }
+  return static_cast<std::int64_t>(stacks.size());
+}
+
+/// How many Instances and Services run by the provider that they are on. Sites are served by Croft
+/// itself.
 std::map<std::string, std::int64_t> running_by_provider(const Footprints& set) {
   std::map<std::string, std::int64_t> counts;
   for (const Footprint& one : set) {
-    if (one.ref.kind == Kind::Instance) counts[one.provider] += one.runs ? 1 : 0;
+    if (is_workload(one.ref.kind)) counts[one.provider] += one.runs ? 1 : 0;
   }
   return counts;
 }
@@ -74,6 +83,9 @@ constexpr auto kQuotas = std::to_array<Quota>({
     {"instances", "instances", [](const Footprints& set) { return count_of(set, Kind::Instance); },
      as_count},
     {"sites", "sites", [](const Footprints& set) { return count_of(set, Kind::Site); }, as_count},
+    {"stacks", "stacks", count_stacks, as_count},
+    {"services", "services of stacks",
+     [](const Footprints& set) { return count_of(set, Kind::Service); }, as_count},
     {"concurrent", "instances at a time", running, as_count},
     {"concurrentPerProvider", "instances at a time on one provider", most_running_on_one_provider,
      as_count},

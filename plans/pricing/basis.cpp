@@ -46,7 +46,7 @@ std::map<std::string, Usage> measured_usage(const std::vector<UsageRow>& facts,
 Basis assume_usage(PricedResource& resource, std::optional<Timestamp> created_at,
                    const Usage* measured, const Month& month, Period period) {
   resource.usage = Usage{.storage_bytes = resource.footprint.storage_bytes};
-  if (resource.footprint.ref.kind != Kind::Instance) return Basis::NotRun;
+  if (!is_workload(resource.footprint.ref.kind)) return Basis::NotRun;
   if (!created_at || *created_at > month.from) {
     resource.usage.active_seconds = period.seconds();
     return Basis::AlwaysOn;

@@ -193,6 +193,7 @@ void FakeProvider::make(const Effect& effect) {
   thing.observed.fields =
       std::make_shared<const Value>(with_defaults(*effect.spec, settings_.extra_fields));
   thing.tenant = effect.tenant;
+  thing.observed.tenant_uid = effect.tenant.uid;
   change(thing, effect);
   label(thing, effect);
   world_->things_.push_back(std::move(thing));
@@ -285,18 +286,25 @@ Task<Result<std::unique_ptr<ExecSession>>> FakeProvider::open_exec(ExecRequest r
 namespace {
 
 /// The content of an archive's only file.
-class ContentSink final : public TarSink {
+class OnlyFile {
  public:
-  Result<void> begin(const TarEntry& entry) override {
-    if (entry.type == TarEntry::Type::File && entry.path == "content") return {};
-    return fail(ErrorCode::Invalid, "'" + entry.path + "' in the archive is not its content");
-  }
-  Result<void> content(std::string_view bytes) override {
-    text += bytes;
+  Result<void> feed(std::string_view bytes) {
+    TRY_ASSIGN(const std::vector<TarReader::Part> parts, reader_.feed(bytes));
+    for (const TarReader::Part& part : parts) {
+      const auto* entry = std::get_if<TarEntry>(&part);
+      if (entry == nullptr) {
+        text += std::get<std::string>(part);
+      } else if (entry->type != TarType::File || entry->path != "content") {
+        return fail(ErrorCode::Invalid, "'" + entry->path + "' in the archive is not its content");
+      }
+    }
     return {};
   }
-  Result<void> end() override { return {}; }
+  Result<void> finish() const { return reader_.finish(); }
   std::string text;
+
+ private:
+  TarReader reader_;
 };
 
 }  // namespace
@@ -307,14 +315,15 @@ Task<Result<void>> FakeProvider::export_volume(std::string uid, std::string volu
   TarEntry entry;
   entry.path = "content";
   entry.size = content->size();
-  std::string header = tar_header(entry);
+  TarWriter writer;
+  CO_TRY_ASSIGN(std::string header, writer.begin(entry));
   CO_TRY(co_await sink(std::move(header)));
   constexpr std::size_t kPiece = 64U << 10U;
   for (std::size_t at = 0; at < content->size(); at += kPiece) {
     std::string piece = content->substr(at, kPiece);
     CO_TRY(co_await sink(std::move(piece)));
   }
-  std::string end = tar_padding(entry.size) + tar_end();
+  std::string end = TarWriter::padding(entry.size) + TarWriter::finish();
   co_return co_await sink(std::move(end));
 }
 
@@ -324,15 +333,14 @@ Task<Result<void>> FakeProvider::import_volume(std::string uid, std::string volu
     co_return fail(ErrorCode::NotFound, "there is no volume '" + volume + "'");
   const FakeThing* thing = world_->find(uid);
   if (thing != nullptr && is_up(*thing)) co_return fail(ErrorCode::Conflict, "it runs");
-  ContentSink sink;
-  TarReader reader(sink);
+  OnlyFile file;
   for (;;) {
     CO_TRY_ASSIGN(const std::string piece, co_await source());
     if (piece.empty()) break;
-    CO_TRY(reader.feed(piece));
+    CO_TRY(file.feed(piece));
   }
-  CO_TRY(reader.finish());
-  world_->write_data(uid, volume, std::move(sink.text));
+  CO_TRY(file.finish());
+  world_->write_data(uid, volume, std::move(file.text));
   co_return Result<void>();
 }
 

@@ -12,6 +12,9 @@ namespace croft {
 /// What one fake provider is like.
 struct FakeSettings {
   Capabilities capabilities{.workloads = true,
+                            .images = true,
+                            .builds = true,
+                            .stacks = true,
                             .sites = true,
                             .volumes = true,
                             .logs = true,

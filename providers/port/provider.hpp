@@ -37,9 +37,9 @@ struct Capabilities {
   bool volumes = false;
   bool logs = false;
   bool exec = false;
-  bool shell = false;   ///< open_exec(): with a terminal, too
+  bool shell = false;            ///< open_exec(): with a terminal, too
   bool volume_archives = false;  ///< export_volume(), import_volume()
-  bool events = false;  ///< tells by itself when something changed
+  bool events = false;           ///< tells by itself when something changed
   /// Promises that it cannot keep here: {"memory", "no cgroup controller 'memory' is writable"}. A
   /// workload that needs one is refused unless the operator said `isolation: none`.
   struct Missing {
@@ -69,8 +69,8 @@ struct Effect {
   /// The root of the source, which `build.context` and the `files` of a Service are seen from; null
   /// if the spec names none.
   std::shared_ptr<const FileTree> source;
-  bool allow_egress = false;              ///< Plan.spec.network.egress
-  Duration deadline{60'000};              ///< from the call on
+  bool allow_egress = false;  ///< Plan.spec.network.egress
+  Duration deadline{60'000};  ///< from the call on
 };
 
 enum class DataPolicy {
@@ -84,6 +84,7 @@ enum class Health { Unknown, Passing, Failing };
 struct Observed {
   std::string uid;
   Ref ref;
+  std::string tenant_uid;   ///< of the tenant it was made for; empty if the provider does not know
   std::string intent;       ///< of the last effect that made or changed it
   std::string spec_digest;  ///< of the spec it really runs with
   Phase phase = Phase::Created;
@@ -100,6 +101,13 @@ struct Observed {
   std::optional<Timestamp> started_at;  ///< of the present run
   int restarts = 0;
 };
+
+/// All endpoints of it as one text, for the journal: "tcp:127.0.0.1:32768", or by its own ports
+/// "80=tcp:127.0.0.1:32768 9000=tcp:127.0.0.1:32769".
+std::string endpoints_text(const Observed& observed);
+/// The endpoint of one of its ports in such a text; of one that has only one, that. None if it is
+/// not there.
+Endpoint endpoint_for(std::string_view text, std::int64_t port);
 
 struct LogRequest {
   std::string uid;

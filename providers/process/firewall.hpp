@@ -1,10 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "core/base/result.hpp"
+#include "providers/local/addresses.hpp"
 
 namespace croft {
 
@@ -23,18 +22,5 @@ struct FirewallInput {
 /// packets of apps only: from them, nothing may go to the host, to each other, or to networks that
 /// are not the outside, but DNS to the resolvers; to them, only answers.
 std::string firewall_script(const FirewallInput& input);
-
-/// Pure: the addresses of slot N of a pool: /30 of IPv4, /126 of IPv6; Invalid past its end.
-struct SlotAddresses {
-  std::string host;
-  std::string app;
-  int prefix = 0;
-};
-Result<SlotAddresses> slot_addresses(const std::string& pool, int slot);
-
-/// Pure: true for "10.0.0.0/8", "203.0.113.7", "fd00::/8".
-bool is_network(const std::string& text);
-/// How many slots a pool has; 0 if it is none.
-std::int64_t slots_of_pool(const std::string& pool);
 
 }  // namespace croft

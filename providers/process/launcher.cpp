@@ -89,7 +89,7 @@ Launcher::Launcher(ProcessSettings settings, ProcessLayout layout, Machine machi
       shim_(std::move(shim)),
       cgroups_(Cgroups::detect(layout_.mark(), settings_.cgroup_parent)),
       networks_(settings_, layout_, machine_),
-      checkouts_(layout_) {}
+      checkouts_(layout_.files()) {}
 
 Result<void> Launcher::prepare_root() const {
   TRY(check_data_directory(layout_.root));

@@ -10,8 +10,8 @@
 
 #include "core/base/files.hpp"
 #include "core/base/result.hpp"
+#include "providers/local/checkout.hpp"
 #include "providers/process/cgroup.hpp"
-#include "providers/process/checkout.hpp"
 #include "providers/process/layout.hpp"
 #include "providers/process/machine.hpp"
 #include "providers/process/network.hpp"

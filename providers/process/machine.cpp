@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdlib>
-#include <sstream>
 #include <system_error>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
+#include "providers/local/machine_facts.hpp"
 #include "providers/process/volume_image.hpp"
 
 namespace croft {
@@ -131,21 +131,6 @@ void inspect_storage(Machine& machine, const ProcessSettings& settings) {
 
 }  // namespace
 
-std::vector<std::string> read_resolvers(std::string_view resolv_conf) {
-  std::vector<std::string> resolvers;
-  std::istringstream lines{std::string(resolv_conf)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string keyword;
-    std::string address;
-    if (!(words >> keyword >> address) || keyword != "nameserver") continue;
-    if (address.starts_with("127.") || address == "::1" || address.find('%') != std::string::npos)
-      continue;
-    resolvers.push_back(address);
-  }
-  return resolvers;
-}
-
 Machine inspect_machine(const ProcessSettings& settings) {
   Machine machine;
   machine.is_root = ::geteuid() == 0;
@@ -163,13 +148,7 @@ Machine inspect_machine(const ProcessSettings& settings) {
     if (fs::exists(file, ignored)) machine.etc_files.emplace_back(file);
   }
   machine.resolvers = settings.resolvers;
-  // systemd-resolved's stub listens on the host's loopback, where no app gets; behind it are the
-  // real ones.
-  for (const char* file : {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"}) {
-    if (!machine.resolvers.empty()) break;
-    if (const Result<std::string> text = read_file(file, 1 << 20))
-      machine.resolvers = read_resolvers(*text);
-  }
+  if (machine.resolvers.empty()) machine.resolvers = host_resolvers();
   inspect_privileges(machine);
   inspect_sandbox(machine, settings);
   inspect_storage(machine, settings);

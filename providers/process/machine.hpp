@@ -30,7 +30,4 @@ struct Machine {
 /// some 50 ms.
 Machine inspect_machine(const ProcessSettings& settings);
 
-/// Pure: the name servers in the text of a resolv.conf, without those on loopback addresses.
-std::vector<std::string> read_resolvers(std::string_view resolv_conf);
-
 }  // namespace croft

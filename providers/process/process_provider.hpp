@@ -7,7 +7,6 @@
 // - record, slots: what was asked for of an app; small numbers that apps hold
 // - machine, cgroup: what this machine can enforce; limits
 // - sandbox: from a record to what the shim runs: pure, and the heart of the isolation
-// - checkout: files of repositories on disk
 // - network, firewall: cables to the outside and where they may lead
 // - launcher: the steps that make and unmake an app
 // - shim/: croft-shim, the supervisor of one app, which outlives Croft; shim_client talks to it

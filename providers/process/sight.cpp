@@ -33,6 +33,7 @@ Observed describe_sight(const AppSight& sight, const ProcessLayout& layout) {
   const AppRecord& record = *sight.record;
   Observed seen{.uid = record.uid,
                 .ref = record.ref,
+                .tenant_uid = record.tenant.uid,
                 .intent = record.intent,
                 .spec_digest = record.digest,
                 .fields = record.spec};

@@ -1,35 +1,12 @@
 #include "providers/process/storage.hpp"
 
-#include <array>
-#include <fts.h>
-#include <sys/stat.h>
-
 #include <fmt/format.h>
 
 #include "core/base/units.hpp"
+#include "providers/local/machine_facts.hpp"
 #include "providers/process/volume_image.hpp"
 
 namespace croft {
-
-std::uint64_t measure_directory(const std::filesystem::path& directory) {
-  std::string path = directory.string();
-  std::array<char*, 2> roots{path.data(), nullptr};
-  FTS* walk = ::fts_open(roots.data(), FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, nullptr);
-  if (walk == nullptr) return 0;
-  std::uint64_t bytes = 0;
-  while (const FTSENT* entry = ::fts_read(walk)) {
-    const bool counts =
-        entry->fts_info == FTS_D || entry->fts_info == FTS_F || entry->fts_info == FTS_SL;
-    if (!counts) continue;
-    const struct stat& status = *entry->fts_statp;
-    // A file of several names counts once for all of them.
-    const std::uint64_t names =
-        entry->fts_info == FTS_F && status.st_nlink > 0 ? status.st_nlink : 1;
-    bytes += static_cast<std::uint64_t>(status.st_blocks) * 512 / names;
-  }
-  ::fts_close(walk);
-  return bytes;
-}
 
 namespace {
 

@@ -10,10 +10,6 @@
 
 namespace croft {
 
-/// The bytes that a directory takes on disk, links not followed, other file systems left out.
-/// Blocks.
-std::uint64_t measure_directory(const std::filesystem::path& directory);
-
 /// What an app's volumes take.
 struct StorageSight {
   std::int64_t bytes = 0;

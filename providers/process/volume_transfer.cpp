@@ -30,11 +30,10 @@ struct Export {
 /// A volume being written, under the lock of its app.
 struct Import {
   Import(UniqueFd held, VolumePlace at, DirectoryUnpacker into)
-      : lock(std::move(held)), place(std::move(at)), unpacker(std::move(into)), reader(*unpacker) {}
+      : lock(std::move(held)), place(std::move(at)), unpacker(std::move(into)) {}
   UniqueFd lock;
   std::optional<VolumePlace> place;
   std::optional<DirectoryUnpacker> unpacker;
-  TarReader reader;
 
   void close() {
     unpacker.reset();
@@ -112,9 +111,9 @@ Task<Result<void>> unpack_all(BlockingPool& pool, std::shared_ptr<Import> runnin
                               ByteSource source) {
   for (;;) {
     CO_TRY_ASSIGN(std::string piece, co_await source());
-    if (piece.empty()) co_return running->reader.finish();
+    if (piece.empty()) co_return running->unpacker->finish();
     auto unpacking =
-        pool.run([running, bytes = std::move(piece)] { return running->reader.feed(bytes); });
+        pool.run([running, bytes = std::move(piece)] { return running->unpacker->feed(bytes); });
     CO_TRY(co_await std::move(unpacking));
   }
 }

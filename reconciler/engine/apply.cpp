@@ -111,12 +111,21 @@ struct Applier::Run {
     const Change& mine = change(index);
     if (is_removal(mine.action)) return Verdict::Runnable;
     for (const Ref& dependency : mine.depends_on) {
-      if (!order.is_ready(dependency)) waits_for.push_back(dependency);
+      if (!is_satisfied(mine, dependency)) waits_for.push_back(dependency);
     }
     return waits_for.empty() ? Verdict::Runnable : Verdict::Deferred;
   }
 
+  bool is_satisfied(const Change& mine, const Ref& dependency) const {
+    const DependencyState needed =
+        mine.after ? needed_state(*mine.after, dependency) : DependencyState::Ready;
+    // What was done a moment ago is not observed yet, and need not be where being there is enough.
+    const bool is_enough = is_passive(dependency.kind) || needed == DependencyState::Started;
+    return (is_enough && done_now.contains(dependency)) || order.is_ready(dependency, needed);
+  }
+
   std::vector<std::vector<std::size_t>> before;
+  std::set<Ref> done_now;  ///< made or started in this run
 };
 
 Task<ApplyReport> Applier::apply(ApplyOrder order) {
@@ -178,6 +187,7 @@ Task<> Applier::run_change(std::shared_ptr<Run> run, std::size_t index) {
   }
   run->states[index] = outcome ? StepState::Done : StepState::Failed;
   if (outcome) {
+    if (!is_removal(run->change(index).action)) run->done_now.insert(ref);
     ++run->report.applied;
     failures_.erase(ref);
   } else {
@@ -293,9 +303,16 @@ Task<Result<Effect>> Applier::effect_for(const ApplyOrder& order, const Change& 
   effect.allow_egress = order.allow_egress;
   effect.deadline = deadline_of(change.after ? change.after.get() : change.before.get());
   const auto desired = order.desired.find(change.ref);
-  if (change.after && desired != order.desired.end() &&
-      change.after->at_path("files.tree") != nullptr) {
-    CO_TRY_ASSIGN(effect.files, co_await order.files(desired->second));
+  if (change.after && desired != order.desired.end()) {
+    const Value& spec = *change.after;
+    if (spec.at_path("files.tree") != nullptr) {
+      std::string path = spec.text_or("files.path", "");
+      CO_TRY_ASSIGN(effect.files, co_await order.files(desired->second, std::move(path)));
+    }
+    const Value* files = spec.find("files");
+    if (spec.find("build") != nullptr || (files != nullptr && files->is_list())) {
+      CO_TRY_ASSIGN(effect.source, co_await order.files(desired->second, "."));
+    }
   }
   co_return effect;
 }

@@ -11,6 +11,7 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
+#include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
 #include "reconciler/engine/journal.hpp"
@@ -32,10 +33,12 @@ struct ApplyOrder {
   bool allow_egress = false;
   Duration retention{0};  ///< how long data of destroyed resources is kept
   std::function<const ProviderLane*(const std::string& name)> lane;
-  /// What `files.path` of a desired resource names.
-  std::function<Task<Result<std::shared_ptr<const FileTree>>>(Desired desired)> files;
-  std::function<bool(const Ref&)> is_ready;  ///< for dependencies
-  std::function<bool()> is_superseded;       ///< a newer revision waits: start nothing more
+  /// A directory of the source of a desired resource, at its revision: "public", ".".
+  std::function<Task<Result<std::shared_ptr<const FileTree>>>(Desired desired, std::string path)>
+      files;
+  /// Whether a dependency is what its dependent needs it to be.
+  std::function<bool(const Ref&, DependencyState)> is_ready;
+  std::function<bool()> is_superseded;  ///< a newer revision waits: start nothing more
 };
 
 struct ApplyReport {

@@ -69,6 +69,7 @@ void add_tenant(Catalog& catalog, const Resource& resource, const Plans& plans) 
   if (plan != plans.end()) {
     tenant.allowed_providers = texts_at(*plan->second->spec, "allowedProviders");
     tenant.allow_egress = plan->second->spec->text_or("network.egress", "deny") == "allow";
+    tenant.loosening = plans::loosening_of(plan->second->spec.get(), &spec);
   } else if (!tenant.plan.empty()) {
     catalog.problems.push_back({resource.ref, "spec.plan",
                                 fmt::format("there is no plan '{}'", tenant.plan),

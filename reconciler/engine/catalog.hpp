@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/base/units.hpp"
 #include "core/manifest/problem.hpp"
 #include "core/resource/resource.hpp"
+#include "plans/admission/walls.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/terms.hpp"
 
@@ -44,6 +46,8 @@ struct TenantDeclaration {
   std::vector<std::string> sources;            ///< keys
   std::vector<std::string> allowed_providers;  ///< of its plan; empty: all
   bool allow_egress = false;
+  /// What its containers may do beyond the walls; nothing: everything (solo mode).
+  std::optional<plans::Loosening> loosening;
 };
 
 struct ProviderDeclaration {

@@ -47,6 +47,7 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
       tenant_queue_(executor, random, kConcurrentPasses,
                     [this](std::string tenant) { return tenant_pass(std::move(tenant)); }),
       applier_(executor, journal_, clock, random),
+      news_(executor, journal_, clock),
       health_(executor, [this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); }),
       usage_(clock, random),
       exec_sessions_(std::make_shared<Occupancy>(kExecSessions)),
@@ -296,9 +297,18 @@ std::vector<std::string> EngineImpl::tenants() const {
   return names;
 }
 
+bool EngineImpl::owns(const Ref& ref) const {
+  const auto is_owned = [](const ResourceRow* row) {
+    return row != nullptr && row->state == InventoryState::Owned;
+  };
+  if (ref.kind != Kind::Stack) return is_owned(journal_.resource_of(ref));
+  return std::ranges::any_of(journal_.resources_of(ref.tenant), [&](const ResourceRow* row) {
+    return is_owned(row) && concerns(ref, row->ref);
+  });
+}
+
 Task<Result<void>> EngineImpl::direct(DirectiveRow directive) {
-  const ResourceRow* row = journal_.resource_of(directive.ref);
-  if (row == nullptr || row->state != InventoryState::Owned) {
+  if (!owns(directive.ref)) {
     co_return fail(Error(ErrorCode::NotFound, "there is no " + to_string(directive.ref))
                        .with_hint("see `croft get` for what there is"));
   }
@@ -387,6 +397,12 @@ Task<Result<std::vector<EventRow>>> EngineImpl::events(EventQuery query) {
 }
 
 Task<Result<void>> EngineImpl::logs(Ref ref, LogRequest request, LogSink sink) {
+  if (ref.kind == Kind::Stack && owns(ref)) {
+    co_return fail(Error(ErrorCode::Invalid, to_string(ref) + " has logs of each service only")
+                       .with_hint(fmt::format("name one, such as Service/{}.NAME; `croft get "
+                                              "services` lists them",
+                                              ref.name)));
+  }
   const ResourceRow* row = journal_.resource_of(ref);
   if (row == nullptr) {
     co_return fail(

@@ -80,6 +80,7 @@ ProviderState EngineImpl::make_provider(const ProviderDeclaration& declaration) 
     return state;
   }
   (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
+  (*made)->on_news([this](ProviderNews news) { news_.add(std::move(news)); });
   state.lane.provider = *made;
   state.lane.permits = std::make_shared<Semaphore>(executor_, kConcurrentEffects);
   state.observer = std::make_shared<Observer>(executor_, *made, *specs_);

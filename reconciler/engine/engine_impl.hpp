@@ -15,6 +15,7 @@
 #include "reconciler/engine/catalog.hpp"
 #include "reconciler/engine/health.hpp"
 #include "reconciler/engine/journal.hpp"
+#include "reconciler/engine/news.hpp"
 #include "reconciler/engine/observer.hpp"
 #include "reconciler/engine/occupancy.hpp"
 #include "reconciler/engine/queue.hpp"
@@ -97,6 +98,7 @@ class EngineImpl final : public Engine {
   Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override;
   std::vector<Changeset> guarded(const std::string& tenant) const override;
   Task<Result<void>> acknowledge(std::string tenant, std::string digest, std::string by) override;
+  Task<Result<std::vector<Ref>>> adopt(std::string tenant, std::string by) override;
   Task<Result<std::vector<EventRow>>> events(EventQuery query) override;
   Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) override;
   Task<Result<std::unique_ptr<ExecSession>>> open_exec(Ref ref, ExecRequest request,
@@ -195,7 +197,7 @@ class EngineImpl final : public Engine {
                 std::vector<Problem> problems, ErrorCode code);
   Task<Result<void>> judge_candidates(std::string tenant, Prepared& prepared);
   Task<Result<void>> resolve_intents(std::string tenant, World& world);
-  Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired);
+  Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired, std::string path);
   Task<Result<void>> retire_tenant(std::string tenant);
   Task<> forget_removed_tenants();
   Task<bool> is_cleared(std::string tenant, Changeset changeset,
@@ -249,7 +251,14 @@ class EngineImpl final : public Engine {
   const Observed* observed_of(const ResourceRow& row) const;
   void watch_health(const ResourceRow& row, const Observed* observed);
   std::string url_of(const ResourceRow& row) const;
-  bool is_ready(const Ref& ref) const;
+  // engine_adopt.cpp
+  /// The tenant is the one of that uid from now on. Conflict if it owns something already.
+  Result<void> become(const std::string& tenant, const std::string& uid,
+                      Transaction& transaction) const;
+  void add_strangers(const ProviderSnapshot& snapshot, World& world) const;
+  /// Whether something of that ref is in the inventory: of a Stack any of its parts.
+  bool owns(const Ref& ref) const;
+  bool is_ready(const Ref& ref, DependencyState needed) const;
 
   EngineSettings settings_;
   asio::any_io_executor executor_;
@@ -265,6 +274,7 @@ class EngineImpl final : public Engine {
   Queue source_queue_;
   Queue tenant_queue_;
   Applier applier_;
+  NewsDesk news_;
   HealthMonitor health_;
   UsageRecorder usage_;
   Catalog catalog_;

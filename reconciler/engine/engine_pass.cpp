@@ -320,8 +320,19 @@ Task<Result<void>> EngineImpl::observe_into(World& world, SteadyTime not_before)
         world.observed.erase(row.uid);
       }
     }
+    add_strangers(**snapshot, world);
   }
   co_return Result<void>();
+}
+
+/// What carries our labels and this tenant's name, and is not in the inventory.
+void EngineImpl::add_strangers(const ProviderSnapshot& snapshot, World& world) const {
+  const auto uids = snapshot.uids_of.find(world.tenant);
+  if (uids == snapshot.uids_of.end()) return;
+  for (const std::string& uid : uids->second) {
+    if (!journal_.resources().contains(uid))
+      world.observed.insert_or_assign(uid, snapshot.by_uid.at(uid));
+  }
 }
 
 Task<Result<void>> EngineImpl::resolve_intents(std::string tenant, World& world) {
@@ -409,10 +420,11 @@ ApplyOrder EngineImpl::order_for(const TenantIdentity& identity, Changeset chang
     return provider == providers_.end() || !provider->second.lane.provider ? nullptr
                                                                            : &provider->second.lane;
   };
-  order.files = [this](Desired desired) -> Task<Result<std::shared_ptr<const FileTree>>> {
-    return files_of(std::move(desired));
+  order.files = [this](Desired desired,
+                       std::string path) -> Task<Result<std::shared_ptr<const FileTree>>> {
+    return files_of(std::move(desired), std::move(path));
   };
-  order.is_ready = [this](const Ref& ref) { return is_ready(ref); };
+  order.is_ready = [this](const Ref& ref, DependencyState state) { return is_ready(ref, state); };
   const auto loads = prepared.loads;
   order.is_superseded = [this, loads] {
     if (is_stopping_) return true;
@@ -425,21 +437,22 @@ ApplyOrder EngineImpl::order_for(const TenantIdentity& identity, Changeset chang
   return order;
 }
 
-Task<Result<std::shared_ptr<const FileTree>>> EngineImpl::files_of(Desired desired) {
+Task<Result<std::shared_ptr<const FileTree>>> EngineImpl::files_of(Desired desired,
+                                                                   std::string path) {
   const auto source = sources_.find(desired.source);
   if (source == sources_.end())
     co_return fail(ErrorCode::Unavailable, "source " + desired.source + " is gone");
   const std::shared_ptr<SourceKeeper> keeper = source->second.keeper;
-  std::string path = desired.spec->text_or("files.path", "");
   co_return co_await keeper->tree(desired.revision, std::move(path));
 }
 
 Task<Result<void>> EngineImpl::end_restarts(std::string tenant, ApplyReport report) {
   Transaction transaction;
   for (const DirectiveRow& directive : journal_.directives_of(tenant, clock_.now())) {
-    const bool is_over = directive.verb == DirectiveVerb::Restart &&
-                         !report.failed.contains(directive.ref) &&
-                         !report.deferred.contains(directive.ref) && !report.was_superseded;
+    const auto is_meant = [&](const auto& entry) { return concerns(directive.ref, entry.first); };
+    const bool is_over = directive.verb == DirectiveVerb::Restart && !report.was_superseded &&
+                         std::ranges::none_of(report.failed, is_meant) &&
+                         std::ranges::none_of(report.deferred, is_meant);
     if (is_over) transaction.add(EraseDirective{directive.ref, DirectiveVerb::Restart});
   }
   if (transaction.writes.empty()) co_return Result<void>();

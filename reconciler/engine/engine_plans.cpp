@@ -39,11 +39,14 @@ Admission EngineImpl::admission_of(const Prepared& prepared) const {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(prepared.world.tenant);
   const auto state = tenant_states_.find(prepared.world.tenant);
   const FilesSizes sizes = sizes_of(prepared);
+  const auto tenant = catalog_.tenants.find(prepared.world.tenant);
+  const bool has_walls = tenant != catalog_.tenants.end() && tenant->second.loosening;
   return admit({.plan = plan.get(),
                 .platform = &catalog_.terms,
                 .world = &prepared.world,
                 .accepted = state == tenant_states_.end() ? nullptr : &state->second.desired,
-                .sizes = &sizes});
+                .sizes = &sizes,
+                .loosening = has_walls ? &*tenant->second.loosening : nullptr});
 }
 
 Result<void> EngineImpl::check_start(const Ref& ref,
@@ -76,7 +79,7 @@ Task<Result<void>> EngineImpl::govern(World& world) {
   std::vector<Ref> over;
   for (const ResourceRow& row : world.inventory) {
     const auto seen = world.observed.find(row.uid);
-    const bool is_over = row.state == InventoryState::Owned && seen != world.observed.end() &&
+    const bool is_over = is_workload(row.ref.kind) && row.state == InventoryState::Owned && seen != world.observed.end() &&
                          seen->second.phase == Phase::Running && seen->second.started_at &&
                          *seen->second.started_at + *longest <= world.now;
     if (is_over) over.push_back(row.ref);
@@ -97,10 +100,12 @@ Task<Result<void>> EngineImpl::end_stops(const World& world, Timestamp now) {
   std::vector<DirectiveRow> waiting = journal_.ended_stops(world.tenant, now);
   while (!waiting.empty()) {
     DirectiveRow stop = waiting.front();
-    const ResourceRow* row = journal_.resource_of(stop.ref);
-    const auto seen = row == nullptr ? world.observed.end() : world.observed.find(row->uid);
-    const bool is_asked = row != nullptr && row->state == InventoryState::Owned &&
-                          (seen == world.observed.end() || seen->second.phase != Phase::Running);
+    const bool is_asked = std::ranges::any_of(world.inventory, [&](const ResourceRow& row) {
+      const auto seen = world.observed.find(row.uid);
+      return concerns(stop.ref, row.ref) && !is_passive(row.ref.kind) &&
+             row.state == InventoryState::Owned &&
+             (seen == world.observed.end() || seen->second.phase != Phase::Running);
+    });
     const Result<void> room = is_asked ? check_start(stop.ref, waiting) : Result<void>();
     waiting.erase(waiting.begin());
     if (room) {
@@ -124,7 +129,9 @@ std::optional<Duration> EngineImpl::next_governed(const std::string& tenant) con
   const Timestamp now = clock_.now();
   for (const ResourceRow* row : journal_.resources_of(tenant)) {
     const Observed* seen = observed_of(*row);
-    if (seen == nullptr || seen->phase != Phase::Running || !seen->started_at) continue;
+    if (!is_workload(row->ref.kind) || seen == nullptr || seen->phase != Phase::Running ||
+        !seen->started_at)
+      continue;
     const Duration left = std::chrono::duration_cast<Duration>(*seen->started_at + *longest - now);
     if (!next || left < *next) next = left;
   }

@@ -6,6 +6,7 @@
 
 #include "core/base/log.hpp"
 #include "reconciler/engine/engine_impl.hpp"
+#include "reconciler/engine/stack_status.hpp"
 
 namespace croft {
 
@@ -23,7 +24,7 @@ HealthState remembered_health(const ResourceRow& row, const Observed& observed) 
   const Condition* known = find_condition(row.conditions, "Ready");
   const bool was_ready = known != nullptr && known->status == ConditionStatus::True &&
                          known->reason == "Running" && row.phase == Phase::Running &&
-                         row.endpoint == to_string(observed.endpoint) && observed.started_at &&
+                         row.endpoint == endpoints_text(observed) && observed.started_at &&
                          *observed.started_at <= known->since;
   return was_ready ? HealthState{Health::Passing, true, false, ""} : HealthState{};
 }
@@ -47,6 +48,13 @@ std::optional<std::string> unenforced(const Capabilities& capabilities, bool has
     text += (text.empty() ? "" : "; ") + one.what + ": " + one.why;
   }
   return text.empty() ? std::nullopt : std::optional(text);
+}
+
+/// Whether a Service has a health check of its own, which its provider runs.
+bool checks_itself(const Value& spec) {
+  const Value* test = spec.at_path("health.test");
+  return test != nullptr && test->is_list() && test->size() > 0 &&
+         test->as_list().front() != Value("NONE");
 }
 
 /// Passing states on the way to something are no news.
@@ -82,13 +90,21 @@ ReadinessInput EngineImpl::readiness_input(const ResourceRow& row) const {
     const bool is_unchecked = input.observed != nullptr && !health_.is_watching(row.uid);
     input.health = is_unchecked ? remembered_health(row, *input.observed) : health_.state(row.uid);
   }
+  if (row.applied && row.ref.kind == Kind::Service && checks_itself(*row.applied)) {
+    input.has_health_check = true;
+    if (input.observed != nullptr) {
+      input.health = remembered_health(row, *input.observed);
+      input.health.health = input.observed->health;
+      input.health.message = input.observed->message;
+    }
+  }
   const auto tenant = catalog_.tenants.find(row.ref.tenant);
   if (tenant != catalog_.tenants.end() && tenant->second.is_suspended) {
     input.held_reason = "TenantSuspended";
     input.held_message = "its tenant is suspended";
   }
   for (const DirectiveRow& directive : journal_.directives_of(row.ref.tenant, clock_.now())) {
-    if (directive.ref != row.ref || directive.verb != DirectiveVerb::Stop ||
+    if (!concerns(directive.ref, row.ref) || directive.verb != DirectiveVerb::Stop ||
         !input.held_reason.empty())
       continue;
     input.held_reason = "Held";
@@ -98,9 +114,15 @@ ReadinessInput EngineImpl::readiness_input(const ResourceRow& row) const {
   return input;
 }
 
-bool EngineImpl::is_ready(const Ref& ref) const {
+bool EngineImpl::is_ready(const Ref& ref, DependencyState needed) const {
   const ResourceRow* row = journal_.resource_of(ref);
   if (row == nullptr || row->state != InventoryState::Owned) return false;
+  const Observed* observed = observed_of(*row);
+  const bool is_completed = observed != nullptr && observed->phase == Phase::Completed;
+  if (needed == DependencyState::Completed) return is_completed;
+  if (needed == DependencyState::Started)
+    return is_completed || (observed != nullptr && observed->phase == Phase::Running) ||
+           (observed != nullptr && observed->phase == Phase::Starting);
   return readiness(readiness_input(*row), clock_.now()).status == ConditionStatus::True;
 }
 
@@ -178,7 +200,7 @@ void EngineImpl::note_one(ResourceRow& row, const Observed* observed, const Appl
   const ReadinessInput input = readiness_input(row);
   if (input.provider_answers) {
     row.phase = observed != nullptr ? observed->phase : Phase::Created;
-    row.endpoint = observed != nullptr ? to_string(observed->endpoint) : "";
+    row.endpoint = observed != nullptr ? endpoints_text(*observed) : "";
     row.message = observed != nullptr ? observed->message : "";
   }
   Condition ready = readiness(input, now);
@@ -219,7 +241,7 @@ void EngineImpl::note_circumstances(ResourceRow& row, const Observed* observed,
 
   std::optional<std::string> suspended;
   for (const DirectiveRow& directive : journal_.directives_of(row.ref.tenant, now)) {
-    if (directive.ref != row.ref || directive.verb != DirectiveVerb::Suspend) continue;
+    if (!concerns(directive.ref, row.ref) || directive.verb != DirectiveVerb::Suspend) continue;
     suspended = fmt::format("suspended by {}{}", directive.by,
                             directive.why.empty() ? "" : ": " + directive.why);
   }
@@ -227,8 +249,8 @@ void EngineImpl::note_circumstances(ResourceRow& row, const Observed* observed,
 
   std::optional<std::string> lacking;
   const auto provider = providers_.find(row.provider);
-  const bool runs_apps = row.ref.kind == Kind::Instance && provider != providers_.end() &&
-                         provider->second.lane.provider;
+  const bool runs_apps =
+      is_workload(row.ref.kind) && provider != providers_.end() && provider->second.lane.provider;
   if (runs_apps) {
     const bool has_volumes = row.applied && row.applied->find("volumes") != nullptr;
     lacking = unenforced(provider->second.lane.provider->capabilities(), has_volumes);
@@ -301,10 +323,11 @@ std::vector<ResourceStatus> EngineImpl::status(const std::string& tenant) const 
     status.observed_at = row.observed_at;
     status.spec = row.applied;
     for (const DirectiveRow& directive : journal_.directives_of(row.ref.tenant, clock_.now())) {
-      if (directive.ref == row.ref) status.directives.push_back(directive);
+      if (concerns(directive.ref, row.ref)) status.directives.push_back(directive);
     }
     all.push_back(std::move(status));
   }
+  for (ResourceStatus& stack : stack_statuses(all)) all.push_back(std::move(stack));
   std::sort(all.begin(), all.end(),
             [](const ResourceStatus& a, const ResourceStatus& b) { return a.ref < b.ref; });
   return all;
@@ -350,12 +373,12 @@ std::vector<Engine::HostRoute> EngineImpl::routes() const {
     }
     route.state = ready.reason.empty() ? "Pending" : ready.reason;
     route.message = ready.message;
-    if (serves) route.endpoint = parse_endpoint(row.endpoint).value_or(Endpoint{});
     Desired applied;
     applied.ref = row.ref;
     applied.spec = row.applied;
     for (const HostClaim& claim : claims_of({{row.ref, applied}}, settings_.domain)) {
       route.host = claim.host;
+      if (serves) route.endpoint = endpoint_for(row.endpoint, claim.port);
       routes.push_back(route);
     }
   }

@@ -46,6 +46,7 @@ Task<Result<void>> Observer::call() {
       if (rule_) judge(item);
       item.fields = shared(item);
       std::string uid = item.uid;
+      snapshot->uids_of[item.ref.tenant].push_back(uid);
       snapshot->by_uid.emplace(std::move(uid), std::move(item));
     }
     latest_ = std::move(snapshot);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/async.hpp"
 #include "core/base/result.hpp"
@@ -20,6 +21,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 /// What one provider last reported, by uid.
 struct ProviderSnapshot {
   std::map<std::string, Observed> by_uid;
+  std::map<std::string, std::vector<std::string>> uids_of;  ///< by the tenant in their refs
   SteadyTime begun;  ///< when the call began: it saw everything that happened before
 };
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # room -> rooms whose headers it may include (its own are always allowed)
-CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/archive", "core/net"]
+CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/net", "core/archive"]
 RULES = {
     "core/yaml": [],
     "core/base": ["core/yaml"],
@@ -19,16 +19,18 @@ RULES = {
     "core/store": ["core/base", "core/resource"],
     "core/archive": ["core/base"],
     "core/net": ["core/base"],
+    "core/archive": ["core/base"],
     "lua": CORE,
     "plans": CORE + ["lua"],
     "providers/port": CORE,
-    "providers/docker/engine": CORE,
-    "providers/docker": CORE + ["providers/port", "providers/docker/engine"],
     "providers/fake": CORE + ["providers/port"],
-    "providers/process": CORE + ["providers/port"],
+    "providers/local": CORE,
+    "providers/process": CORE + ["providers/port", "providers/local"],
+    "providers/docker/engine": CORE,
+    "providers/docker": CORE + ["providers/port", "providers/local", "providers/docker/engine"],
     "providers/site": CORE + ["providers/port"],
     "providers/script": CORE + ["providers/port", "lua"],
-    "providers/registry": CORE + ["providers/port", "providers/process", "providers/site", "providers/script"],
+    "providers/registry": CORE + ["providers/port", "providers/docker", "providers/process", "providers/site", "providers/script"],
     "reconciler": CORE + ["plans", "providers/port"],
     "gateway": CORE + ["plans", "providers/port", "reconciler"],
     "cli": None,  # sees all

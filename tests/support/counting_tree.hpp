@@ -33,6 +33,7 @@ class CountingTree final : public FileTree {
   }
 
   Result<TreeEntry> entry(std::string_view path) const override {
+    if (path.empty()) return TreeEntry{"", FileMode::Directory, id_};
     const std::size_t slash = path.rfind('/');
     const std::string parent(slash == std::string_view::npos ? "" : path.substr(0, slash));
     const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);

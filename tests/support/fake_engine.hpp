@@ -155,6 +155,13 @@ class FakeEngine final : public Engine {
     co_return Result<void>();
   }
 
+  Task<Result<std::vector<Ref>>> adopt(std::string tenant, std::string by) override {
+    if (failure) co_return fail(take_failure());
+    people.push_back(std::move(by));
+    std::vector<Ref> adopted{{std::move(tenant), Kind::Instance, "api"}};
+    co_return adopted;
+  }
+
   Task<Result<std::vector<EventRow>>> events(EventQuery query) override {
     if (failure) co_return fail(take_failure());
     std::vector<EventRow> found;

@@ -45,6 +45,13 @@ bool ServerProcess::has_ended() {
   return pid_ <= 0;
 }
 
+void ServerProcess::signal(int number) const {
+  if (pid_ <= 0) return;
+  ::kill(pid_, number);
+  // Its threads stop one after the other.
+  if (number == SIGSTOP) ::waitpid(pid_, nullptr, WUNTRACED);
+}
+
 void ServerProcess::end(int number) {
   if (pid_ <= 0 || owner_ != ::getpid()) return;  // a forked child leaves it alone
   ::kill(pid_, number);

@@ -20,6 +20,8 @@ class ServerProcess {
 
   /// True if it has ended by itself.
   bool has_ended();
+  /// Sends a signal that does not end it; after SIGSTOP all of it has stopped.
+  void signal(int number) const;
   /// Sends a signal that ends it, and waits for that.
   void end(int number);
 

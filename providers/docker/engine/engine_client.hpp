@@ -58,6 +58,10 @@ class EngineClient {
   Networks networks() const { return Networks(transport_); }
   Volumes volumes() const { return Volumes(transport_); }
   Execs execs() const { return Execs(transport_); }
+  /// Ends with Cancelled the calls under way that read as something comes: events, logs, waits,
+  /// pulls, builds, archives. New ones may begin.
+  void cancel_streams() const;
+
   System system() const { return System(transport_); }
 
  private:

@@ -29,7 +29,28 @@ TEST(RefTest, WhatIsNoRefSaysWhy) {
         "alice/site/x", "alice/Site/X", "alice/Site/a--b"}) {
     EXPECT_FALSE(parse_ref(text)) << text;
   }
-  EXPECT_NE(parse_ref("alice/Stack/db").error().message().find("later version"), std::string::npos);
+  EXPECT_NE(parse_ref("alice/Database/db").error().message().find("later version"), std::string::npos);
+}
+
+TEST(RefTest, PartsAreNamedByTheirStack) {
+  const auto web = parse_ref("alice/Service/shop.web_1");
+  ASSERT_TRUE(web) << web.error().message();
+  EXPECT_EQ(stack_of(*web), (Ref{"alice", Kind::Stack, "shop"}));
+  EXPECT_EQ(name_in_stack(*web), "web_1");
+  EXPECT_FALSE(stack_of({"alice", Kind::Site, "blog"}));
+  for (const char* text : {"alice/Service/web", "alice/Service/.web", "alice/Service/shop.",
+                           "alice/Service/shop.-a", "alice/Service/Shop.web", "alice/Stack/a.b"}) {
+    EXPECT_FALSE(parse_ref(text)) << text;
+  }
+}
+
+TEST(RefTest, AnOrderForAStackConcernsItsParts) {
+  const Ref stack{"alice", Kind::Stack, "shop"};
+  EXPECT_TRUE(concerns(stack, {"alice", Kind::Service, "shop.web"}));
+  EXPECT_TRUE(concerns(stack, stack));
+  EXPECT_FALSE(concerns(stack, {"alice", Kind::Service, "shop2.web"}));
+  EXPECT_FALSE(concerns(stack, {"bob", Kind::Service, "shop.web"}));
+  EXPECT_FALSE(concerns({"alice", Kind::Service, "shop.web"}, stack));
 }
 
 TEST(RefTest, NamesFollowTheirRules) {

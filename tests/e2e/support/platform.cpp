@@ -104,6 +104,11 @@ void Platform::declare(const std::vector<std::string>& tenants, const std::strin
   platform_clone_.push();
 }
 
+void Platform::operate(const std::string& file, const std::string& yaml) {
+  platform_clone_.commit({{file, yaml}}, "operate");
+  platform_clone_.push();
+}
+
 std::string Platform::push(const std::string& tenant, const GitRepository::Files& files,
                            const std::string& message) {
   GitRepository& mine = clones_.at(tenant);

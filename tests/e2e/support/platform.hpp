@@ -30,6 +30,8 @@ class Platform {
   /// Writes the files, commits all and pushes: the commit's id.
   std::string push(const std::string& tenant, const GitRepository::Files& files,
                    const std::string& message = "change");
+  /// Pushes a file of the platform's repository.
+  void operate(const std::string& file, const std::string& yaml);
   /// Pushes a platform with these tenants only.
   void declare(const std::vector<std::string>& tenants, const std::string& message = "tenants");
 

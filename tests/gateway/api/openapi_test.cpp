@@ -67,6 +67,7 @@ const std::map<std::string, Sample> kSamples = {
     {"acknowledge",
      {"/v1/prunes/ack",
       R"({"tenant":"alice","digest":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})"}},
+    {"adopt", {"/v1/adoptions", R"({"tenant":"alice"})"}},
     {"exec",
      {"/v1/exec/alice/Instance/api",
       R"({"command":["echo","x"],"env":["A=b"],"workingDir":"/","terminal":true,"rows":24,"columns":80})"}},

@@ -11,7 +11,7 @@
 #include "core/base/child.hpp"
 #include "providers/process/firewall.hpp"
 #include "providers/process/layout.hpp"
-#include "tests/providers/process/docker_engine.hpp"
+#include "tests/support/docker_engine.hpp"
 #include "tests/providers/process/fixture.hpp"
 #include "tests/providers/process/outside.hpp"
 

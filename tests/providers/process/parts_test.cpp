@@ -10,7 +10,8 @@
 #include "core/base/files.hpp"
 #include "providers/port/endpoint.hpp"
 #include "providers/process/cgroup.hpp"
-#include "providers/process/checkout.hpp"
+#include "providers/local/checkout.hpp"
+#include "providers/local/machine_facts.hpp"
 #include "providers/process/firewall.hpp"
 #include "providers/process/machine.hpp"
 #include "providers/process/record.hpp"
@@ -162,7 +163,7 @@ TEST_F(DirectoryTest, SlotsAreHeldByOneAppAndFreeWhenItIsGone) {
 }
 
 TEST_F(DirectoryTest, CheckoutIsWrittenOnceSharedAndSwept) {
-  Checkouts checkouts(layout_);
+  Checkouts checkouts(layout_.files());
   const auto tree = make_memory_tree({{"app.py", "print(1)"}, {"static/a/b.txt", "b"}});
   ASSERT_TRUE(checkouts.materialize(*tree));
   ASSERT_TRUE(checkouts.materialize(*tree));

@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "core/archive/tar.hpp"
 #include "core/base/child.hpp"
 #include "providers/process/layout.hpp"
 #include "providers/process/volume_image.hpp"
 #include "tests/providers/process/fixture.hpp"
+#include "tests/support/tar_archive.hpp"
 
 namespace croft {
 namespace {
@@ -62,10 +62,6 @@ class TransferTest : public ProcessTest {
     const Result<ChildOutput> listed =
         run_child({.arguments = {"tar", "-tvf", file.string(), "--numeric-owner"}});
     return listed ? listed->output : listed.error().describe();
-  }
-  static std::string archive_of(TarEntry entry, const std::string& content = {}) {
-    entry.size = content.size();
-    return tar_header(entry) + content + tar_padding(content.size()) + tar_end();
   }
   bool is_mounted_anywhere(const std::string& uid) const {
     std::ifstream mounts("/proc/self/mounts");
@@ -150,9 +146,7 @@ TEST_F(TransferTest, AnAppMayStartWhileItsVolumeIsBeingRead) {
 TEST_F(TransferTest, NothingIsImportedWhileTheAppRuns) {
   if (!is_possible()) return;
   ASSERT_TRUE(make("app"));
-  TarEntry entry;
-  entry.path = "file";
-  const Result<void> refused = import_into("app", archive_of(entry, "x"));
+  const Result<void> refused = import_into("app", archive_of("file", "x"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::Conflict);
   EXPECT_THAT(refused.error().describe(), HasSubstr("--quiesce"));
@@ -165,9 +159,7 @@ TEST_F(TransferTest, AHostileArchiveReachesNothingOutside) {
   ASSERT_EQ(exec("app", {"sh", "-c", "ln -s /etc /data/etc; ln -s ../.. /data/up"}), 0);
   ASSERT_TRUE(stop("app"));
   const auto refused = [&](const std::string& path) {
-    TarEntry entry;
-    entry.path = path;
-    const Result<void> done = import_into("app", archive_of(entry, "x"));
+    const Result<void> done = import_into("app", archive_of(path, "x"));
     return done ? std::string("it was taken") : done.error().describe();
   };
   EXPECT_THAT(refused("../record.json"), HasSubstr("'..'"));
@@ -183,9 +175,7 @@ TEST_F(TransferTest, AnArchiveThatDoesNotFitSaysSo) {
   if (!is_possible()) return;
   ASSERT_TRUE(make("app"));
   ASSERT_TRUE(stop("app"));
-  TarEntry entry;
-  entry.path = "big";
-  const Result<void> done = import_into("app", archive_of(entry, std::string(32 << 20, 'x')));
+  const Result<void> done = import_into("app", archive_of("big", std::string(32 << 20, 'x')));
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().describe(), testing::AnyOf(HasSubstr("full"), HasSubstr("more than")));
 }
@@ -234,9 +224,7 @@ TEST_F(PlainTransferTest, GoesOutAndInAgainWithinItsSize) {
   ASSERT_EQ(exec("app", {"rm", "/data/file"}), 0);
   ASSERT_TRUE(stop("app"));
   ASSERT_TRUE(import_into("app", *archive));
-  TarEntry big;
-  big.path = "big";
-  const Result<void> refused = import_into("app", archive_of(big, std::string(32 << 20, 'x')));
+  const Result<void> refused = import_into("app", archive_of("big", std::string(32 << 20, 'x')));
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().describe(), HasSubstr("more than 16MiB"));
   ASSERT_TRUE(start("app"));

@@ -69,7 +69,7 @@ std::string TestBed::push_alice(const GitRepository::Files& files, const std::st
 
 Daemon::Daemon(TestBed& bed, const std::function<void(FaultyStore&)>& prepare)
     : bed_(bed), parts_(std::make_unique<Parts>()) {
-  Result<std::unique_ptr<Store>> store = open_store_when_free(bed.data.path());
+  Result<std::unique_ptr<Store>> store = open_store_when_free(bed.data.path() / bed.store_name);
   if (!store) throw std::runtime_error(store.error().describe());
   parts_->store = std::move(*store);
   parts_->faulty = std::make_unique<FaultyStore>(*parts_->store);

@@ -25,6 +25,9 @@ struct TestBed {
   SystemClock clock;
   SystemRandom random;
   TemporaryDirectory data;
+  /// The store's own directory is lost, and with it everything that Croft knew.
+  void lose_store() { store_name += "x"; }
+  std::string store_name = "store";
   GitRepository platform_remote;
   GitRepository alice_remote;
   GitRepository platform;

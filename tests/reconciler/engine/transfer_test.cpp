@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/archive/tar.hpp"
 #include "tests/reconciler/engine/daemon.hpp"
+#include "tests/support/tar_archive.hpp"
 
 namespace croft {
 namespace {
@@ -51,11 +51,7 @@ class EngineTransferTest : public testing::Test {
     };
   }
   static ByteSource source_of(std::string text, std::string name = "content") {
-    TarEntry entry;
-    entry.path = std::move(name);
-    entry.size = text.size();
-    auto left = std::make_shared<std::string>(tar_header(entry) + text + tar_padding(entry.size) +
-                                              tar_end());
+    auto left = std::make_shared<std::string>(archive_of(name, std::move(text)));
     return [left]() -> Task<Result<std::string>> {
       std::string piece = left->substr(0, 700);
       left->erase(0, piece.size());

@@ -1,0 +1,119 @@
+#include "providers/docker/archives.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/id.hpp"
+#include "providers/docker/objects.hpp"
+#include "providers/docker/tar.hpp"
+
+namespace croft::docker {
+
+namespace {
+
+constexpr const char* kEmptyImage = "croft-build/empty:1";
+constexpr const char* kPlace = "/volume";
+constexpr const char* kPart = "archive";
+constexpr Duration kQuick{60'000};
+
+Limit a_while() { return {std::chrono::steady_clock::now() + kQuick}; }
+
+Task<Result<ObjectSummary>> find_volume(CorePtr core, std::string uid, std::string volume,
+                                        Limit limit) {
+  CO_TRY_ASSIGN(const std::vector<ObjectSummary> all, co_await list_volumes(core, uid, limit));
+  const std::string part = volume.empty() ? "" : "volume:" + volume;
+  const auto found = std::ranges::find(all, part, &ObjectSummary::part);
+  if (found != all.end()) co_return *found;
+  co_return fail(ErrorCode::NotFound, volume.empty()
+                                          ? std::string("there is no such volume")
+                                          : fmt::format("there is no volume '{}'", volume));
+}
+
+/// An image with nothing in it: what is never started needs none.
+Task<Result<void>> ensure_empty_image(CorePtr core, Limit limit) {
+  const Result<Value> found = co_await core->engine.images().inspect(kEmptyImage, limit.at);
+  if (found) co_return Result<void>{};
+  TarWriter tar;
+  tar.add_directory("volume");
+  const auto rest = std::make_shared<std::string>(tar.finish());
+  ByteSource source = [rest]() -> Task<Result<std::string>> {
+    std::string piece = std::exchange(*rest, {});
+    co_return piece;
+  };
+  const std::vector<std::string> changes{"CMD [\"none\"]"};
+  const Result<std::string> made =
+      co_await core->engine.images().import(kEmptyImage, changes, std::move(source), limit.at);
+  if (!made) co_return std::unexpected(made.error());
+  co_return Result<void>{};
+}
+
+Task<Result<std::string>> open_helper(CorePtr core, std::string volume, Limit limit) {
+  CO_TRY(co_await ensure_empty_image(core, limit));
+  Value mount = Value::map({{"Type", "volume"}, {"Source", volume}, {"Target", kPlace}});
+  mount.set("VolumeOptions", Value::map({{"NoCopy", true}}));
+  Value host = Value::map({{"NetworkMode", "none"}});
+  host.set("Mounts", Value(Value::List{std::move(mount)}));
+  Value config = Value::map({{"Image", kEmptyImage}});
+  config.set("Cmd", Value(Value::List{Value("none")}));
+  config.set("HostConfig", std::move(host));
+  config.set("Labels", to_value({{label::kProvider, core->settings.name}, {label::kPart, kPart}}));
+  const std::string name = "croft-archive-" + SystemRandom().id();
+  const auto created =
+      co_await core->engine.containers().create(name, std::move(config), {}, limit.at);
+  if (!created) co_return std::unexpected(created.error());
+  co_return created->id;
+}
+
+Task<> close_helper(CorePtr core, std::string helper) {
+  const RemoveContainer how{.force = true, .volumes = false};
+  const Limit limit = a_while();
+  (void)co_await core->engine.containers().remove(std::move(helper), how, limit.at);
+}
+
+}  // namespace
+
+Task<Result<void>> export_archive(CorePtr core, std::string uid, std::string volume,
+                                  ByteSink sink) {
+  CO_TRY_ASSIGN(const ObjectSummary found,
+                co_await find_volume(core, std::move(uid), std::move(volume), a_while()));
+  CO_TRY_ASSIGN(const std::string helper, co_await open_helper(core, found.name, a_while()));
+  const std::string path = std::string(kPlace) + "/.";
+  Result<void> done = co_await core->engine.containers().get_archive(helper, path, std::move(sink));
+  co_await close_helper(core, helper);
+  co_return while_doing(std::move(done), "exporting the volume");
+}
+
+Task<Result<void>> import_archive(CorePtr core, std::string uid, std::string volume,
+                                  ByteSource source) {
+  CO_TRY_ASSIGN(const ObjectSummary found,
+                co_await find_volume(core, std::move(uid), std::move(volume), a_while()));
+  CO_TRY_ASSIGN(const std::string helper, co_await open_helper(core, found.name, a_while()));
+  const auto guard = std::make_shared<TarGuard>();
+  const auto problem = std::make_shared<std::optional<Error>>();
+  ByteSource guarded = [source, guard, problem]() -> Task<Result<std::string>> {
+    Result<std::string> piece = co_await source();
+    if (!piece) co_return piece;
+    Result<void> fine = piece->empty() ? guard->finish() : guard->feed(*piece);
+    if (fine) co_return piece;
+    *problem = fine.error();
+    co_return std::unexpected(std::move(fine.error()));
+  };
+  Result<void> done =
+      co_await core->engine.containers().put_archive(helper, kPlace, std::move(guarded));
+  co_await close_helper(core, helper);
+  core->volume_sizes.erase(found.name);
+  // What the guard found says more than that the stream broke.
+  if (*problem) done = std::unexpected(std::move(**problem));
+  co_return while_doing(std::move(done), "importing into the volume");
+}
+
+Task<> remove_leftovers(CorePtr core) {
+  const Filters filter = our_filter(*core, {fmt::format("{}={}", label::kPart, kPart)});
+  const Limit limit = a_while();
+  const Result<Value> list = co_await core->engine.containers().list(filter, limit.at);
+  if (!list || !list->is_list()) co_return;
+  for (const Value& entry : list->as_list()) co_await close_helper(core, entry.text_or("Id", ""));
+}
+
+}  // namespace croft::docker

@@ -1,0 +1,165 @@
+#include "providers/docker/files.hpp"
+
+#include <chrono>
+#include <system_error>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "core/base/files.hpp"
+#include "core/base/id.hpp"
+#include "providers/docker/tar.hpp"
+
+namespace croft::docker {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kLargestFile = 1ULL << 30;
+constexpr std::size_t kMostFiles = 100'000;
+/// Made for an effect that has not come to its container yet.
+constexpr std::chrono::minutes kYoung{15};
+
+const std::shared_ptr<const FileTree>& tree_of(const Effect& effect) {
+  return effect.ref.kind == Kind::Instance ? effect.files : effect.source;
+}
+
+Error missing_source(const PlannedFile& file) {
+  return Error(ErrorCode::Invalid,
+               fmt::format("'{}' for {} is not in the repository", file.source, file.path));
+}
+
+Result<fs::path> place_blob(const Core& core, const PlannedFile& file, const std::string& content) {
+  const fs::path directory = core.settings.data / "blobs";
+  const fs::path target =
+      directory / fmt::format("{}-{:o}-{}-{}", sha256_hex(content), file.mode, file.uid, file.gid);
+  std::error_code error;
+  if (fs::exists(target, error)) {
+    fs::last_write_time(target, fs::file_time_type::clock::now(), error);
+    return target;
+  }
+  TRY(make_directory(directory, 0711));
+  const fs::path fresh = directory / fmt::format(".new-{}", SystemRandom().id());
+  TRY(write_file_atomic(fresh, content, static_cast<unsigned>(file.mode) & 0777U));
+  const bool is_ours =
+      (file.uid == 0 && file.gid == 0) ||
+      ::chown(fresh.c_str(), static_cast<uid_t>(file.uid), static_cast<gid_t>(file.gid)) == 0;
+  if (!is_ours) return fail(system_error(errno, "giving " + file.path + " to its owner"));
+  fs::rename(fresh, target, error);
+  if (error) return fail(system_error(error.value(), "putting " + file.path + " in place"));
+  return target;
+}
+
+Result<void> place_tree(Core& core, const FileTree& tree, PlannedFile& file, FilePins& pins) {
+  TRY_ASSIGN(const std::shared_ptr<const FileTree> part,
+             tree.subtree(file.source == "." ? "" : file.source));
+  pins.push_back(std::make_unique<Checkouts::Pin>(core.checkouts, part->id()));
+  TRY(core.checkouts.materialize(*part));
+  file.at = core.checkouts.path_of(part->id());
+  return {};
+}
+
+Result<void> place(Core& core, const Effect& effect, PlannedFile& file, FilePins& pins) {
+  if (file.source.empty()) {
+    TRY_ASSIGN(file.at, place_blob(core, file, file.content));
+    return {};
+  }
+  const std::shared_ptr<const FileTree>& tree = tree_of(effect);
+  if (!tree) return fail(missing_source(file));
+  const Result<TreeEntry> entry = tree->entry(file.source == "." ? "" : file.source);
+  if (!entry) return fail(missing_source(file));
+  if (entry->mode == FileMode::Directory) return place_tree(core, *tree, file, pins);
+  const bool is_file = entry->mode == FileMode::Regular || entry->mode == FileMode::Executable;
+  if (!is_file)
+    return fail(ErrorCode::Invalid,
+                fmt::format("'{}' is neither a file nor a directory", file.source));
+  TRY_ASSIGN(const std::string content, tree->read(entry->id, kLargestFile));
+  if (entry->mode == FileMode::Executable) file.mode |= 0111;
+  TRY_ASSIGN(file.at, place_blob(core, file, content));
+  return {};
+}
+
+Result<std::string> archive_of(const Effect& effect, const std::vector<PlannedFile>& files) {
+  TarWriter tar;
+  for (const PlannedFile& file : files) {
+    const std::string inside = file.path.substr(1);
+    if (file.source.empty()) {
+      tar.add_file(inside, file.content, file.mode, file.uid, file.gid);
+      continue;
+    }
+    const std::shared_ptr<const FileTree>& tree = tree_of(effect);
+    if (!tree) return fail(missing_source(file));
+    const std::string source = file.source == "." ? "" : file.source;
+    TRY_ASSIGN(const TreeEntry entry, tree->entry(source));
+    if (entry.mode != FileMode::Directory) {
+      TRY_ASSIGN(const std::string content, tree->read(entry.id, kLargestFile));
+      tar.add_file(inside, content, file.mode, file.uid, file.gid);
+      continue;
+    }
+    TRY_ASSIGN(const std::shared_ptr<const FileTree> part, tree->subtree(source));
+    tar.add_directory(inside);
+    TRY_ASSIGN(const std::vector<TreeFile> all, list_recursively(*part, kMostFiles));
+    for (const TreeFile& one : all) {
+      if (one.mode == FileMode::Submodule || one.mode == FileMode::Directory) continue;
+      TRY_ASSIGN(const std::string content, part->read(one.id, kLargestFile));
+      const std::string path = inside + "/" + one.path;
+      if (one.mode == FileMode::Link && !is_inner_link(one.path, content))
+        return fail(ErrorCode::Invalid,
+                    fmt::format("the link {} leads out of the files", one.path));
+      if (one.mode == FileMode::Link)
+        tar.add_link(path, content);
+      else
+        tar.add_file(path, content, one.mode == FileMode::Executable ? 0755 : 0644, 0, 0);
+    }
+  }
+  return tar.finish();
+}
+
+}  // namespace
+
+Task<Result<std::vector<PlannedFile>>> place_files(CorePtr core, EffectPtr effect, Value workload,
+                                                   std::shared_ptr<FilePins> pins) {
+  std::vector<PlannedFile> files = planned_files(workload);
+  if (files.empty() || !core->settings.is_local()) co_return files;
+  const auto shared = std::make_shared<std::vector<PlannedFile>>(std::move(files));
+  auto placing = core->pool.run([core, effect, shared, pins]() -> Result<void> {
+    for (PlannedFile& file : *shared) {
+      TRY(while_doing(place(*core, *effect, file, *pins), "placing its files"));
+    }
+    return {};
+  });
+  CO_TRY(co_await std::move(placing));
+  co_return std::move(*shared);
+}
+
+Task<Result<void>> write_files(CorePtr core, EffectPtr effect, std::vector<PlannedFile> files,
+                               std::string container, Limit limit) {
+  if (files.empty()) co_return Result<void>{};
+  const auto shared = std::make_shared<std::vector<PlannedFile>>(std::move(files));
+  auto packing = core->pool.run([effect, shared] { return archive_of(*effect, *shared); });
+  CO_TRY_ASSIGN(std::string archive, co_await std::move(packing));
+  const auto rest = std::make_shared<std::string>(std::move(archive));
+  ByteSource source = [rest]() -> Task<Result<std::string>> {
+    std::string piece = std::exchange(*rest, {});
+    co_return piece;
+  };
+  Result<void> sent = co_await core->engine.containers().put_archive(std::move(container), "/",
+                                                                     std::move(source), limit.at);
+  co_return while_doing(std::move(sent), "sending its files into the container");
+}
+
+void sweep_files(Core& core, const std::set<std::string>& mounted) {
+  std::set<std::string> trees;
+  for (const std::string& source : mounted) trees.insert(fs::path(source).filename().string());
+  core.checkouts.sweep(trees);
+  std::error_code error;
+  const auto young = fs::file_time_type::clock::now() - kYoung;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(core.settings.data / "blobs", error)) {
+    if (trees.contains(entry.path().filename().string())) continue;
+    if (entry.last_write_time(error) < young) fs::remove(entry.path(), error);
+  }
+}
+
+}  // namespace croft::docker

@@ -1,0 +1,436 @@
+#include "providers/docker/images.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "core/base/id.hpp"
+#include "core/base/log.hpp"
+#include "providers/docker/dockerfile.hpp"
+#include "providers/docker/engine/build_context.hpp"
+#include "providers/docker/image_name.hpp"
+#include "providers/docker/objects.hpp"
+#include "providers/docker/spec.hpp"
+#include "providers/docker/tree_with_file.hpp"
+
+namespace croft::docker {
+
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr Duration kProgressEvery{5'000};
+constexpr std::size_t kLargestDockerfile = 1 << 20;
+constexpr std::size_t kLongestLine = 4'000;
+
+RegistryLogin login_for(const ProviderSettings& settings, const std::string& registry) {
+  const auto found = settings.logins.find(registry);
+  if (found == settings.logins.end()) return {};
+  return {.server = registry,
+          .user = found->second.user,
+          .password = found->second.password,
+          .identity_token = {}};
+}
+
+std::vector<RegistryLogin> all_logins(const ProviderSettings& settings) {
+  std::vector<RegistryLogin> logins;
+  for (const auto& [server, login] : settings.logins) logins.push_back(login_for(settings, server));
+  return logins;
+}
+
+std::vector<std::string> repo_digests(const Value& image) { return texts_at(image, "RepoDigests"); }
+
+/// "docker.io/library/nginx" is written "nginx" by the engine.
+bool is_of_repository(const std::string& repo_digest, const ImageName& name) {
+  const std::size_t at = repo_digest.find('@');
+  const Result<ImageName> known = parse_image_name(repo_digest.substr(0, at));
+  return known && known->name() == name.name();
+}
+
+ImageFacts facts_of(const Value& image, const ImageName* name) {
+  ImageFacts facts{
+      .reference = image.text_or("Id", ""), .id = image.text_or("Id", ""), .volumes = {}};
+  for (const Value::Entry& volume : entries_at(image, "Config.Volumes"))
+    facts.volumes.push_back(volume.key);
+  for (const std::string& digest : repo_digests(image)) {
+    if (name == nullptr || !is_of_repository(digest, *name)) continue;
+    facts.reference = name->with_digest(digest.substr(digest.find('@') + 1));
+    break;
+  }
+  return facts;
+}
+
+/// What another tenant built is not there for this one, whatever it is called.
+Result<void> check_owner(const Value& image, const Effect& effect) {
+  const Labels labels = read_labels(image.at_path("Config.Labels"));
+  const std::string owner = label_or_empty(labels, label::kTenant);
+  if (owner.empty() || owner == effect.tenant.uid) return {};
+  return fail(ErrorCode::Denied, "the image is not this tenant's");
+}
+
+/// How far a pull is: bytes of all layers that told.
+class PullProgress {
+ public:
+  /// Words to tell now, or nothing.
+  std::string note(const Progress& progress, SteadyTime now) {
+    if (progress.total > 0) layers_[progress.id] = {progress.current, progress.total};
+    if (progress.status == "Download complete" || progress.status == "Pull complete") {
+      auto& layer = layers_[progress.id];
+      layer.first = layer.second;
+    }
+    if (now < next_) return {};
+    const bool is_first = next_ == SteadyTime{};
+    next_ = now + kProgressEvery;
+    if (is_first) return {};
+    std::int64_t done = 0;
+    std::int64_t all = 0;
+    for (const auto& [id, layer] : layers_) {
+      done += layer.first;
+      all += layer.second;
+    }
+    return fmt::format("{} MiB of {} MiB in {} layers", done >> 20, all >> 20, layers_.size());
+  }
+
+ private:
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> layers_;
+  SteadyTime next_{};
+};
+
+Task<Result<std::string>> pull(CorePtr core, std::string image, std::string registry,
+                               std::string platform, std::shared_ptr<Job> job) {
+  core->tell_all(*job, "Pulling", image);
+  const auto progress = std::make_shared<PullProgress>();
+  ProgressSink sink = [core, job, progress, image](const Progress& one) {
+    const std::string words = progress->note(one, std::chrono::steady_clock::now());
+    if (!words.empty()) core->tell_all(*job, "Pulling", fmt::format("{}: {}", image, words));
+  };
+  const Deadline deadline = std::chrono::steady_clock::now() + core->settings.pull_timeout;
+  RegistryLogin login = login_for(core->settings, registry);
+  Result<void> pulled = co_await core->engine.images().pull(image, std::move(login),
+                                                            std::move(sink), platform, deadline);
+  if (!pulled) {
+    Error error = std::move(pulled.error());
+    if (is_out_of_space(error))
+      error = std::move(error).with_hint("the engine's disk is full: remove images, or make room");
+    co_return std::unexpected(std::move(error).while_doing("pulling the image " + image));
+  }
+  core->tell_all(*job, "Pulled", image);
+  co_return image;
+}
+
+Task<Result<Value>> pull_and_inspect(CorePtr core, std::string uid, ImageName name,
+                                     std::string platform, Limit limit) {
+  const std::string image = name.full();
+  const std::string registry = name.registry;
+  auto make = [core, image, registry, platform](std::shared_ptr<Job> job) {
+    return pull(core, image, registry, platform, std::move(job));
+  };
+  std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> work = make;
+  CO_TRY(co_await join_job(core, "pull " + image + " " + platform, std::move(uid), std::move(work),
+                           "pulling the image " + image, limit));
+  Result<Value> found = co_await core->engine.images().inspect(image, limit.at);
+  co_return found;
+}
+
+bool has_digest(const Value& image, const std::string& digest) {
+  return std::ranges::any_of(repo_digests(image),
+                             [&](const std::string& one) { return one.ends_with("@" + digest); });
+}
+
+/// What the tag means at its registry now; pulled only if that is not here. An image that came from
+/// no registry is taken as it is.
+Task<Result<Value>> resolve(CorePtr core, EffectPtr effect, ImageName name, std::string platform,
+                            Limit limit) {
+  const std::string image = name.full();
+  Result<Value> here = co_await core->engine.images().inspect(image, limit.at);
+  if (!here && here.error().code() != ErrorCode::NotFound) co_return here;
+  const bool is_local_only = here && repo_digests(*here).empty();
+  if (here && (is_local_only || !name.digest.empty())) co_return here;
+  if (here) {
+    RegistryLogin login = login_for(core->settings, name.registry);
+    const Limit soon = limit.at_most(limit.left() / 3);
+    const Result<std::string> digest =
+        co_await core->engine.images().registry_digest(image, std::move(login), soon.at);
+    if (!digest) {
+      core->tell(effect->uid, "RegistryUnreachable",
+                 fmt::format("{} is taken as it is here: {}", image, digest.error().message()),
+                 Severity::Warning);
+      co_return here;
+    }
+    if (has_digest(*here, *digest)) co_return here;
+  }
+  Result<Value> pulled =
+      co_await pull_and_inspect(core, effect->uid, std::move(name), std::move(platform), limit);
+  co_return pulled;
+}
+
+Task<Result<ImageFacts>> ensure_named(CorePtr core, EffectPtr effect, Value workload,
+                                      std::string kept, Limit limit) {
+  CO_TRY_ASSIGN(const ImageName name, parse_image_name(workload.text_or("image", "")));
+  const std::string platform = workload.text_or("platform", "");
+  Result<Value> image = fail(ErrorCode::NotFound, "");
+  if (!kept.empty()) image = co_await core->engine.images().inspect(kept, limit.at);
+  const std::size_t at = kept.find('@');
+  if (!image && at != std::string::npos) {
+    // It ran with this very one; the tag may mean another by now.
+    ImageName same = name;
+    same.digest = kept.substr(at + 1);
+    image = co_await pull_and_inspect(core, effect->uid, std::move(same), platform, limit);
+  }
+  if (!image) image = co_await resolve(core, effect, name, platform, limit);
+  if (!image) co_return std::unexpected(std::move(image.error()));
+  CO_TRY(check_owner(*image, *effect));
+  co_return facts_of(*image, &name);
+}
+
+// Builds
+
+struct BuildPlan {
+  std::string tag;
+  std::string context_path;
+  std::string dockerfile;
+  std::string inline_text;
+  std::shared_ptr<const FileTree> context;
+  BuildImage request;
+};
+
+std::map<std::string, std::string> text_map(const Value& spec, std::string_view path) {
+  std::map<std::string, std::string> texts;
+  for (const Value::Entry& entry : entries_at(spec, path)) {
+    if (entry.value.is_text()) texts.emplace(entry.key, entry.value.as_text());
+  }
+  return texts;
+}
+
+/// Blocks for reading trees.
+Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value& workload) {
+  const Value& build = *workload.find("build");
+  if (!effect.source) return fail(ErrorCode::Invalid, "there is no repository to build from");
+  BuildPlan plan;
+  plan.context_path = build.text_or("context", ".");
+  plan.dockerfile = build.text_or("dockerfile", "Dockerfile");
+  plan.inline_text = build.text_or("dockerfileInline", "");
+  const std::string path = plan.context_path == "." ? "" : plan.context_path;
+  TRY_ASSIGN(plan.context, while_doing(effect.source->subtree(path),
+                                       "reading the build context " + plan.context_path));
+  const std::map<std::string, std::string> arguments = text_map(build, "args");
+  std::string text = plan.inline_text;
+  if (text.empty()) {
+    const Result<TreeEntry> entry = plan.context->entry(plan.dockerfile);
+    if (!entry)
+      return fail(Error(ErrorCode::Invalid,
+                        fmt::format("there is no {} in {}", plan.dockerfile, plan.context_path))
+                      .with_hint("say with build.dockerfile where it is, seen from the context"));
+    TRY_ASSIGN(text, plan.context->read(entry->id, kLargestDockerfile));
+  } else {
+    plan.dockerfile = ".croft.dockerfile";
+    plan.context = tree_with_file(plan.context, plan.dockerfile, text);
+  }
+  TRY(check_dockerfile(text, arguments));
+  Value key = build;
+  key.set("tree", plan.context->id());
+  key.set("platform", workload.text_or("platform", ""));
+  plan.tag =
+      build_image_name(effect.tenant.uid, effect.uid, sha256_hex(to_json(key)).substr(0, 20));
+  plan.request = {.tag = plan.tag,
+                  .dockerfile = plan.dockerfile,
+                  .target = build.text_or("target", ""),
+                  .arguments = arguments,
+                  .labels = text_map(build, "labels"),
+                  .network = {},
+                  .platform = workload.text_or("platform", ""),
+                  .pull = false,
+                  .no_cache = false,
+                  .memory = core.settings.build_memory.count,
+                  .memory_swap = core.settings.build_memory.count,
+                  .cpu_period = 100'000,
+                  .cpu_quota = core.settings.build_cpu_millis * 100,
+                  .shm = 0,
+                  .cache_from = {},
+                  .extra_hosts = {},
+                  .logins = all_logins(core.settings)};
+  plan.request.labels[label::kTenant] = effect.tenant.uid;
+  plan.request.labels[label::kUid] = "";
+  plan.request.labels[label::kProvider] = "";
+  plan.request.labels["croft.build"] = effect.uid;
+  return plan;
+}
+
+/// Tells a build's output line by line.
+class LineTeller {
+ public:
+  LineTeller(CorePtr core, std::shared_ptr<Job> job)
+      : core_(std::move(core)), job_(std::move(job)) {}
+  void add(std::string_view text) {
+    line_ += text;
+    for (std::size_t end = line_.find('\n'); end != std::string::npos; end = line_.find('\n')) {
+      say(line_.substr(0, end));
+      line_.erase(0, end + 1);
+    }
+    if (line_.size() > kLongestLine) finish();
+  }
+  void finish() {
+    if (!line_.empty()) say(std::exchange(line_, {}));
+  }
+
+ private:
+  void say(std::string line) {
+    while (line.ends_with('\r') || line.ends_with(' ')) line.pop_back();
+    if (!line.empty()) core_->tell_all(*job_, "BuildOutput", line);
+  }
+  CorePtr core_;
+  std::shared_ptr<Job> job_;
+  std::string line_;
+};
+
+/// The steps of a build get a network with the walls of any other, or none where the plan denies
+/// the way out.
+Task<Result<std::string>> build_network(CorePtr core, EffectPtr effect, Limit limit) {
+  if (!effect->allow_egress) co_return std::string("none");
+  const std::string name = own_object_name(effect->uid, "build");
+  CO_TRY(co_await ensure_network(core, effect, name, "build", false, limit));
+  co_return name;
+}
+
+Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
+                                    std::shared_ptr<Job> job) {
+  const Limit limit{std::chrono::steady_clock::now() + core->settings.build_timeout};
+  core->tell_all(*job, "Building", fmt::format("from {}", plan->context_path));
+  CO_TRY_ASSIGN(const std::string network, co_await build_network(core, effect, limit));
+  plan->request.network = network;
+  CO_TRY_ASSIGN(ByteSource context,
+                co_await build_context(plan->context, plan->dockerfile, core->pool));
+  const auto lines = std::make_shared<LineTeller>(core, job);
+  ProgressSink sink = [lines](const Progress& progress) { lines->add(progress.text); };
+  BuildImage request = plan->request;
+  Result<std::string> built = co_await core->engine.images().build(
+      std::move(request), std::move(context), std::move(sink), limit.at);
+  lines->finish();
+  if (network != "none")
+    (void)co_await remove_network(core, network, limit.at_most(Duration(30'000)));
+  if (!built) {
+    Error error = std::move(built.error());
+    if (is_out_of_space(error))
+      error = std::move(error).with_hint("the engine's disk is full: remove images, or make room");
+    co_return std::unexpected(std::move(error).while_doing("building the image"));
+  }
+  core->tell_all(*job, "Built", *built);
+  co_return *built;
+}
+
+/// Images of this resource's earlier builds: the only ones whose layers a build may take from the
+/// cache. The engine's own cache is everybody's, and would tell one tenant what another's step
+/// made.
+Task<std::vector<std::string>> earlier_builds(CorePtr core, std::string uid, Limit limit) {
+  const Filters filter{{"label", {"croft.build=" + uid}}};
+  const Result<Value> list = co_await core->engine.images().list(filter, limit.at);
+  std::vector<std::string> ids;
+  if (list && list->is_list()) {
+    for (const Value& image : list->as_list()) ids.push_back(image.text_or("Id", ""));
+  }
+  co_return ids;
+}
+
+Task<Result<ImageFacts>> ensure_built(CorePtr core, EffectPtr effect, Value workload, Limit limit) {
+  auto planning = core->pool.run([core, effect, workload]() -> Result<std::shared_ptr<BuildPlan>> {
+    TRY_ASSIGN(BuildPlan plan, plan_build(*core, *effect, workload));
+    return std::make_shared<BuildPlan>(std::move(plan));
+  });
+  CO_TRY_ASSIGN(const std::shared_ptr<BuildPlan> plan, co_await std::move(planning));
+  const std::string tag = plan->tag;
+  Result<Value> image = co_await core->engine.images().inspect(tag, limit.at);
+  if (!image && image.error().code() != ErrorCode::NotFound)
+    co_return std::unexpected(std::move(image.error()));
+  if (!image) {
+    const std::string uid = effect->uid;
+    plan->request.cache_from = co_await earlier_builds(core, uid, limit);
+    // Never empty: with nothing named, the engine would look through all that there is.
+    if (plan->request.cache_from.empty()) plan->request.cache_from.push_back(tag);
+    auto make = [core, effect, plan](std::shared_ptr<Job> job) {
+      return run_build(core, effect, plan, std::move(job));
+    };
+    std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> work = make;
+    CO_TRY(
+        co_await join_job(core, "build " + tag, uid, std::move(work), "building the image", limit));
+    image = co_await core->engine.images().inspect(tag, limit.at);
+    if (!image) co_return std::unexpected(std::move(image.error()));
+  }
+  CO_TRY(check_owner(*image, *effect));
+  co_return facts_of(*image, nullptr);
+}
+
+/// A tag that means another image than the container runs with; nothing if it does not, or if the
+/// registry does not say.
+Task<std::string> moved_digest(CorePtr core, ImageName name, std::string runs_with) {
+  const std::string image = name.full();
+  RegistryLogin login = login_for(core->settings, name.registry);
+  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const Result<std::string> digest =
+      co_await core->engine.images().registry_digest(image, std::move(login), deadline);
+  if (!digest || runs_with.ends_with("@" + *digest)) co_return std::string();
+  co_return *digest;
+}
+
+Task<> check_moved(CorePtr core, ContainerSummary container) {
+  const std::string uid = container.uid();
+  const std::shared_ptr<const Record> record = core->records.find(uid);
+  const Result<Value> labelled = parse_json(label_or_empty(container.labels, label::kFields));
+  const bool has_record = record && record->object == container.id && record->fields;
+  const Value fields = has_record ? *record->fields : labelled ? *labelled : Value::map();
+  const std::string runs_with = label_or_empty(container.labels, label::kImage);
+  const bool is_pullable =
+      fields.find("build") == nullptr && runs_with.find('@') != std::string::npos;
+  const Result<ImageName> name = parse_image_name(fields.text_or("image", ""));
+  if (!is_pullable || !name || !name->digest.empty()) co_return;
+  const std::string digest = co_await moved_digest(core, *name, runs_with);
+  const bool follows = fields.text_or("imagePolicy", "pinned") == "follow";
+  const std::string told = core->told_of_images[uid];
+  if (digest.empty()) {
+    core->moved_images.erase(uid);
+    core->told_of_images.erase(uid);
+  } else if (follows) {
+    core->moved_images[uid] = runs_with;
+    core->notify(uid);
+  } else if (told != digest) {
+    core->told_of_images[uid] = digest;
+    core->tell(uid, "ImageMoved",
+               fmt::format("{} means {} now; it goes on with {}", name->full(), digest, runs_with));
+  }
+}
+
+}  // namespace
+
+Task<Result<ImageFacts>> ensure_image(CorePtr core, EffectPtr effect, Value workload,
+                                      std::string kept, Limit limit) {
+  CO_TRY(limit.check("the image was looked for"));
+  if (workload.find("build") != nullptr) {
+    Result<ImageFacts> built = co_await ensure_built(core, effect, std::move(workload), limit);
+    co_return built;
+  }
+  Result<ImageFacts> named =
+      co_await ensure_named(core, effect, std::move(workload), std::move(kept), limit);
+  co_return named;
+}
+
+Task<> remove_builds(CorePtr core, std::string uid, std::string used) {
+  const Limit limit{std::chrono::steady_clock::now() + std::chrono::seconds(30)};
+  const std::vector<std::string> ids = co_await earlier_builds(core, uid, limit);
+  for (const std::string& id : ids) {
+    if (id == used) continue;
+    (void)co_await core->engine.images().remove(id, true, limit.at);
+  }
+}
+
+Task<> check_moved_images(CorePtr core) {
+  const Limit limit{std::chrono::steady_clock::now() + std::chrono::seconds(30)};
+  const Result<std::vector<ContainerSummary>> containers =
+      co_await list_containers(core, "", limit);
+  if (!containers) co_return;
+  for (const ContainerSummary& container : *containers) {
+    if (core->is_closed) co_return;
+    if (container.is_running()) co_await check_moved(core, container);
+  }
+}
+
+}  // namespace croft::docker

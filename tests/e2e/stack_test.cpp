@@ -1,0 +1,203 @@
+// Compose files as a service: the real binary, a real Docker engine, two tenants who do not know
+// each other.
+
+#include <filesystem>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/support/platform.hpp"
+#include "tests/support/docker_engine.hpp"
+
+namespace croft::e2e {
+
+namespace {
+
+constexpr const char* kShop = "alice-shop.localhost";
+
+constexpr const char* kHosting = R"(apiVersion: croft/v1
+kind: Stack
+metadata: {name: shop}
+spec:
+  file: compose.yaml
+  expose: {shop: "web:8080"}
+)";
+
+std::string compose(const std::string& greeting, const std::string& more_of_web = "") {
+  return fmt::format(R"(services:
+  web:
+    image: busybox:test
+    command: [sh, -c, 'mkdir -p /tmp/www && echo "$$GREETING" > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www']
+    environment: {{GREETING: "{}"}}
+    depends_on: [db]
+    stop_grace_period: 1s
+{}
+  db:
+    image: busybox:test
+    command: [sh, -c, 'date >> /data/starts; exec sleep 86400']
+    volumes: ['data:/data']
+    stop_grace_period: 1s
+volumes: {{data: {{}}}}
+)",
+                     greeting, more_of_web);
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class StackTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!DockerEngine::problem().empty()) GTEST_SKIP() << DockerEngine::problem();
+    platform_.emplace(std::vector<std::string>{"alice", "bob"});
+    platform_->operate("docker.yaml",
+                       fmt::format("apiVersion: croft/v1\nkind: Provider\nmetadata: {{name: "
+                                   "docker}}\nspec: {{adapter: docker, settings: {{host: "
+                                   "\"{}\"}}}}\n",
+                                   engine().host()));
+    push(compose("hello"));
+    platform_->daemon.start();
+    platform_->settle();
+    ASSERT_TRUE(platform_->shows(kShop, "hello")) << platform_->daemon.log();
+  }
+  void TearDown() override {
+    if (!platform_) return;
+    platform_->daemon.stop();
+    platform_.reset();
+    // What one daemon leaves behind is a stranger to the next, which would wait for `croft adopt`.
+    if (const auto left = engine().docker({"ps", "-aq"})) {
+      std::vector<std::string> words{"rm", "-f"};
+      for (std::string& id : lines_of(*left)) words.push_back(std::move(id));
+      if (words.size() > 2) engine().docker(words);
+    }
+    engine().docker({"network", "prune", "-f"});
+    engine().docker({"volume", "prune", "-f"});
+  }
+
+  static std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+
+  static DockerEngine& engine() { return DockerEngine::shared(); }
+  Daemon& daemon() { return platform_->daemon; }
+
+  std::string push(const std::string& compose_file, const std::string& message = "change") {
+    return platform_->push("alice", {{"hosting.yaml", kHosting}, {"compose.yaml", compose_file}},
+                           message);
+  }
+  ChildOutput croft(const std::vector<std::string>& words) { return daemon().croft(words); }
+  ChildOutput differ() {
+    return croft({"diff", platform_->clone("alice").path().string(), "-t", "alice"});
+  }
+  bool comes(const std::vector<std::string>& words, const std::string& part) {
+    return wait_until([&] {
+      const ChildOutput done = croft(words);
+      return has(done.output, part) || has(done.error, part);
+    });
+  }
+  /// Ids of the running containers of one service, one a line.
+  static std::string containers(const std::string& service) {
+    return engine()
+        .docker(
+            {"ps", "-q", "--no-trunc", "--filter", "label=com.docker.compose.service=" + service})
+        .value_or("");
+  }
+
+  std::optional<Platform> platform_;
+};
+
+TEST_F(StackTest, APushBringsItUpAndGetCountsItsServices) {
+  const ChildOutput got = croft({"get", "-t", "alice"});
+  EXPECT_TRUE(has(got.output, "Stack/shop")) << got.output;
+  EXPECT_TRUE(has(got.output, "2/2 services")) << got.output;
+  EXPECT_TRUE(has(got.output, "http://alice-shop.localhost")) << got.output;
+  EXPECT_FALSE(has(got.output, "Service/shop.web")) << "a Stack stands for its parts";
+  const ChildOutput services = croft({"get", "services", "-t", "alice"});
+  EXPECT_TRUE(has(services.output, "Service/shop.web")) << services.output;
+  EXPECT_TRUE(has(services.output, "Service/shop.db")) << services.output;
+  const ChildOutput diff = differ();
+  EXPECT_EQ(diff.status, 0) << diff.output << diff.error;
+}
+
+TEST_F(StackTest, AKilledServiceComesBackAndTheOthersRunOn) {
+  const std::string db = containers("db");
+  const std::string web = containers("web");
+  ASSERT_TRUE(engine().docker({"kill", web.substr(0, 64)}));
+  EXPECT_TRUE(wait_until([&] { return !containers("web").empty(); }, std::chrono::seconds(20)))
+      << daemon().log();
+  EXPECT_TRUE(platform_->shows(kShop, "hello")) << daemon().log();
+  EXPECT_EQ(containers("db"), db);
+}
+
+TEST_F(StackTest, AChangedFieldTouchesItsServiceOnly) {
+  const std::string db = containers("db");
+  push(compose("changed"));
+  EXPECT_TRUE(platform_->shows(kShop, "changed")) << daemon().log();
+  EXPECT_EQ(containers("db"), db);
+}
+
+TEST_F(StackTest, WhatTheWallsForbidIsRefusedWithItsLineAndChangesNothing) {
+  const std::string web = containers("web");
+  push(compose("evil", "    privileged: true"));
+  EXPECT_TRUE(comes({"get", "-t", "alice"},
+                    "service 'web' asks for 'privileged', which plan "
+                    "'studio' does not allow"))
+      << croft({"get", "-t", "alice"}).error << daemon().log();
+  EXPECT_TRUE(has(croft({"get", "-t", "alice"}).error, "compose.yaml:8:"))
+      << croft({"get", "-t", "alice"}).error;
+  EXPECT_EQ(containers("web"), web);
+  EXPECT_TRUE(platform_->shows(kShop, "hello"));
+}
+
+TEST_F(StackTest, AVolumeThatIsNoLongerDeclaredWaitsForAPerson) {
+  push("services:\n  web: {image: 'busybox:test', command: [sleep, '86400']}\n");
+  EXPECT_TRUE(comes({"prune", "show", "-t", "alice"}, "Volume/shop.data"))
+      << croft({"prune", "show", "-t", "alice"}).output << daemon().log();
+}
+
+TEST_F(StackTest, StopHoldsAllServicesUntilStart) {
+  EXPECT_EQ(croft({"stop", "alice/Stack/shop"}).status, 0);
+  EXPECT_TRUE(wait_until([&] { return containers("web").empty() && containers("db").empty(); }))
+      << daemon().log();
+  EXPECT_TRUE(comes({"get", "-t", "alice"}, "Stopped")) << croft({"get", "-t", "alice"}).output;
+  EXPECT_EQ(croft({"start", "alice/Stack/shop"}).status, 0);
+  EXPECT_TRUE(platform_->shows(kShop, "hello")) << daemon().log();
+}
+
+TEST_F(StackTest, ALostStoreDoublesNothingAndAdoptTakesItOver) {
+  const std::string web = containers("web");
+  const std::string db = containers("db");
+  daemon().stop();
+  for (const char* file : {"croft.db", "croft.db-wal", "croft.db-shm"})
+    std::filesystem::remove(daemon().data() / file);
+  daemon().start();
+  EXPECT_TRUE(wait_until([&] { return has(differ().output, "croft adopt -t alice"); }))
+      << differ().output << differ().error;
+  EXPECT_EQ(containers("web"), web);
+  const ChildOutput adopted = croft({"adopt", "-t", "alice"});
+  EXPECT_EQ(adopted.status, 0) << adopted.error;
+  EXPECT_TRUE(has(adopted.output, "adopted alice/Service/shop.web")) << adopted.output;
+  platform_->settle("alice");
+  EXPECT_EQ(containers("web"), web);
+  EXPECT_EQ(containers("db"), db);
+  EXPECT_TRUE(has(croft({"get", "-t", "alice"}).output, "2/2 services"));
+  EXPECT_TRUE(platform_->shows(kShop, "hello"));
+}
+
+TEST_F(StackTest, TwoTenantsMayCallTheirStacksAlikeAndShareNothing) {
+  platform_->push("bob", {{"hosting.yaml", kHosting}, {"compose.yaml", compose("bob's")}});
+  EXPECT_TRUE(platform_->shows("bob-shop.localhost", "bob's")) << daemon().log();
+  EXPECT_TRUE(platform_->shows(kShop, "hello"));
+  const auto volumes = engine().docker({"volume", "ls", "-q"});
+  ASSERT_TRUE(volumes);
+  EXPECT_EQ(std::count(volumes->begin(), volumes->end(), '\n'), 2) << *volumes;
+}
+
+}  // namespace
+
+}  // namespace croft::e2e
