@@ -1,6 +1,7 @@
 #include "providers/process/volume_transfer.hpp"
 
 #include <charconv>
+#include <optional>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -16,8 +17,14 @@ namespace {
 
 /// A volume being read.
 struct Export {
-  VolumePlace place;
-  DirectoryPacker packer;
+  Export(VolumePlace at, DirectoryPacker from) : place(std::move(at)), packer(std::move(from)) {}
+  std::optional<VolumePlace> place;
+  std::optional<DirectoryPacker> packer;
+
+  void close() {
+    packer.reset();
+    place.reset();
+  }
 };
 
 /// A volume being written, under the lock of its app.
@@ -25,9 +32,26 @@ struct Import {
   Import(UniqueFd held, VolumePlace at, DirectoryUnpacker into)
       : lock(std::move(held)), place(std::move(at)), unpacker(std::move(into)) {}
   UniqueFd lock;
-  VolumePlace place;
-  DirectoryUnpacker unpacker;
+  std::optional<VolumePlace> place;
+  std::optional<DirectoryUnpacker> unpacker;
+
+  void close() {
+    unpacker.reset();
+    place.reset();
+    lock = UniqueFd();
+  }
 };
+
+/// Before whoever waits for it goes on: a thread of the pool may hold on to the last copy for a
+/// moment longer, and with it the mount and the app's lock.
+template <typename Transfer>
+Task<> close_on(BlockingPool& pool, std::shared_ptr<Transfer> transfer) {
+  auto closing = pool.run([transfer] {
+    transfer->close();
+    return true;
+  });
+  co_await std::move(closing);
+}
 
 Result<std::shared_ptr<Export>> begin_export(const Launcher& launcher, const std::string& uid,
                                              const std::string& volume) {
@@ -74,6 +98,26 @@ Result<std::shared_ptr<Import>> begin_import(const Launcher& launcher, const std
   return std::make_shared<Import>(std::move(lock), std::move(place), std::move(unpacker));
 }
 
+Task<Result<void>> pack_all(BlockingPool& pool, std::shared_ptr<Export> running, ByteSink sink) {
+  for (;;) {
+    auto packing = pool.run([running] { return running->packer->next(); });
+    CO_TRY_ASSIGN(std::string piece, co_await std::move(packing));
+    if (piece.empty()) co_return Result<void>();
+    CO_TRY(co_await sink(std::move(piece)));
+  }
+}
+
+Task<Result<void>> unpack_all(BlockingPool& pool, std::shared_ptr<Import> running,
+                              ByteSource source) {
+  for (;;) {
+    CO_TRY_ASSIGN(std::string piece, co_await source());
+    if (piece.empty()) co_return running->unpacker->finish();
+    auto unpacking =
+        pool.run([running, bytes = std::move(piece)] { return running->unpacker->feed(bytes); });
+    CO_TRY(co_await std::move(unpacking));
+  }
+}
+
 }  // namespace
 
 Task<Result<void>> export_volume(const Launcher& launcher, BlockingPool& pool,
@@ -86,12 +130,9 @@ Task<Result<void>> export_volume(const Launcher& launcher, BlockingPool& pool,
         pool.run([&launcher, uid, volume] { return begin_export(launcher, uid, volume); });
     CO_TRY_ASSIGN(running, co_await std::move(beginning));
   }
-  for (;;) {
-    auto packing = pool.run([running] { return running->packer.next(); });
-    CO_TRY_ASSIGN(std::string piece, co_await std::move(packing));
-    if (piece.empty()) co_return Result<void>();
-    CO_TRY(co_await sink(std::move(piece)));
-  }
+  Result<void> done = co_await pack_all(pool, running, std::move(sink));
+  co_await close_on(pool, running);
+  co_return done;
 }
 
 Task<Result<void>> import_volume(const Launcher& launcher, BlockingPool& pool,
@@ -101,13 +142,9 @@ Task<Result<void>> import_volume(const Launcher& launcher, BlockingPool& pool,
   auto beginning =
       pool.run([&launcher, uid, volume] { return begin_import(launcher, uid, volume); });
   CO_TRY_ASSIGN(const std::shared_ptr<Import> running, co_await std::move(beginning));
-  for (;;) {
-    CO_TRY_ASSIGN(std::string piece, co_await source());
-    if (piece.empty()) co_return running->unpacker.finish();
-    auto unpacking =
-        pool.run([running, bytes = std::move(piece)] { return running->unpacker.feed(bytes); });
-    CO_TRY(co_await std::move(unpacking));
-  }
+  Result<void> done = co_await unpack_all(pool, running, std::move(source));
+  co_await close_on(pool, running);
+  co_return done;
 }
 
 }  // namespace croft

@@ -30,7 +30,10 @@ class EngineTransferTest : public testing::Test {
   TransferRequest request(bool quiesce = false) const {
     return {.ref = ref, .volume = "", .quiesce = quiesce, .by = "root"};
   }
-  Phase phase() const { return bed.world->find(uid)->observed.phase; }
+  Phase phase() const {
+    const FakeThing* thing = bed.world->find(uid);
+    return thing == nullptr ? Phase::Destroyed : thing->observed.phase;
+  }
   std::string events_of(std::string_view reason) {
     std::string text;
     for (const EventRow& event : daemon->events()) {
