@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <sched.h>
 #include <stdexcept>
 #include <sys/mount.h>
@@ -49,6 +50,18 @@ std::string find_problem() {
   return "a machine of the test's own cannot be had: " + left.error().describe();
 }
 
+/// Engines leave some of what they mount, which keeps a directory from being removed.
+void unmount_below(const std::string& directory) {
+  std::ifstream table("/proc/self/mounts");
+  std::vector<std::string> points;
+  for (std::string device, point, rest; table >> device >> point && std::getline(table, rest);) {
+    if (point.starts_with(directory + "/")) points.push_back(point);
+  }
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {
+    ::umount2(point->c_str(), MNT_DETACH);
+  }
+}
+
 }  // namespace
 
 Result<void> leave_for_own_machine() {
@@ -90,6 +103,7 @@ DockerEngine::~DockerEngine() {
     (void)shell(fmt::format("docker --host {0} ps -aq | xargs -r docker --host {0} rm -f", host()));
   }
   stop();
+  unmount_below(directory_);
 }
 
 std::string DockerEngine::missing() {
@@ -152,21 +166,24 @@ Result<void> DockerEngine::start() {
   return {};
 }
 
-void DockerEngine::stop() {
-  if (daemon_) daemon_->end(SIGTERM);
-  daemon_.reset();
-}
+void DockerEngine::stop() { end(SIGTERM); }
 
-void DockerEngine::kill() {
+void DockerEngine::kill() { end(SIGKILL); }
+
+void DockerEngine::end(int signal) {
   if (!daemon_) return;
-  // Its containerd goes with it and becomes our child. While nobody waits for that one, a new
-  // daemon takes it for one that runs.
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const std::string file = directory_ / "exec/containerd/containerd.pid";
+  // Its containerd goes with it, a moment later, and whoever adopts orphans here waits for it. While
+  // it is there, a new daemon takes it for one that runs; and so it does if its number is another's.
+  const std::filesystem::path file = directory_ / "exec/containerd/containerd.pid";
   const pid_t containerd = std::atoi(read_file(file, 64).value_or("0").c_str());
-  daemon_->end(SIGKILL);
+  daemon_->end(signal);
   daemon_.reset();
-  if (containerd > 0) ::waitpid(containerd, nullptr, 0);
+  const auto until = steady_clock::now() + seconds(10);
+  while (containerd > 0 && ::kill(containerd, 0) == 0 && steady_clock::now() < until)
+    std::this_thread::sleep_for(milliseconds(5));
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);
+  std::filesystem::remove(directory_ / "docker.pid", ignored);
 }
 
 void DockerEngine::pause() { daemon_->signal(SIGSTOP); }

@@ -70,6 +70,7 @@ class DockerEngine {
   const EngineCertificates& certificates() const { return certificates_; }
 
  private:
+  void end(int signal);
   std::filesystem::path directory_;
   std::vector<std::string> arguments_;
   std::unique_ptr<ServerProcess> daemon_;

@@ -75,7 +75,7 @@ TEST_F(DockerFaultTest, AnEngineThatDiesInTheMiddleLeavesNoSecond) {
     first.deadline = Duration(5'000);
     (void)await(provider_->create(first));
     killer.join();
-    ASSERT_TRUE(DockerEngine::shared().start());
+    ASSERT_EQ(engine_starts(), "");
     const Result<void> again = await(provider_->create(wanted));
     ASSERT_TRUE(again) << again.error().describe();
     EXPECT_TRUE(becomes(ref, Phase::Running));
@@ -125,7 +125,7 @@ TEST_F(DockerFaultTest, AfterARestartOfTheEngineEverythingIsLookedAtAgain) {
   ASSERT_FALSE(without);
   EXPECT_TRUE(without.error().is_retryable()) << without.error().describe();
   changes_.clear();
-  ASSERT_TRUE(DockerEngine::shared().start());
+  ASSERT_EQ(engine_starts(), "");
   EXPECT_TRUE(eventually([&] { return std::ranges::count(changes_, uid_of(ref)) > 0; }));
   // The engine starts by its policy what it had stopped with itself; if not, we do.
   if (seen(ref)->phase != Phase::Running) {

@@ -194,6 +194,13 @@ std::string DockerTest::container_of(const Ref& ref) {
   return ids;
 }
 
+std::string DockerTest::engine_starts() {
+  const Result<void> started = DockerEngine::shared().start();
+  if (started) return "";
+  const std::string log = DockerEngine::shared().log();
+  return "error: " + log.substr(log.size() > 3000 ? log.size() - 3000 : 0);
+}
+
 bool DockerTest::has_news(const std::string& reason) const {
   return std::ranges::find(news_, reason, &ProviderNews::reason) != news_.end();
 }
