@@ -236,6 +236,7 @@ Field describe_provider() {
              {text_field("adapter",
                          "The code that drives this type of target: `process` (local processes in "
                          "namespaces), "
+                         "`docker` (containers of a Docker Engine or Podman), "
                          "`site` (static sites served by the gateway), or a script: one that Croft "
                          "brings along, or `adapters/NAME/adapter.lua` of the platform repository.")
                   .as_required()
@@ -246,7 +247,8 @@ Field describe_provider() {
                         "`process`: `isolation`, `full` (the "
                         "default) or `none`, which runs apps even where the machine cannot keep "
                         "them apart; `volumes`, `image` (the default: they hold their size and no "
-                        "more) or `directory`, which is only measured. A script has `url`, another "
+                        "more) or `directory`, which is only measured. `docker`: `host` and what "
+                        "else docs/docker.md lists. A script has `url`, another "
                         "address of its server, and what it says itself.",
                         text_field("", "").or_secret())
                   .between(0, 100)

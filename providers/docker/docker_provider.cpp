@@ -361,6 +361,7 @@ Result<CorePtr> make_core(ProviderSettings settings, asio::any_io_executor execu
   const auto core = std::make_shared<Core>(std::move(settings), std::move(client),
                                            std::move(executor), pool, clock);
   TRY(core->records.load());
+  TRY(remember_settings(core->settings));
   return core;
 }
 

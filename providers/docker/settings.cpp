@@ -15,6 +15,7 @@ namespace croft::docker {
 namespace {
 
 constexpr std::size_t kLongestCredential = 1 << 16;
+constexpr const char* kRemembered = "provider.json";
 
 using Setter = std::function<Result<void>(ProviderSettings&, const std::string&)>;
 
@@ -196,6 +197,28 @@ Result<ProviderSettings> parse_settings(const Value& provider_spec, std::string 
                     "reading settings." + entry.key));
   }
   return parsed;
+}
+
+Result<void> remember_settings(const ProviderSettings& settings) {
+  const Value kept = Value::map({{"name", settings.name},
+                                 {"host", settings.host},
+                                 {"caFile", settings.ca_file},
+                                 {"certFile", settings.cert_file},
+                                 {"keyFile", settings.key_file}});
+  return write_file_atomic(settings.data / kRemembered, to_json(kept), 0600);
+}
+
+Result<ProviderSettings> remembered_settings(const std::filesystem::path& data) {
+  TRY_ASSIGN(const std::string text, read_file(data / kRemembered, kLongestCredential));
+  TRY_ASSIGN(const Value kept, parse_json(text));
+  ProviderSettings settings;
+  settings.data = data;
+  settings.name = kept.text_or("name", "");
+  settings.host = kept.text_or("host", settings.host);
+  settings.ca_file = kept.text_or("caFile", "");
+  settings.cert_file = kept.text_or("certFile", "");
+  settings.key_file = kept.text_or("keyFile", "");
+  return settings;
 }
 
 }  // namespace croft::docker

@@ -67,6 +67,11 @@ Result<ProviderSettings> parse_settings(const Value& provider_spec, std::string 
                                         std::filesystem::path data,
                                         const std::filesystem::path& secrets_dir);
 
+/// What clear() needs of them, kept in their data directory for when no platform repository is
+/// read.
+Result<void> remember_settings(const ProviderSettings& settings);
+Result<ProviderSettings> remembered_settings(const std::filesystem::path& data);
+
 /// Pure: the logins of a Docker client's configuration file.
 Result<std::map<std::string, ProviderSettings::Login>> parse_logins(std::string_view json);
 

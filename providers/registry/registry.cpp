@@ -1,5 +1,6 @@
 #include "providers/registry/registry.hpp"
 
+#include "providers/docker/docker_provider.hpp"
 #include "providers/process/clear.hpp"
 #include "providers/process/process_provider.hpp"
 #include "providers/script/script_provider.hpp"
@@ -18,6 +19,15 @@ Result<std::shared_ptr<Provider>> make_process(const RegistryParts& parts, const
                                     parts.data / "process" / name));
   TRY_ASSIGN(std::unique_ptr<Provider> made,
              make_process_provider(std::move(process), parts.executor, parts.pool, parts.clock));
+  return std::shared_ptr<Provider>(std::move(made));
+}
+
+Result<std::shared_ptr<Provider>> make_docker(const RegistryParts& parts, const std::string& name,
+                                              const Value& spec) {
+  TRY_ASSIGN(docker::ProviderSettings settings,
+             docker::parse_settings(spec, name, parts.data / "docker" / name, parts.secrets_dir));
+  TRY_ASSIGN(std::unique_ptr<Provider> made,
+             docker::make_provider(std::move(settings), parts.executor, parts.pool, parts.clock));
   return std::shared_ptr<Provider>(std::move(made));
 }
 
@@ -40,6 +50,9 @@ std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts) {
   adapters["process"] = [parts](const std::string& name, const Value& spec) {
     return make_process(parts, name, spec);
   };
+  adapters["docker"] = [parts](const std::string& name, const Value& spec) {
+    return make_docker(parts, name, spec);
+  };
   adapters["site"] = [parts](const std::string& name, const Value&) {
     return make_site(parts, name);
   };
@@ -61,6 +74,12 @@ Result<int> clear_local_providers(const std::filesystem::path& data) {
   std::error_code error;
   for (const auto& provider : std::filesystem::directory_iterator(data / "process", error)) {
     TRY_ASSIGN(const int ended, clear_process_provider(provider.path()));
+    count += ended;
+  }
+  for (const auto& provider : std::filesystem::directory_iterator(data / "docker", error)) {
+    TRY_ASSIGN(docker::ProviderSettings settings, docker::remembered_settings(provider.path()));
+    TRY_ASSIGN(const int ended, while_doing(docker::clear(std::move(settings)),
+                                            "ending what runs at " + provider.path().string()));
     count += ended;
   }
   return count;

@@ -59,7 +59,7 @@ void ProviderContract::SetUp() {
   harness_ = GetParam().make();
   if (!harness_) GTEST_SKIP() << GetParam().why_not;
   sample_ = harness_->sample();
-  ref_ = Ref{"alice", sample_.kind, "contract"};
+  ref_ = Ref{"alice", sample_.kind, is_derived(sample_.kind) ? "contract.part" : "contract"};
 }
 
 void ProviderContract::TearDown() {

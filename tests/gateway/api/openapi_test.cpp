@@ -66,6 +66,7 @@ const std::map<std::string, Sample> kSamples = {
     {"acknowledge",
      {"/v1/prunes/ack",
       R"({"tenant":"alice","digest":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})"}},
+    {"adopt", {"/v1/adoptions", R"({"tenant":"alice"})"}},
     {"listTokens", {"/v1/tokens", ""}},
     {"makeToken", {"/v1/tokens", R"({"name":"ci","tenant":"alice","expiresIn":"24h"})"}},
     {"revokeToken", {"/v1/tokens/token-id", ""}},

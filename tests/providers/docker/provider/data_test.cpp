@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+
+#include "providers/docker/tar.hpp"
+#include "tests/providers/docker/provider/fixture.hpp"
+
+namespace croft {
+namespace {
+
+class DockerDataTest : public DockerTest {
+ protected:
+  const Ref ref_ = instance("db");
+
+  Value with_volume() const {
+    Value spec = shell("sleep 1000");
+    spec.set(
+        "volumes",
+        Value(Value::List{Value::map({{"name", "data"}, {"path", "/data"}, {"size", 1 << 20}})}));
+    return spec;
+  }
+  Result<void> import(std::string archive) {
+    const auto rest = std::make_shared<std::string>(std::move(archive));
+    ByteSource source = [rest]() -> Task<Result<std::string>> {
+      std::string piece = rest->substr(0, 1000);
+      rest->erase(0, piece.size());
+      co_return piece;
+    };
+    return await(provider_->import_volume(uid_of(ref_), "data", std::move(source)));
+  }
+};
+
+TEST_F(DockerDataTest, AVolumeTravelsAsAnArchive) {
+  ASSERT_TRUE(create(ref_, with_volume()));
+  ASSERT_EQ(exec(ref_, "busybox mkdir /data/deep; echo -n treasure >/data/deep/note"), 0);
+  const auto archive = std::make_shared<std::string>();
+  ByteSink sink = [archive](std::string bytes) -> Task<Result<void>> {
+    *archive += bytes;
+    co_return Result<void>{};
+  };
+  const auto exported = await(provider_->export_volume(uid_of(ref_), "data", std::move(sink)));
+  ASSERT_TRUE(exported) << exported.error().describe();
+  EXPECT_NE(archive->find("treasure"), std::string::npos);
+  ASSERT_EQ(exec(ref_, "busybox rm -r /data/deep"), 0);
+  const auto imported = import(*archive);
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(exec(ref_, "[ $(cat /data/deep/note) = treasure ]"), 0);
+  EXPECT_EQ(docker({"ps", "-aq", "--filter", "name=croft-archive"}), "");
+}
+
+TEST_F(DockerDataTest, AnArchiveThatLeadsOutIsRefused) {
+  ASSERT_TRUE(create(ref_, with_volume()));
+  docker::TarWriter tar;
+  tar.add_file("../../escaped", "x", 0644, 0, 0);
+  const auto imported = import(tar.finish());
+  ASSERT_FALSE(imported);
+  EXPECT_EQ(imported.error().code(), ErrorCode::Invalid) << imported.error().describe();
+  EXPECT_NE(imported.error().message().find("../../escaped"), std::string::npos);
+}
+
+TEST_F(DockerDataTest, FilesOfTheRepositoryAreThereAndReadOnly) {
+  source_ = make_memory_tree({{"marker.txt", "first"}});
+  Value spec = shell("cat marker.txt; sleep 1000");
+  spec.set("files", Value::map({{"path", "."}, {"tree", source_->id()}}));
+  ASSERT_TRUE(create(ref_, spec));
+  EXPECT_TRUE(says(ref_, "first"));
+  EXPECT_NE(exec(ref_, "echo no >/app/marker.txt"), 0);
+}
+
+TEST_F(DockerDataTest, WhatAVolumeHoldsIsMeasured) {
+  settings_.measure_every = Duration(100);
+  restart_croft();
+  ASSERT_TRUE(create(ref_, with_volume()));
+  ASSERT_EQ(exec(ref_, "busybox dd if=/dev/zero of=/data/big bs=1M count=2 2>/dev/null"), 0);
+  EXPECT_TRUE(eventually([&] { return seen(ref_)->storage_bytes.value_or(0) >= 2 << 20; }));
+  EXPECT_EQ(seen(ref_)->reason, "StorageExceeded");
+}
+
+}  // namespace
+}  // namespace croft

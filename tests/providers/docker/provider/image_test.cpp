@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "tests/providers/docker/provider/fixture.hpp"
+#include "tests/support/docker_registry.hpp"
+
+namespace croft {
+namespace {
+
+using testing::HasSubstr;
+
+class DockerImageTest : public DockerTest {
+ protected:
+  std::string image_of(const Ref& ref) {
+    std::string text =
+        docker({"inspect", "-f", "{{index .Config.Labels \"croft.image\"}}", container_of(ref)});
+    if (!text.empty()) text.pop_back();
+    return text;
+  }
+  void push(const std::string& name, const std::string& marker) {
+    const std::string base = fmt::format("croft-test-{}", marker);
+    docker({"create", "--name", base, "busybox:test", "true"});
+    docker({"commit", "--change", "ENV MARKER=" + marker, base, name});
+    docker({"rm", base});
+    docker({"push", name});
+    docker({"rmi", name});
+  }
+  Value build_spec() const {
+    Value spec = shell("cat /made; sleep 1000");
+    spec.erase("image");
+    spec.set("build", Value::map({{"context", "app"}, {"dockerfile", "Dockerfile"}}));
+    return spec;
+  }
+};
+
+TEST_F(DockerImageTest, AnImageThatIsNowhereSaysSo) {
+  Value spec = shell("true");
+  spec.set("image", "127.0.0.1:1/nothing:1");
+  const Result<void> made = create(instance("api"), spec);
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().describe(), HasSubstr("127.0.0.1:1/nothing:1"));
+}
+
+TEST_F(DockerImageTest, ATagMeansWhatItMeantWhenItWasApplied) {
+  if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
+  DockerRegistry registry;
+  const std::string name = registry.address() + "/team/app:1";
+  push(name, "one");
+  const Ref ref = instance("api");
+  Value spec = shell("echo is $MARKER; sleep 1000");
+  spec.set("image", name);
+  ASSERT_TRUE(create(ref, spec));
+  EXPECT_TRUE(says(ref, "is one"));
+  EXPECT_TRUE(has_news("Pulled"));
+  const std::string first = image_of(ref);
+  EXPECT_THAT(first, HasSubstr("/team/app@sha256:"));
+  push(name, "two");
+  spec.set("env", Value::map({{"A", "1"}}));
+  ASSERT_TRUE(update(ref, spec));
+  EXPECT_EQ(image_of(ref), first) << "pinned";
+  spec.set("imagePolicy", "follow");
+  spec.set("env", Value::map({{"A", "2"}}));
+  ASSERT_TRUE(update(ref, spec));
+  EXPECT_NE(image_of(ref), first);
+  EXPECT_TRUE(says(ref, "is two"));
+}
+
+TEST_F(DockerImageTest, AMovedTagIsAnEventOrADifference) {
+  if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
+  settings_.measure_every = Duration(100);
+  settings_.image_check_every = Duration(200);
+  restart_croft();
+  DockerRegistry registry;
+  const std::string name = registry.address() + "/team/app:1";
+  push(name, "one");
+  Value spec = shell("sleep 1000");
+  spec.set("image", name);
+  const Ref pinned = instance("pinned");
+  const Ref follows = instance("follows");
+  ASSERT_TRUE(create(pinned, spec));
+  Value moving = spec;
+  moving.set("imagePolicy", "follow");
+  ASSERT_TRUE(create(follows, moving));
+  push(name, "two");
+  EXPECT_TRUE(eventually([&] { return has_news("ImageMoved"); }));
+  EXPECT_EQ(seen(pinned)->fields->text_or("image", ""), name);
+  EXPECT_TRUE(eventually([&] { return seen(follows)->fields->text_or("image", "") != name; }));
+  ASSERT_TRUE(update(follows, moving));
+  EXPECT_EQ(seen(follows)->fields->text_or("image", ""), name);
+}
+
+TEST_F(DockerImageTest, PrivateRegistriesGetTheProvidersLogin) {
+  if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
+  DockerRegistry registry(DockerRegistry::Access::Login);
+  docker(
+      {"login", "-u", DockerRegistry::kUser, "-p", DockerRegistry::kPassword, registry.address()});
+  const std::string name = registry.address() + "/secret/app:1";
+  push(name, "private");
+  docker({"logout", registry.address()});
+  Value spec = shell("echo is $MARKER; sleep 1000");
+  spec.set("image", name);
+  EXPECT_FALSE(create(instance("stranger"), spec));
+  settings_.logins[registry.address()] = {
+      DockerRegistry::kUser, Secret<std::string>(std::string(DockerRegistry::kPassword))};
+  restart_croft();
+  ASSERT_TRUE(create(instance("api"), spec));
+  EXPECT_TRUE(says(instance("api"), "is private"));
+}
+
+TEST_F(DockerImageTest, BuildsFromTheRepositoryAndTells) {
+  source_ = make_memory_tree(
+      {{"app/Dockerfile", "FROM busybox:test\nCOPY marker /made\nRUN echo step says hello\n"},
+       {"app/marker", "built once"}});
+  const Ref ref = instance("api");
+  const Result<void> made = create(ref, build_spec());
+  ASSERT_TRUE(made) << made.error().describe();
+  EXPECT_TRUE(says(ref, "built once"));
+  bool was_heard = false;
+  for (const ProviderNews& news : news_)
+    was_heard = was_heard || (news.reason == "BuildOutput" && news.message == "step says hello");
+  EXPECT_TRUE(was_heard);
+}
+
+TEST_F(DockerImageTest, ABuildThatFailsSaysWhy) {
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN exit 3\n"}});
+  const Result<void> made = create(instance("api"), build_spec());
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().describe(), HasSubstr("exit 3"));
+  EXPECT_EQ(docker({"network", "ls", "-q", "--filter", "name=_build"}), "");
+}
+
+TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo secret >/made\n"}});
+  ASSERT_TRUE(create(instance("api"), build_spec(), "alice"));
+  std::string built = docker({"images", "-q", "--no-trunc", "--filter", "label=croft.build"});
+  built = built.substr(0, built.find('\n'));
+  const std::string id = built.substr(7, 12);
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM " + id + "\n"}});
+  const Result<void> stolen = create(instance("thief", "mallory"), build_spec(), "mallory");
+  ASSERT_FALSE(stolen);
+  EXPECT_EQ(stolen.error().code(), ErrorCode::Invalid) << stolen.error().describe();
+  // Under a name of its own, it is still another tenant's.
+  docker({"tag", built, "harmless:1"});
+  Value spec = shell("cat /made");
+  spec.set("image", "harmless:1");
+  const Result<void> run = create(instance("thief", "mallory"), spec, "mallory");
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code(), ErrorCode::Denied);
+  docker({"rmi", "harmless:1"});
+}
+
+TEST_F(DockerImageTest, AStepOfABuildTakesNothingFromAnothersCache) {
+  source_ = make_memory_tree(
+      {{"app/Dockerfile", "FROM busybox:test\nRUN cat /proc/sys/kernel/random/uuid >/made\n"}});
+  ASSERT_TRUE(create(instance("one"), build_spec(), "alice"));
+  ASSERT_TRUE(create(instance("two", "bob"), build_spec(), "bob"));
+  ASSERT_TRUE(eventually([&] { return log_of(instance("one")).size() > 30; }));
+  ASSERT_TRUE(eventually([&] { return log_of(instance("two", "bob")).size() > 30; }));
+  EXPECT_NE(log_of(instance("one")), log_of(instance("two", "bob")));
+}
+
+}  // namespace
+}  // namespace croft

@@ -1,0 +1,164 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "providers/docker/container_plan.hpp"
+#include "providers/docker/firewall.hpp"
+#include "providers/docker/names.hpp"
+#include "providers/docker/spec.hpp"
+#include "providers/docker/tar.hpp"
+
+namespace croft::docker {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class PlanTest : public testing::Test {
+ protected:
+  ContainerPlan plan(const char* json) {
+    effect_.uid = "uid1";
+    effect_.intent = "intent1";
+    effect_.tenant = {"tenant1", "alice", 1};
+    spec_ = normalize_spec(settings_, effect_.ref, parse_json(json).value()).value();
+    effect_.spec = std::make_shared<const Value>(spec_);
+    workload_ = workload_of(effect_.ref, spec_);
+    settings_.name = "docker";
+    const PlanInput input{.effect = effect_,
+                          .workload = workload_,
+                          .image = image_,
+                          .settings = settings_,
+                          .files = planned_files(workload_),
+                          .joined_container = "joined"};
+    return plan_container(input);
+  }
+  const Value& host(const ContainerPlan& plan) { return *plan.config.find("HostConfig"); }
+
+  Effect effect_{.ref = {"alice", Kind::Service, "shop.web"}};
+  ProviderSettings settings_;
+  ImageFacts image_{.reference = "docker.io/library/a@sha256:1", .id = "sha256:2", .volumes = {}};
+  Value spec_;
+  Value workload_;
+};
+
+TEST_F(PlanTest, EveryContainerHasItsWalls) {
+  const ContainerPlan made = plan(R"({"image":"a"})");
+  EXPECT_EQ(texts_at(host(made), "CapDrop"), std::vector<std::string>{"ALL"});
+  EXPECT_THAT(texts_at(host(made), "CapAdd"), Not(Contains("NET_RAW")));
+  EXPECT_THAT(texts_at(host(made), "CapAdd"), Not(Contains("MKNOD")));
+  EXPECT_THAT(texts_at(host(made), "SecurityOpt"), Contains("no-new-privileges"));
+  EXPECT_EQ(host(made).find("Privileged"), nullptr);
+  EXPECT_EQ(host(made).text_or("IpcMode", ""), "private");
+  EXPECT_GT(host(made).integer_or("Memory", 0), 0);
+  EXPECT_EQ(host(made).integer_or("MemorySwap", 0), host(made).integer_or("Memory", -1));
+  EXPECT_GT(host(made).integer_or("PidsLimit", 0), 0);
+  EXPECT_GT(host(made).integer_or("NanoCpus", 0), 0);
+  EXPECT_EQ(host(made).text_or("LogConfig.Config.max-file", ""), "3");
+}
+
+TEST_F(PlanTest, CapabilitiesAreTakenAndGivenByName) {
+  const ContainerPlan made =
+      plan(R"({"image":"a","capDrop":["cap_chown"],"capAdd":["CAP_NET_RAW"]})");
+  EXPECT_THAT(texts_at(host(made), "CapAdd"), Not(Contains("CHOWN")));
+  EXPECT_THAT(texts_at(host(made), "CapAdd"), Contains("NET_RAW"));
+  EXPECT_TRUE(texts_at(host(plan(R"({"image":"a","capDrop":["ALL"]})")), "CapAdd").empty());
+}
+
+TEST_F(PlanTest, OurLabelsWinOverTheSpecs) {
+  const ContainerPlan made = plan(R"({"image":"a","labels":{"team":"x"}})");
+  const Labels labels = read_labels(made.config.find("Labels"));
+  EXPECT_EQ(labels.at("team"), "x");
+  EXPECT_EQ(labels.at(label::kUid), "uid1");
+  EXPECT_EQ(labels.at(label::kTenant), "tenant1");
+  EXPECT_EQ(labels.at("com.docker.compose.project"), "alice-shop");
+  EXPECT_EQ(labels.at("com.docker.compose.service"), "web");
+  EXPECT_TRUE(is_our_container(made.name, labels, "docker"));
+  EXPECT_FALSE(is_our_container("another", labels, "docker"));
+  EXPECT_FALSE(is_our_container(made.name, labels, "other"));
+}
+
+TEST_F(PlanTest, PublishesOnLoopbackOnly) {
+  const ContainerPlan made = plan(R"({"image":"a","ports":[80]})");
+  EXPECT_EQ(to_json(*host(made).find("PortBindings")),
+            R"({"80/tcp":[{"HostIp":"127.0.0.1","HostPort":""}]})");
+}
+
+TEST_F(PlanTest, NamesOfNetworksAndVolumesAreTheTenants) {
+  const ContainerPlan made = plan(
+      R"({"image":"a","networks":[{"name":"default","aliases":["www"]}],"mounts":[{"path":"/d","volume":"data"},{"path":"/e"}]})");
+  const std::string network = made.networks.at(0).name;
+  effect_.tenant.uid = "tenant2";
+  EXPECT_NE(planned_networks(effect_, workload_).at(0).name, network);
+  EXPECT_EQ(made.networks.at(0).aliases, (std::vector<std::string>{"web", "www"}));
+  ASSERT_EQ(made.volumes.size(), 2u);
+  EXPECT_EQ(made.volumes[0].part, "");
+  EXPECT_THAT(made.volumes[1].part, HasSubstr("volume:anonymous-"));
+}
+
+TEST_F(PlanTest, VolumesThatOnlyTheImageDeclaresOutliveAnUpdate) {
+  image_.volumes = {"/var/lib/db", "/covered/"};
+  const ContainerPlan made = plan(R"({"image":"a","tmpfs":[{"path":"/covered"}]})");
+  ASSERT_EQ(made.volumes.size(), 1u);
+  EXPECT_THAT(made.volumes[0].name, HasSubstr("croft_uid1_anonymous-"));
+}
+
+TEST_F(PlanTest, AnInstanceHasItsPortAndItsOwnNetwork) {
+  effect_.ref = {"alice", Kind::Instance, "api"};
+  effect_.allow_egress = false;
+  const ContainerPlan made = plan(R"({"image":"a","http":{"port":3000}})");
+  EXPECT_TRUE(made.has_own_network);
+  EXPECT_EQ(made.networks.at(0).name, "croft_uid1_closed");
+  EXPECT_THAT(to_json(*made.config.find("Env")), HasSubstr("\"PORT=3000\""));
+  EXPECT_EQ(host(made).text_or("RestartPolicy.Name", ""), "unless-stopped");
+}
+
+TEST_F(PlanTest, SharingAServicesNetworkPublishesNothing) {
+  const ContainerPlan made = plan(R"({"image":"a","ports":[80],"networkMode":"service:vpn"})");
+  EXPECT_EQ(host(made).text_or("NetworkMode", ""), "container:joined");
+  EXPECT_EQ(host(made).find("PortBindings"), nullptr);
+  EXPECT_TRUE(made.networks.empty());
+}
+
+TEST(FirewallTest, ForbidsTheHostOthersAndWhatIsNotTheOutside) {
+  const std::string script = firewall_script({.table = "croft_docker_1a2b",
+                                              .bridges = {"crd1-a", "crd1-b"},
+                                              .closed = {"crd1-b"},
+                                              .resolvers = {"10.0.0.2"},
+                                              .allow = {},
+                                              .deny = {"203.0.113.0/24"}});
+  EXPECT_THAT(script, HasSubstr("elements = { \"crd1-a\", \"crd1-b\" }"));
+  EXPECT_THAT(script, HasSubstr("\"crd1-a\" . \"crd1-a\", \"crd1-b\" . \"crd1-b\""));
+  EXPECT_THAT(script, HasSubstr("fib daddr type local drop"));
+  EXPECT_THAT(script, HasSubstr("169.254.0.0/16"));
+  EXPECT_THAT(script, HasSubstr("ip daddr { 10.0.0.2 } udp dport 53 accept"));
+  EXPECT_THAT(script, HasSubstr("203.0.113.0/24"));
+}
+
+TEST(TarGuardTest, StopsWhatLeadsOutside) {
+  const auto verdict = [](const std::function<void(TarWriter&)>& fill) {
+    TarWriter tar;
+    fill(tar);
+    TarGuard guard;
+    const std::string archive = tar.finish();
+    // In pieces, as it comes over a network.
+    for (std::size_t at = 0; at < archive.size(); at += 700) {
+      if (!guard.feed(std::string_view(archive).substr(at, 700))) return false;
+    }
+    return guard.finish().has_value();
+  };
+  EXPECT_TRUE(verdict([](TarWriter& tar) {
+    tar.add_directory("a");
+    tar.add_file("a/b", std::string(1500, 'x'), 0644, 0, 0);
+    tar.add_file(std::string(150, 'n'), "long name", 0644, 0, 0);
+  }));
+  EXPECT_FALSE(verdict([](TarWriter& tar) { tar.add_file("../x", "", 0644, 0, 0); }));
+  EXPECT_FALSE(verdict([](TarWriter& tar) { tar.add_file("/x", "", 0644, 0, 0); }));
+  EXPECT_FALSE(verdict([](TarWriter& tar) { tar.add_file("a/../../x", "", 0644, 0, 0); }));
+  EXPECT_FALSE(
+      verdict([](TarWriter& tar) { tar.add_file("../" + std::string(150, 'n'), "", 0644, 0, 0); }));
+  TarGuard guard;
+  EXPECT_FALSE(guard.feed(std::string(512, 'x')));
+}
+
+}  // namespace
+}  // namespace croft::docker

@@ -1,0 +1,78 @@
+#include "providers/docker/spec.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/resource/ref.hpp"
+
+namespace croft::docker {
+namespace {
+
+const Ref kInstance{"alice", Kind::Instance, "api"};
+const Ref kService{"alice", Kind::Service, "shop.web"};
+
+Value spec(const char* json) { return parse_json(json).value(); }
+
+std::string refusal(const Ref& ref, const char* json, const ProviderSettings& settings = {}) {
+  const Result<Value> normal = normalize_spec(settings, ref, spec(json));
+  if (normal) return "taken";
+  return normal.error().context().empty() ? "no path" : normal.error().context().front();
+}
+
+TEST(DockerSpecTest, FillsWhatWouldBeChosen) {
+  const Value normal =
+      normalize_spec({}, kInstance, spec(R"({"image":"nginx","http":{}})")).value();
+  EXPECT_EQ(normal.integer_or("http.port", 0), 8080);
+  EXPECT_EQ(normal.integer_or("resources.memory", 0), 128 << 20);
+  EXPECT_EQ(normal.text_or("imagePolicy", ""), "pinned");
+  const Value service = normalize_spec({}, kService, spec(R"({"image":"nginx"})")).value();
+  EXPECT_EQ(service.text_or("restart", ""), "on-failure");
+  EXPECT_EQ(service.integer_or("resources.pids", 0), 256);
+}
+
+TEST(DockerSpecTest, NamesTheFieldThatItRefuses) {
+  EXPECT_EQ(refusal({"alice", Kind::Site, "blog"}, "{}"), "spec");
+  EXPECT_EQ(refusal(kInstance, R"({"command":["sh"]})"), "spec");
+  EXPECT_EQ(refusal(kInstance, R"({"image":"sha256:00"})"), "spec.image");
+  EXPECT_EQ(refusal(kInstance, R"({"image":"a","env":{"PORT":"1"}})"), "spec.env.PORT");
+  EXPECT_EQ(refusal(kInstance, R"({"image":"a","http":{"port":1},"health":{"tcp":2}})"),
+            "spec.health.tcp");
+  EXPECT_EQ(refusal(kInstance, R"({"image":"a","volumes":[{"name":"v","path":"/proc/x"}]})"),
+            "spec.volumes[0].path");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","labels":{"croft.uid":"x"}})"),
+            "spec.labels.croft.uid");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","labels":{"com.docker.compose.project":"x"}})"),
+            "spec.labels.com.docker.compose.project");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","nonsense":1})"), "spec.nonsense");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","networkMode":"container:abc"})"),
+            "spec.networkMode");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","health":{"startInterval":1000}})"),
+            "spec.health.startInterval");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","tmpfs":[{"path":"/a"}],"mounts":[{"path":"/a"}]})"),
+            "spec.tmpfs[0].path");
+  ProviderSettings no_builds;
+  no_builds.can_build = false;
+  EXPECT_EQ(refusal(kInstance, R"({"build":{"context":"."}})", no_builds), "spec.build");
+}
+
+TEST(DockerSpecTest, LimitsChangeInPlaceAndTheRestDoesNot) {
+  const Value before = spec(R"({"image":"a","resources":{"memory":1},"env":{"A":"1"}})");
+  EXPECT_TRUE(is_change_in_place(
+      Kind::Service, before,
+      spec(R"({"image":"a","resources":{"memory":2},"restart":"no","env":{"A":"1"}})")));
+  EXPECT_FALSE(is_change_in_place(
+      Kind::Service, before, spec(R"({"image":"a","resources":{"memory":1},"env":{"A":"2"}})")));
+  EXPECT_FALSE(is_change_in_place(
+      Kind::Service, before,
+      spec(R"({"image":"a","resources":{"memory":1,"shm":1},"env":{"A":"1"}})")));
+}
+
+TEST(DockerSpecTest, TwoRunAtOnceOnlyWithoutSharedThings) {
+  EXPECT_TRUE(can_overlap(spec(R"({"image":"a","ports":[80]})")));
+  EXPECT_TRUE(can_overlap(spec(R"({"mounts":[{"path":"/a","readOnly":true}]})")));
+  EXPECT_FALSE(can_overlap(spec(R"({"mounts":[{"path":"/a"}]})")));
+  EXPECT_FALSE(can_overlap(spec(R"({"hostPorts":[{"port":80}]})")));
+  EXPECT_FALSE(can_overlap(spec(R"({"networkMode":"host"})")));
+}
+
+}  // namespace
+}  // namespace croft::docker
