@@ -167,6 +167,7 @@ class Croft:
         self.api = Api(daemon.data / "api.sock")
         self.label = "croft.provider=docker"
         self.ready_after = []  # seconds from the last container's start until the API says Ready
+        self.rounds = 0
 
     def push(self, files: dict) -> None:
         git = ["git", "-C", self.clone]
@@ -197,9 +198,9 @@ class Croft:
         self.ready_after.append(self.since_push() - taken)
         return taken
 
-    def change(self, services: dict, changed: str) -> float:
+    def change(self, stack: str, services: dict, changed: str) -> float:
         old = {one["Id"] for one in self.running()}
-        self.push(stack_files({"shop": compose_file(services, {changed: "second"})}))
+        self.push(stack_files({stack: compose_file(services, {changed: "second"})}))
 
         def is_changed() -> bool:
             now = {one["Id"] for one in self.engine.containers(self.label)}
@@ -224,11 +225,14 @@ class Croft:
         return time.perf_counter() - begun
 
     def round(self, services: dict, changed: str) -> dict:
-        self.push(stack_files({"shop": compose_file(services, {})}))
+        # Another name each time: what was removed and comes back is an easier thing.
+        self.rounds += 1
+        stack = f"shop{self.rounds}"
+        self.push(stack_files({stack: compose_file(services, {})}))
         times = {"up": self.await_running(len(services))}
         # What a person would type in the place of a second `docker-compose up -d`.
         times["no-op"] = seconds_of(lambda: self.daemon.command("reconcile", "-t", "alice"))
-        times["one field"] = self.change(services, changed)
+        times["one field"] = self.change(stack, services, changed)
         until(lambda: self.is_ready(len(services)), "ready again")
         times["down"] = self.down()
         return times
