@@ -92,10 +92,11 @@ class Edge:
 
 
 @contextlib.contextmanager
-def serving(scratch: pathlib.Path, tenants: dict, store: str = ""):
-    """Serves these tenants (name to repository) until the block ends; `store` is the setting store.url."""
+def serving(scratch: pathlib.Path, tenants: dict, store: str = "", more: dict | None = None):
+    """Serves these tenants (name to repository) until the block ends; `store` is the setting store.url, `more` are further
+    files of the platform's repository."""
     platform = scratch / "platform.git"
-    repositories.make(platform, repositories.platform_files(tenants))
+    repositories.make(platform, {**repositories.platform_files(tenants), **(more or {})})
     daemon = Daemon(scratch / "data", platform, store)
     try:
         yield daemon

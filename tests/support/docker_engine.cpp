@@ -155,7 +155,8 @@ Result<void> DockerEngine::start() {
                                         directory_ / "docker.pid"};
   arguments.insert(arguments.end(), arguments_.begin(), arguments_.end());
   daemon_ = std::make_unique<ServerProcess>(arguments, directory_ / "log", "", SIGKILL);
-  const auto until = steady_clock::now() + seconds(15);
+  // Of one that was killed it clears up first, a second or more for each container.
+  const auto until = steady_clock::now() + seconds(60);
   while (!docker({"version"})) {
     if (steady_clock::now() > until || daemon_->has_ended()) {
       daemon_.reset();

@@ -39,8 +39,8 @@ TEST(ReferenceTest, ExplainsAFieldWithItsFields) {
   EXPECT_THAT(*explain("Instance.spec.volumes.size"), HasSubstr("size, default 1GiB"));
   EXPECT_THAT(*explain("Site"), HasSubstr("A static web site"));
   EXPECT_THAT(*explain("Site.metadata.name"), HasSubstr("text, required"));
-  EXPECT_THAT(*explain("Instance.image"),
-              HasSubstr("It comes with containers, in a later version of Croft."));
+  EXPECT_THAT(*explain("Instance.template"),
+              HasSubstr("It comes with templates, in a later version of Croft."));
 }
 
 TEST(ReferenceTest, WhatDoesNotExistIsSuggested) {
@@ -54,8 +54,8 @@ TEST(ReferenceTest, WhatDoesNotExistIsSuggested) {
 TEST(SchemaTest, KnowsEveryFieldAndNoneOfLaterVersions) {
   const Value schema = schema_of(Kind::Instance);
   EXPECT_EQ(schema.text_or("properties.kind.const", ""), "Instance");
-  EXPECT_EQ(schema.at_path("properties.spec.properties.image"), nullptr);
-  EXPECT_EQ(schema.text_or("properties.spec.required[0]", ""), "command");
+  EXPECT_EQ(schema.at_path("properties.spec.properties.template"), nullptr);
+  EXPECT_EQ(schema_of(Kind::Site).text_or("properties.spec.required[0]", ""), "files");
   EXPECT_EQ(schema.integer_or("properties.spec.properties.http.properties.port.maximum", 0), 65535);
   EXPECT_EQ(schema.text_or("properties.spec.properties.grace.default", ""), "10s");
   EXPECT_FALSE(schema.boolean_or("properties.spec.additionalProperties", true));

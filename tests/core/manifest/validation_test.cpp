@@ -76,11 +76,33 @@ TEST(ValidationTest, FieldsOfLaterVersionsSaySo) {
       StartsWith(
           "hosting.yaml:6:3: error: power is not supported yet: it comes with power management, "
           "in a later version of Croft\n"));
-  EXPECT_THAT(of_instance("  image: nginx\n"), HasSubstr("image is not supported yet"));
-  EXPECT_THAT(complaints(load_text(document("Stack", "db", "  file: compose.yaml\n"))),
-              HasSubstr("2:7: error: the kind 'Stack' arrives with a later version of Croft"));
-  EXPECT_THAT(of_instance("  dependsOn: [Stack/db]\n"),
-              HasSubstr("the kind 'Stack' arrives with a later version of Croft"));
+  EXPECT_THAT(of_instance("  template: small\n"), HasSubstr("template is not supported yet"));
+  EXPECT_THAT(complaints(load_text(document("Database", "db", "  version: 17\n"))),
+              HasSubstr("2:7: error: the kind 'Database' arrives with a later version of Croft"));
+  EXPECT_THAT(of_instance("  dependsOn: [Database/db]\n"),
+              HasSubstr("the kind 'Database' arrives with a later version of Croft"));
+}
+
+TEST(ValidationTest, PartsOfStacksAreNotDeclaredByThemselves) {
+  EXPECT_THAT(
+      complaints(load_text(document("Service", "web", "  image: nginx\n"))),
+      testing::AllOf(
+          HasSubstr("2:7: error: a Service is not declared by itself: it is part of a Stack"),
+          HasSubstr("write it into the compose file that the Stack names")));
+}
+
+TEST(ValidationTest, AStackHasOneComposeFile) {
+  EXPECT_THAT(complaints(load_text(document("Stack", "db", "  provider: docker\n"))),
+              HasSubstr("Stack spec needs 'file', the path of a compose file, or 'inline'"));
+  EXPECT_THAT(
+      complaints(load_text(document("Stack", "db", "  expose: {shop: web}\n  file: c.yaml\n"))),
+      HasSubstr("must be SERVICE:PORT, such as 'web:80', got 'web'"));
+}
+
+TEST(ValidationTest, AnImageAndABuildAreTwoImages) {
+  EXPECT_THAT(
+      complaints(load_text(document("Instance", "api", "  image: a\n  build: {context: .}\n"))),
+      HasSubstr("must not stand beside 'image': it has one image"));
 }
 
 TEST(ValidationTest, SecretsOfTenantsArriveLaterAndOthersKeepTheirShape) {
@@ -171,8 +193,9 @@ TEST(ValidationTest, ShapesAreNamed) {
   EXPECT_THAT(of_instance("  provider: [a]\n"),
               HasSubstr("provider must be a single value, got a list"));
   EXPECT_THAT(of_instance("  files: {}\n"), HasSubstr("6:3: error: files.path is missing"));
-  EXPECT_THAT(complaints(load_text(document("Instance", "api", "  env: {A: x}\n"))),
-              HasSubstr("4:1: error: command is missing"));
+  EXPECT_THAT(
+      complaints(load_text(document("Instance", "api", "  env: {A: x}\n"))),
+      HasSubstr("4:1: error: Instance spec needs 'command', what it runs, or 'image' or 'build'"));
   EXPECT_THAT(complaints(load_text("apiVersion: croft/v1\nkind: Site\nmetadata: {name: x}\n")),
               HasSubstr("2:1: error: files is missing"));
 }

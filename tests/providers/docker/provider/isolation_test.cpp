@@ -121,8 +121,7 @@ TEST_F(DockerIsolationTest, TheOutsideIsReachedButNotWhatIsNotTheOutside) {
 }
 
 TEST_F(DockerIsolationTest, NoPathToAMetadataServiceOnTheHost) {
-  shell_says(
-      "ip addr add 169.254.169.254/32 dev lo");
+  shell_says("ip addr add 169.254.169.254/32 dev lo");
   const HostServer server(directory_->path());
   ASSERT_TRUE(eventually([&] { return host_answers("169.254.169.254"); }));
   attacker();
