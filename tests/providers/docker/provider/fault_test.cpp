@@ -135,6 +135,18 @@ TEST_F(DockerFaultTest, AfterARestartOfTheEngineEverythingIsLookedAtAgain) {
   EXPECT_TRUE(becomes(ref, Phase::Running));
 }
 
+TEST_F(DockerFaultTest, ANetworkThatIsAnotherByNowDoesNotKeepItDown) {
+  const Ref ref = instance("api");
+  ASSERT_TRUE(create(ref, shell("sleep 1000")));
+  ASSERT_TRUE(await(provider_->stop(order(ref))));
+  ASSERT_TRUE(becomes(ref, Phase::Stopped));
+  docker({"network", "rm", docker::own_object_name(uid_of(ref), "")});
+  const Result<void> started = await(provider_->start(order(ref)));
+  ASSERT_TRUE(started) << started.error().describe();
+  EXPECT_TRUE(becomes(ref, Phase::Running));
+  EXPECT_EQ(container_count(ref), 1);
+}
+
 TEST_F(DockerFaultTest, TheDataDirectoryMayBeLost) {
   const Ref ref = instance("api");
   ASSERT_TRUE(create(ref, web("still here")));

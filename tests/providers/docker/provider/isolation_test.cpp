@@ -166,7 +166,9 @@ TEST_F(DockerIsolationTest, TheFilterOutlivesTheEngineAndAFlush) {
   (void)await(provider_->start(order(mallory_, "mallory")));
   ASSERT_TRUE(becomes(mallory_, Phase::Running));
   EXPECT_FALSE(reaches(mallory_, gateway, 18080)) << "after the engine's restart";
-  shell_says("nft flush ruleset");
+  // The engine's own rules stay: it would need a restart to make them again.
+  shell_says(
+      "nft list tables | grep croft_docker | while read -r table; do nft delete $table; done");
   EXPECT_TRUE(eventually([&] { return !reaches(mallory_, gateway, 18080); }))
       << "upkeep sets it again";
 }
