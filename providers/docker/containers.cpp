@@ -479,9 +479,11 @@ Task<Result<std::shared_ptr<const ContainerDetails>>> details_of(CorePtr core,
   const auto known = core->details.find(summary.id);
   if (core->hears_events && known != core->details.end() && known->second.fingerprint == mark)
     co_return known->second.details;
+  const std::uint64_t heard = core->events_heard;
   CO_TRY_ASSIGN(const Value seen, co_await core->engine.containers().inspect(summary.id, limit.at));
   auto details = std::make_shared<const ContainerDetails>(read_details(seen));
-  core->details.insert_or_assign(summary.id, Core::KnownDetails{mark, details});
+  if (heard == core->events_heard)
+    core->details.insert_or_assign(summary.id, Core::KnownDetails{mark, details});
   co_return details;
 }
 

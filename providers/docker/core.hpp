@@ -82,6 +82,7 @@ struct Core : std::enable_shared_from_this<Core> {
   };
   std::map<std::string, KnownDetails> details;  ///< by container id; only while events are heard
   bool hears_events = false;
+  std::uint64_t events_heard = 0;     ///< of containers; details looked at meanwhile may be old
   std::set<std::string> killed;       ///< containers that somebody else sent a signal
   std::map<std::string, int> ending;  ///< containers that we end
   std::map<std::string, std::int64_t> volume_sizes;   ///< by the engine's name, as measured last

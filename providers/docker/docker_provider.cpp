@@ -66,6 +66,10 @@ Task<> look_again(CorePtr core, std::string uid) {
 Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary container, Limit limit) {
   CO_TRY_ASSIGN(const std::shared_ptr<const ContainerDetails> details,
                 co_await details_of(core, container, limit));
+  // The engine tells of an end before its list knows of it, and does not tell again; an inspection
+  // waits until that is written down.
+  const bool has_ended = details->state == "exited" || details->state == "restarting";
+  if (container.is_running() && has_ended) container.state = details->state;
   const std::string uid = container.uid();
   const std::shared_ptr<const Record> record = core->records.find(uid);
   const auto moved = core->moved_images.find(uid);

@@ -35,7 +35,10 @@ void take_event(Core& core, const Value& event) {
   action = action.substr(0, action.find(':'));
   if (action.starts_with("exec_") || action == "top" || action == "attach" || action == "resize")
     return;
+  log_debug("docker", "heard of a container",
+            {{"action", action}, {"uid", uid}, {"container", id.substr(0, 12)}});
   core.details.erase(id);
+  ++core.events_heard;
   const bool is_ours = core.ending.contains(id);
   if (action == "kill" && !is_ours) core.killed.insert(id);
   if (action == "start" || action == "destroy" || action == "remove") core.killed.erase(id);
@@ -74,6 +77,7 @@ Task<Result<void>> listen_once(CorePtr core, std::shared_ptr<bool> has_begun) {
   };
   std::function<void()> began = [core, has_begun] {
     *has_begun = true;
+    log_debug("docker", "listening to the engine", {{"provider", core->settings.name}});
     core->hears_events = true;
     spawn(core->executor, look_at_all(core), "looking at all containers");
   };

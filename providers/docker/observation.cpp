@@ -271,6 +271,7 @@ std::vector<ContainerSummary> our_containers(const Value& list, std::string_view
 
 ContainerDetails read_details(const Value& inspection) {
   return {
+      .state = inspection.text_or("State.Status", ""),
       .exit_code = inspection.integer_or("State.ExitCode", 0),
       .is_out_of_memory = inspection.boolean_or("State.OOMKilled", false),
       .error = inspection.text_or("State.Error", ""),

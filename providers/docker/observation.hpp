@@ -41,6 +41,7 @@ std::vector<ContainerSummary> our_containers(const Value& list, std::string_view
 
 /// What only an inspection tells.
 struct ContainerDetails {
+  std::string state;  ///< "exited", "restarting", ...; of the moment of the inspection
   std::int64_t exit_code = 0;
   bool is_out_of_memory = false;
   std::string error;  ///< why it did not start

@@ -108,6 +108,13 @@ class StackTest : public testing::Test {
         .value_or("");
   }
 
+  /// What a person would look at when something is not as it should be.
+  std::string circumstances() {
+    return croft({"get", "services", "-t", "alice", "-o", "wide"}).output +
+           croft({"events", "-t", "alice"}).output +
+           engine().docker({"ps", "-a", "--format", "{{.Names}} {{.Status}} {{.Labels}}"}).value_or("") + daemon().log();
+  }
+
   std::optional<Platform> platform_;
 };
 
@@ -129,7 +136,7 @@ TEST_F(StackTest, AKilledServiceComesBackAndTheOthersRunOn) {
   const std::string web = containers("web");
   ASSERT_TRUE(engine().docker({"kill", web.substr(0, 64)}));
   EXPECT_TRUE(wait_until([&] { return !containers("web").empty(); }, std::chrono::seconds(20)))
-      << daemon().log();
+      << circumstances();
   EXPECT_TRUE(platform_->shows(kShop, "hello")) << daemon().log();
   EXPECT_EQ(containers("db"), db);
 }
