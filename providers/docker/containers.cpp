@@ -514,6 +514,7 @@ Task<Result<void>> start_container(CorePtr core, EffectPtr effect, Limit limit) 
   Record record = before ? *before : Record{.object = container.id};
   record.intent = effect->intent;
   record.is_stopped = false;
+  record.has_completed = false;
   CO_TRY(co_await save_record(core, effect->uid, std::move(record)));
   if (container.state == "paused") {
     Result<void> done = co_await core->engine.containers().unpause(container.id, limit.at);

@@ -84,6 +84,7 @@ struct Core : std::enable_shared_from_this<Core> {
   bool hears_events = false;
   std::uint64_t events_heard = 0;     ///< of containers; details looked at meanwhile may be old
   std::set<std::string> killed;       ///< containers that somebody else sent a signal
+  std::set<std::string> completed;    ///< containers that were heard to end well by themselves
   std::map<std::string, int> ending;  ///< containers that we end
   std::map<std::string, std::int64_t> volume_sizes;   ///< by the engine's name, as measured last
   std::map<std::string, std::string> moved_images;    ///< by uid, of `imagePolicy: follow`

@@ -63,6 +63,13 @@ Task<> look_again(CorePtr core, std::string uid) {
   core->notify(uid);
 }
 
+bool has_completed(const Core& core, const Record* record, const std::string& id) {
+  const bool is_recorded = record != nullptr && record->object == id && record->has_completed;
+  // Podman does not tell how a container ended.
+  const bool is_told = !core.identity || core.identity->kind == EngineKind::Docker;
+  return is_recorded || core.completed.contains(id) || !is_told;
+}
+
 Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary container, Limit limit) {
   CO_TRY_ASSIGN(const std::shared_ptr<const ContainerDetails> details,
                 co_await details_of(core, container, limit));
@@ -79,6 +86,7 @@ Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary containe
   const Circumstances known{.record = record.get(),
                             .is_local = core->settings.is_local(),
                             .was_killed = core->killed.contains(container.id),
+                            .has_completed = has_completed(*core, record.get(), container.id),
                             .now = core->clock.now(),
                             .storage_bytes = std::nullopt,
                             .moved_image = has_moved ? moved->second : std::string()};

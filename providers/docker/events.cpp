@@ -21,6 +21,25 @@ constexpr Duration kLook{30'000};
 
 Limit a_while() { return {std::chrono::steady_clock::now() + kLook}; }
 
+/// What has ended well is not run again, also by a Croft that starts after it.
+Task<> note_completion(CorePtr core, std::string uid, std::string container, Labels labels) {
+  const std::shared_ptr<const Record> known = core->records.find(uid);
+  Record record;
+  if (known && known->object == container) {
+    record = *known;
+  } else {
+    record.object = container;
+    record.intent = label_or_empty(labels, label::kIntent);
+    record.spec_digest = label_or_empty(labels, label::kSpec);
+  }
+  record.has_completed = true;
+  auto writing = core->pool.run([core, uid, record] { return core->records.put(uid, record); });
+  const Result<void> done = co_await std::move(writing);
+  if (!done)
+    log_warning("docker", "an end is not written down; it may be run again",
+                {{"uid", uid}, {"why", done.error().describe()}});
+}
+
 void take_event(Core& core, const Value& event) {
   const std::string id = event.text_or("Actor.ID", "");
   std::string action = event.text_or("Action", "");
@@ -41,7 +60,15 @@ void take_event(Core& core, const Value& event) {
   ++core.events_heard;
   const bool is_ours = core.ending.contains(id);
   if (action == "kill" && !is_ours) core.killed.insert(id);
-  if (action == "start" || action == "destroy" || action == "remove") core.killed.erase(id);
+  const bool ended_well = action == "die" && label_or_empty(attributes, "exitCode") == "0" &&
+                          !is_ours && !core.killed.contains(id);
+  if (ended_well && core.completed.insert(id).second)
+    spawn(core.executor, note_completion(core.shared_from_this(), uid, id, attributes),
+          "noting an end");
+  if (action == "start" || action == "destroy" || action == "remove") {
+    core.killed.erase(id);
+    core.completed.erase(id);
+  }
   core.notify(uid);
 }
 

@@ -85,12 +85,14 @@ void describe_running(Observed& seen, const ContainerSummary& summary,
 }
 
 /// It has ended, and the engine does not start it again.
-void describe_ended(Observed& seen, const ContainerDetails& details, bool was_killed) {
+void describe_ended(Observed& seen, const ContainerDetails& details, const Circumstances& known) {
+  const bool was_killed = known.was_killed;
   const std::string& policy = details.restart_policy;
   const bool starts_after_success = policy == "always" || policy == "unless-stopped";
   const bool is_left = details.restart_attempts > 0 && details.restarts >= details.restart_attempts;
   seen.message = exit_words(details);
-  if (details.exit_code == 0 && !starts_after_success && !was_killed) {
+  const bool is_done = known.has_completed || policy.empty() || policy == "no";
+  if (details.exit_code == 0 && !starts_after_success && !was_killed && is_done) {
     seen.phase = Phase::Completed;
     seen.message = "it ended by itself, with success";
   } else if (!was_killed && (policy.empty() || policy == "no" || is_left)) {
@@ -126,7 +128,7 @@ void describe_state(Observed& seen, const ContainerSummary& summary,
   } else if (is_stopped_by_us) {
     seen.phase = Phase::Stopped;
   } else {
-    describe_ended(seen, details, known.was_killed);
+    describe_ended(seen, details, known);
   }
 }
 

@@ -68,6 +68,9 @@ struct Circumstances {
   const Record* record = nullptr;  ///< of its uid, or null
   bool is_local = true;            ///< its address can be reached from here
   bool was_killed = false;         ///< somebody else sent it a signal
+  /// It was heard to end by itself with success. Else nobody knows whether it did: an engine that
+  /// stops or starts anew ends what runs, and most programs then exit with 0, too.
+  bool has_completed = true;
   Timestamp now{};
   std::optional<std::int64_t> storage_bytes;
   std::string moved_image;  ///< what its tag means now, where it follows and that moved; or empty

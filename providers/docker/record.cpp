@@ -18,7 +18,8 @@ Value to_value(const Record& record) {
                             {"intent", record.intent},
                             {"spec", record.spec_digest},
                             {"stopped", record.is_stopped},
-                            {"kept", record.is_kept}});
+                            {"kept", record.is_kept},
+                            {"completed", record.has_completed}});
   if (record.fields) value.set("fields", *record.fields);
   return value;
 }
@@ -31,7 +32,8 @@ Result<Record> read_record(const fs::path& file) {
                 .spec_digest = value.text_or("spec", ""),
                 .fields = nullptr,
                 .is_stopped = value.boolean_or("stopped", false),
-                .is_kept = value.boolean_or("kept", false)};
+                .is_kept = value.boolean_or("kept", false),
+                .has_completed = value.boolean_or("completed", false)};
   if (const Value* fields = value.find("fields"))
     record.fields = std::make_shared<const Value>(*fields);
   return record;

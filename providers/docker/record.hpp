@@ -22,6 +22,7 @@ struct Record {
   std::shared_ptr<const Value> fields;  ///< null: the label's
   bool is_stopped = false;              ///< we stopped it, or were about to
   bool is_kept = false;                 ///< of data: its resource is gone
+  bool has_completed = false;           ///< it was heard to end by itself, with success
 };
 
 /// The records of a provider, in memory and in DIRECTORY/UID.json. Thread safe; put() and remove()

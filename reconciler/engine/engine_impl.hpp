@@ -255,6 +255,7 @@ class EngineImpl final : public Engine {
   /// The tenant is the one of that uid from now on. Conflict if it owns something already.
   Result<void> become(const std::string& tenant, const std::string& uid,
                       Transaction& transaction) const;
+  Task<Result<void>> forget_acknowledgements(std::string tenant);
   void add_strangers(const ProviderSnapshot& snapshot, World& world) const;
   /// Whether something of that ref is in the inventory: of a Stack any of its parts.
   bool owns(const Ref& ref) const;

@@ -102,6 +102,9 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
                                                changeset.digest.substr(0, 12), *expect))
             .with_hint("something moved since it was shown; look at `croft diff` again"));
   }
+  if (!changeset.guard) {
+    CO_TRY(co_await forget_acknowledgements(tenant));
+  }
   const bool may_go_on = co_await is_cleared(tenant, changeset, prepared.loads);
   if (may_go_on) {
     state.guarded.reset();
@@ -394,6 +397,17 @@ Task<bool> EngineImpl::is_cleared(std::string tenant, Changeset changeset,
   const Result<void> done = co_await journal_.commit(std::move(transaction));
   if (!done) log_warning("reconciler", "event not written", {{"error", done.error().describe()}});
   co_return false;
+}
+
+/// Consent is to one changeset: once nothing is guarded any more it is used up, so that the same
+/// loss at another time asks again.
+Task<Result<void>> EngineImpl::forget_acknowledgements(std::string tenant) {
+  Transaction transaction;
+  for (const AcknowledgementRow& row : journal_.acknowledgements()) {
+    if (row.tenant == tenant) transaction.add(EraseAcknowledgement{row.tenant, row.digest});
+  }
+  if (transaction.writes.empty()) co_return Result<void>();
+  co_return co_await journal_.commit(std::move(transaction));
 }
 
 Task<Result<void>> EngineImpl::accept_candidates(std::string tenant, Prepared prepared) {

@@ -141,6 +141,17 @@ TEST_F(StackTest, AKilledServiceComesBackAndTheOthersRunOn) {
   EXPECT_EQ(containers("db"), db);
 }
 
+// Croft is not there to see the engine end what runs, as when the machine starts anew; and httpd
+// exits with 0 when it is asked to end.
+TEST_F(StackTest, WhatTheEngineEndedWhileNobodyWatchedRunsAgain) {
+  daemon().stop();
+  for (const char* service : {"web", "db"})
+    ASSERT_TRUE(engine().docker({"stop", containers(service).substr(0, 64)}));
+  daemon().start();
+  EXPECT_TRUE(platform_->shows(kShop, "hello")) << circumstances();
+  EXPECT_TRUE(wait_until([&] { return !containers("db").empty(); })) << circumstances();
+}
+
 TEST_F(StackTest, AChangedFieldTouchesItsServiceOnly) {
   const std::string db = containers("db");
   push(compose("changed"));

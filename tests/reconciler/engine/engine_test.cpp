@@ -168,6 +168,30 @@ TEST(EngineTest, AnEmptiedSourceIsGuardedUntilAcknowledged) {
   EXPECT_TRUE(daemon.run_until([&] { return daemon.engine().guarded("alice").empty(); }));
 }
 
+TEST(EngineTest, AnAcknowledgementIsUsedUpByWhatItWasFor) {
+  TestBed bed;
+  const GitRepository::Files both{{"a.yaml", instance_yaml("web")},
+                                  {"b.yaml", instance_yaml("worker")}};
+  bed.push_alice(both);
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const auto empty_it = [&](const std::string& note) {
+    bed.alice.remove("a.yaml");
+    bed.alice.remove("b.yaml");
+    bed.push_alice({{"README", note}});
+    return daemon.run_until([&] { return !daemon.engine().guarded("alice").empty(); });
+  };
+  ASSERT_TRUE(empty_it("once"));
+  const std::string digest = daemon.engine().guarded("alice").front().digest;
+  ASSERT_TRUE(daemon.run(daemon.engine().acknowledge("alice", digest, "test")));
+  ASSERT_TRUE(daemon.run_until([&] { return bed.world->things().empty(); }));
+  bed.push_alice(both);
+  ASSERT_TRUE(daemon.run_until([&] { return bed.world->things().size() == 2; }));
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_TRUE(empty_it("again")) << "the same loss asks again";
+  EXPECT_EQ(bed.world->things().size(), 2U);
+}
+
 TEST(EngineTest, ACommitMayConsentToPruningByItsTrailer) {
   TestBed bed;
   bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
