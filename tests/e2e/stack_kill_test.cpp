@@ -32,6 +32,7 @@ std::string compose(int round) {
       R"(x-app: &app
   image: busybox:test
   command: [sh, -c, 'trap "exit 0" TERM; sleep 86400 & wait']
+  restart: always
 services:
   db:
     <<: *app
@@ -257,6 +258,7 @@ TEST_F(StackKillTest, KillingCroftAndTheEngineAtRandomLosesAndDoublesNothing) {
     ASSERT_EQ(in_database(fmt::format("echo {} >> /data/marker", round)), "");
     written += fmt::format("{}\n", round);
     ++counts_.rounds;
+    if (counts_.rounds % 10 == 0) fmt::print("{} rounds\n", counts_.rounds);
   }
   fmt::print(
       "{} converge runs, {} kills of control, {} of croft serve, {} of the engine: {} orphans, {} "
