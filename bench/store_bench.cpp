@@ -1,6 +1,6 @@
 // What a store does: commits a second, alone and in company, and how fast a daemon reads its
-// inventory. Usage: store_bench [DIRECTORY [URL]]; the directory decides which disk is measured, a
-// URL of PostgreSQL (an empty database) which server.
+// inventory. Usage: store_bench [DIRECTORY [URL URL]]; the directory decides which disk is
+// measured, URLs of PostgreSQL (two empty databases) which server.
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +20,7 @@ using namespace croft;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kResources = 100'000;
+constexpr int kFleet = 10'000;
 
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
@@ -131,6 +132,52 @@ void measure_inventory(asio::io_context& io, const std::filesystem::path& direct
              kibibytes * 1024 / static_cast<long>(loaded));
 }
 
+/// What a daemon with 10,000 resources of 1,000 tenants reads before it can do anything.
+Task<> fill_fleet(Store& store) {
+  for (int first = 0; first < kFleet; first += 1'000) {
+    Transaction transaction;
+    for (int i = first; i < first + 1'000; ++i) transaction.add(PutResource{resource_row(i)});
+    (void)co_await store.commit(std::move(transaction));
+  }
+  Transaction transaction;
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string name = fmt::format("tenant{}", i);
+    transaction.add(PutTenant{{.uid = fmt::format("{:026}", i), .name = name}});
+    transaction.add(PutSource{{.key = name + "/main", .url = "/srv/git/" + name + ".git"}});
+  }
+  for (int i = 0; i < kFleet; ++i) {
+    transaction.add(PutUsage{{.id = fmt::format("{:026}", i),
+                              .tenant_uid = fmt::format("{:026}", i % 1'000),
+                              .resource_uid = fmt::format("{:026}", i),
+                              .meter = "active"}});
+  }
+  (void)co_await store.commit(std::move(transaction));
+}
+
+Task<> read_fleet(Store& store) {
+  (void)co_await store.tenants();
+  (void)co_await store.sources();
+  (void)co_await store.all_resources();
+  (void)co_await store.open_intents();
+  (void)co_await store.directives();
+  (void)co_await store.acknowledgements();
+  (void)co_await store.open_usage();
+}
+
+/// In a database of its own.
+void measure_start(asio::io_context& io, const std::filesystem::path& directory,
+                   const std::string& url) {
+  {
+    const std::unique_ptr<Store> store = open_store(directory, url).value();
+    run(io, fill_fleet(*store));
+  }
+  const auto start = SteadyClock::now();
+  const std::unique_ptr<Store> store = open_store(directory, url).value();
+  run(io, read_fleet(*store));
+  fmt::print("{:<44}{:>10.0f} ms\n", "start-up with 10k resources, 1k tenants",
+             seconds_since(start) * 1'000);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -142,5 +189,6 @@ int main(int argc, char** argv) {
     const std::unique_ptr<Store> store = open_store(place / "commits", url).value();
     for (const int in_flight : {1, 16, 64}) measure_commits(io, *store, in_flight);
   }
+  measure_start(io, place / "start", argc > 3 ? argv[3] : "");
   measure_inventory(io, place / "inventory", url);
 }

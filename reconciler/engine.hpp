@@ -89,6 +89,29 @@ struct ReconcileRequest {
       expect;  ///< a changeset digest (or a prefix of 4 digits and more): Conflict if it moved
 };
 
+/// One volume as `croft volume ls` shows it.
+struct VolumeStatus {
+  Ref ref;             ///< whose it is: an Instance, or a Volume
+  std::string volume;  ///< its name among an Instance's; empty for a Volume, which is one
+  std::string uid;     ///< of the resource
+  std::string provider;
+  std::int64_t size = 0;             ///< declared, in bytes
+  std::optional<std::int64_t> used;  ///< bytes, of all that the resource keeps; if it is known
+  std::vector<Ref> users;            ///< who runs and may be using it now
+  std::optional<Timestamp>
+      kept_until;  ///< set: it is declared no more, and its data kept until then
+
+  bool operator==(const VolumeStatus&) const = default;
+};
+
+/// A volume to be exported or imported.
+struct TransferRequest {
+  Ref ref;               ///< an Instance, or a Volume
+  std::string volume;    ///< of an Instance; may be left out if it has one only
+  bool quiesce = false;  ///< stops what uses it for the time
+  std::string by;
+};
+
 /// What the daemon's heart offers to the API and to tests. On the control executor; not thread
 /// safe.
 class Engine {
@@ -130,6 +153,23 @@ class Engine {
 
   virtual Task<Result<std::vector<EventRow>>> events(EventQuery query) = 0;
   virtual Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) = 0;
+
+  /// Runs a command inside what runs, for as long as the session lives. Its begin and end become
+  /// events. Unavailable if there are too many already.
+  virtual Task<Result<std::unique_ptr<ExecSession>>> open_exec(Ref ref, ExecRequest request,
+                                                               std::string by) = 0;
+
+  /// Those whose data is only kept, too.
+  virtual std::vector<VolumeStatus> volumes(const std::string& tenant) const = 0;  ///< "" for all
+  /// The content as a tar archive. With `quiesce`, what uses it is held stopped until it is done,
+  /// or failed, or some minutes after this daemon ended amid it.
+  virtual Task<Result<void>> export_volume(TransferRequest request, ByteSink sink) = 0;
+  /// Unpacks a tar archive over what is there. Conflict if something uses it and is not to be
+  /// quiesced.
+  virtual Task<Result<void>> import_volume(TransferRequest request, ByteSource source) = 0;
+  /// Erases what is kept of a resource that is declared no more, all of its volumes. Conflict if it
+  /// is declared.
+  virtual Task<Result<void>> erase_volumes(Ref ref, std::string by) = 0;
 
   /// Who answers at which host, for the edge's route snapshot.
   struct HostRoute {

@@ -47,7 +47,11 @@ def store(scratch, quick: bool) -> None:
         if server is None:
             print("PostgreSQL is not installed: its half is left out")
             return
-        text("The store (PostgreSQL)", [bench, scratch / "beside-postgres", server.make_database("bench")])
+        text("The store (PostgreSQL)", [bench, scratch / "beside-postgres", server.make_database("bench"),
+                                      server.make_database("start")])
+        text("The store (PostgreSQL, over its Unix socket)",
+             [bench, scratch / "beside-socket", server.socket_url(server.make_database("local")),
+              server.socket_url(server.make_database("local_start"))])
         size = server.sql("bench", "SELECT pg_database_size('bench') >> 20")
         print(f"size of the database after that: {size} MiB")
 

@@ -50,6 +50,10 @@ class Server:
         self.sql("postgres", f"CREATE DATABASE {name}")
         return f"postgres://croft@127.0.0.1:{self.port}/{name}"
 
+    def socket_url(self, url: str) -> str:
+        """The same database without TCP, as on an operator's own machine."""
+        return f"postgres://croft@:{self.port}/{url.rsplit('/', 1)[1]}?host={self.directory}"
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)

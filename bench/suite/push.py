@@ -8,6 +8,7 @@ import time
 
 from . import postgres, repositories
 from .daemon import Daemon, Edge, serving
+from .journal import PostgresJournal, SqliteJournal
 from .machine import BUILD, percentile, process_cpu, process_memory, table
 
 PUSHES = 40
@@ -46,7 +47,24 @@ def push_once(clone: pathlib.Path, edge: Edge, round_number: int) -> tuple:
     return pushed, time.perf_counter() - begun
 
 
-def pushes(scratch: pathlib.Path, count: int, engine: str, store: str = "") -> None:
+class Meter:
+    """What passes cost the daemon and its store, from one lap to the next."""
+
+    def __init__(self, control: int, journal):
+        self.control, self.journal = control, journal
+        self.cpu, self.log = process_cpu(control), journal.look()
+        self.rows = journal.rows()
+
+    def lap(self, case: str, passes: int) -> list:
+        """A row of the table."""
+        cpu, log, rows = process_cpu(self.control), self.journal.look(), self.journal.rows()
+        row = [case, passes, f"{(cpu - self.cpu) / passes * 1e3:.1f}", f"{(log[0] - self.log[0]) / passes:.1f}",
+               f"{(log[1] - self.log[1]) / passes / 1024:.1f}", "-" if rows is None else f"{(rows - self.rows) / passes:.1f}"]
+        self.cpu, self.log, self.rows = process_cpu(self.control), self.journal.look(), rows
+        return row
+
+
+def pushes(scratch: pathlib.Path, count: int, engine: str, store: str = "", server=None) -> None:
     repository = scratch / "alice.git"
     repositories.make(repository, site_files("round 0", FILES))
     clone = scratch / "alice"
@@ -56,10 +74,17 @@ def pushes(scratch: pathlib.Path, count: int, engine: str, store: str = "") -> N
         if not daemon.wait_for(lambda: edge.get("/") != b"", 60):
             raise RuntimeError("the site is not up after 60 s:\n" + daemon.tail())
         push_once(clone, edge, 1)
-        control = daemon.pid_of("control")
-        before = process_cpu(control)
-        times = [push_once(clone, edge, i) for i in range(2, 2 + count)]
-        cpu = (process_cpu(control) - before) / count
+        journal = PostgresJournal(server, "bench") if server else SqliteJournal(daemon.data)
+        meter = Meter(daemon.pid_of("control"), journal)
+        times = []
+        for i in range(2, 2 + count):
+            times.append(push_once(clone, edge, i))
+            journal.look()
+        costs = [meter.lap("one file changed", count)]
+        for _ in range(count):
+            daemon.command("reconcile", "-t", "alice", "--wait")
+            journal.look()
+        costs.append(meter.lap("nothing changed", count))
     applied = [total for _, total in times]
     after = [total - alone for alone, total in times]
     rows = [[name, ms(percentile(values, 0.5)), ms(percentile(values, 0.99)), ms(max(values))]
@@ -67,8 +92,10 @@ def pushes(scratch: pathlib.Path, count: int, engine: str, store: str = "") -> N
                                  ("from its end until served", after), ("from its start until served", applied))]
     table(f"A push of one changed file of {FILES}, to a local bare repository ({count} pushes; store: {engine})",
           ["what", "median ms", "p99 ms", "longest ms"], rows,
-          f"CPU time of control and its git children: {cpu * 1e3:.0f} ms a push. "
           "The edge is asked for the new page every millisecond or so.")
+    table(f"What a pass costs (store: {engine})",
+          ["case", "passes", "control CPU ms", "store transactions", "KiB of log", "rows"], costs,
+          "A pass each, its git children and the API's part included. Either engine is given the same rows to write.")
 
 
 def raw_calls(adapter: str, repositories_at: pathlib.Path, data: pathlib.Path) -> dict:
@@ -119,7 +146,7 @@ def run(scratch: pathlib.Path, quick: bool) -> None:
             print("PostgreSQL is not installed: its half is left out")
             return
         beside.mkdir()
-        pushes(beside, count, "PostgreSQL", server.make_database("bench"))
+        pushes(beside, count, "PostgreSQL", server.make_database("bench"), server)
 
 
 def run_fleet(scratch: pathlib.Path, quick: bool) -> None:

@@ -87,8 +87,7 @@ void add_problems(Repository& repository, const std::vector<Problem>& problems) 
       continue;
     }
     const std::string path = problem.path.empty() ? "spec" : problem.path;
-    repository.set.diagnostics.add(
-        locator.diagnose(*found, path, problem.message, problem.hint));
+    repository.set.diagnostics.add(locator.diagnose(*found, path, problem.message, problem.hint));
   }
 }
 

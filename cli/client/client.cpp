@@ -157,6 +157,34 @@ Result<void> Client::stream(const std::string& target,
                    [&](std::string_view piece) -> Result<bool> { return sink(piece); });
 }
 
+Result<void> Client::post_for_stream(const std::string& target,
+                                     std::function<bool(std::string_view)> sink) const {
+  return read_body(request("POST", target),
+                   [&](std::string_view piece) -> Result<bool> { return sink(piece); });
+}
+
+Result<void> Client::upload(const std::string& target, const std::string& media,
+                            ByteSource source) const {
+  HttpRequest asked = request("POST", target);
+  asked.headers.set("Content-Type", media);
+  asked.source = std::move(source);
+  const Result<HttpResponse> answer = run_to_end(http_.send(std::move(asked)));
+  if (!answer) return fail(explain(answer.error()));
+  if (answer->status >= 400) return fail(error_from_answer(answer->status, answer->body));
+  return {};
+}
+
+Task<Result<std::unique_ptr<ByteStream>>> Client::leave_http(std::string target, Value body,
+                                                             std::string protocol) const {
+  HttpRequest asked = request("POST", target);
+  asked.headers.set("Content-Type", "application/json");
+  asked.body = to_json(body);
+  Result<HttpUpgrade> upgrade = co_await http_.upgrade(std::move(asked), std::move(protocol));
+  if (!upgrade) co_return fail(explain(std::move(upgrade).error()));
+  if (upgrade->stream) co_return std::move(upgrade->stream);
+  co_return fail(error_from_answer(upgrade->status, upgrade->body));
+}
+
 Result<void> Client::follow(const std::string& target, const std::string& last_id,
                             std::function<bool(const SseEvent&)> sink) const {
   HttpRequest asked = request("GET", target);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,16 @@ class Client {
   /// Gives server-sent events until the stream ends or the sink returns false.
   Result<void> follow(const std::string& target, const std::string& last_id,
                       std::function<bool(const SseEvent&)> sink) const;
+
+  /// The same of a POST without a body.
+  Result<void> post_for_stream(const std::string& target,
+                               std::function<bool(std::string_view)> sink) const;
+  /// Sends bytes as they come as the body of a POST.
+  Result<void> upload(const std::string& target, const std::string& media, ByteSource source) const;
+
+  /// A POST whose connection leaves HTTP for that protocol; on the caller's loop.
+  Task<Result<std::unique_ptr<ByteStream>>> leave_http(std::string target, Value body,
+                                                       std::string protocol) const;
 
   std::string where() const { return to_string(http_.server()); }
 

@@ -46,6 +46,18 @@ const std::vector<Parameter>& global_options() {
   return options;
 }
 
+std::vector<Parameter> options_of(const Command& command) {
+  std::vector<Parameter> all = command.options;
+  for (Parameter option : global_options()) {
+    const bool is_taken = std::ranges::any_of(command.options, [&](const Parameter& own) {
+      return own.letter != 0 && own.letter == option.letter;
+    });
+    if (is_taken) option.letter = 0;
+    all.push_back(std::move(option));
+  }
+  return all;
+}
+
 const Command* find_command(const Command& parent, std::string_view name) {
   const auto found = std::ranges::find(parent.commands, name, &Command::name);
   return found == parent.commands.end() ? nullptr : &*found;

@@ -51,6 +51,7 @@ struct Command {
   std::vector<std::string> examples;  ///< "croft get -A -o wide"
   std::vector<Command> commands;      ///< sub-commands; a command with some has no run
   Result<int> (*run)(const Invocation&) = nullptr;  ///< gives the exit status
+  bool takes_rest = false;  ///< words behind the first positional are never read as our options
 };
 
 /// What stood on the command line (or in the variables of the options).
@@ -87,6 +88,9 @@ struct Invocation {
 
 /// The options that every command takes: -s, -t, -A, -o, --no-color, --help.
 const std::vector<Parameter>& global_options();
+/// A command's own options, then those of every command. A letter that it uses for itself is not
+/// the global option's there; its long name still is.
+std::vector<Parameter> options_of(const Command& command);
 
 /// The sub-command of that name, or null.
 const Command* find_command(const Command& parent, std::string_view name);

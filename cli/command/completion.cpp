@@ -12,13 +12,9 @@ namespace {
 
 // What is completed is decided here from the tree; each shell's part only spells it.
 
-std::vector<Parameter> options_of(const Command& command) {
-  std::vector<Parameter> all;
-  for (const auto* options : {&command.options, &global_options()}) {
-    for (const Parameter& option : *options) {
-      if (!option.hidden) all.push_back(option);
-    }
-  }
+std::vector<Parameter> shown_options(const Command& command) {
+  std::vector<Parameter> all = options_of(command);
+  std::erase_if(all, [](const Parameter& option) { return option.hidden; });
   for (Parameter& option : all) {
     if (option.name == "output") option.choices = command.outputs;
     if (!option.choices.empty()) option.completes = Completes::Choices;
@@ -79,7 +75,7 @@ std::string bash_script(const Command& root) {
       descend += fmt::format("      '{0}:{1}') path='{0} {1}' ;;\n", path, child.name);
     }
     std::string flags;
-    for (const Parameter& option : options_of(command)) {
+    for (const Parameter& option : shown_options(command)) {
       flags += " --" + option.name;
       if (option.value.empty()) continue;
       value_options += fmt::format("      {}) ((i++)) ;;\n", bash_spellings(path, option));
@@ -157,7 +153,7 @@ std::string zsh_values(const Parameter& parameter) {
 
 std::string zsh_specifications(const Command& command) {
   std::string out;
-  for (const Parameter& option : options_of(command)) {
+  for (const Parameter& option : shown_options(command)) {
     const std::string help = zsh_help(option.help);
     const std::string value =
         option.value.empty() ? ""
@@ -286,7 +282,7 @@ std::string fish_script(const Command& root) {
                          child.name, fish_quoted(child.summary));
     }
     if (!command.commands.empty()) return;
-    for (const Parameter& option : options_of(command)) {
+    for (const Parameter& option : shown_options(command)) {
       const std::string letter = option.letter == 0 ? "" : fmt::format(" -s {}", option.letter);
       out += fmt::format("complete -c croft -n '__croft_at {}' -l {}{}{} -d {}\n", path,
                          option.name, letter, option.value.empty() ? "" : fish_values(option),

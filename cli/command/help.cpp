@@ -59,7 +59,10 @@ std::string list_parameters(const Command& command, const Terminal& terminal) {
     if (!option.hidden) text += entry(spelling_of(option), parameter_text(option, command), width);
   }
   text += heading(terminal, "Options of every command");
-  for (const Parameter& option : global_options()) {
+  const std::vector<Parameter> all = options_of(command);
+  for (auto at = all.begin() + static_cast<std::ptrdiff_t>(command.options.size()); at != all.end();
+       ++at) {
+    const Parameter& option = *at;
     if (option.name == "output" && command.outputs.empty() && command.run != nullptr) continue;
     text += entry(spelling_of(option), parameter_text(option, command), width);
   }

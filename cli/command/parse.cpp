@@ -61,6 +61,7 @@ class Tree {
     nodes_.push_back({&command, &app});
     // Else a later word that is called like a command (`croft help serve`) would be taken for one.
     app.require_subcommand(0, 1);
+    if (command.takes_rest) app.positionals_at_end();
     for (const Parameter& option : command.options) add_option(option, app);
     for (const Parameter& positional : command.positionals) {
       // The last one takes whatever comes, so that what is too much is named by us.

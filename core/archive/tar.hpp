@@ -2,9 +2,11 @@
 // Room core/archive: tar archives, taken apart and put together as their bytes go by.
 //
 //   tar               entries and their content, POSIX ustar and pax, and what GNU tar writes
+//   packer            a directory of this machine as an archive
+//   unpacker          an archive into a directory, however hostile it is
 //
-// Nothing here opens a file or waits; a piece of bytes goes in, what it completes comes out. Memory
-// is bounded by the piece and the longest head, never by an entry.
+// A piece of bytes goes in, what it completes comes out. Memory is bounded by the piece and the
+// longest head, never by an entry. Only packer and unpacker open files.
 
 #include <cstdint>
 #include <map>

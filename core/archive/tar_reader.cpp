@@ -215,6 +215,7 @@ Result<void> TarReader::take_head(std::vector<Part>& out) {
     return begin_extension(type, static_cast<std::uint64_t>(*size));
   }
   const auto known = type_of(type, block_);
+  if (type == 'S') return bad("a file is sparse, which is not supported");
   if (!known) return bad(std::string("an entry is of an unknown type '") + type + "'");
   TRY_ASSIGN(TarEntry entry, read_head(block_, *known, static_cast<std::uint64_t>(*size)));
   TRY(apply_records(entry));

@@ -47,8 +47,8 @@ Diagnostic Locator::diagnose_at(const FieldPlaces::Place& place, std::string mes
   if (place.file != file_) open(place.file);
   const yaml::Mark mark = mark_at(without_byte_order_mark(text_), place.line, place.column);
   return manifest::diagnose(place.file, without_byte_order_mark(text_), mark,
-                            static_cast<std::uint32_t>(std::max(place.span, 1)),
-                            std::move(message), std::move(hint));
+                            static_cast<std::uint32_t>(std::max(place.span, 1)), std::move(message),
+                            std::move(hint));
 }
 
 Diagnostic Locator::diagnose(const Resource& resource, std::string_view path, std::string message,

@@ -1,5 +1,6 @@
 #include "core/net/connection.hpp"
 
+#include <array>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -39,6 +40,11 @@ class StreamWriter final : public BodyWriter {
     if (!is_sent) close();
     co_return is_sent;
   }
+  void abort() override {
+    is_aborted_ = true;
+    close();
+  }
+  bool is_aborted() const { return is_aborted_; }
   bool is_open() const override { return is_open_; }
   void on_close(std::function<void()> listener) override {
     if (is_open_) {
@@ -60,7 +66,68 @@ class StreamWriter final : public BodyWriter {
  private:
   Send send_;
   bool is_open_ = true;
+  bool is_aborted_ = false;
   std::function<void()> listener_;
+};
+
+/// The connection as it is once it has left HTTP. Borrows the connection's stream and what was read
+/// ahead.
+class LinkStream final : public ByteStream {
+ public:
+  using Transport = beast::basic_stream<asio::generic::stream_protocol>;
+  LinkStream(Transport& transport, beast::flat_buffer& ahead)
+      : transport_(transport), ahead_(ahead) {
+    transport_.expires_never();
+  }
+
+  Task<Result<std::string>> read() override {
+    if (is_cancelled_) co_return cancelled();
+    std::size_t size = std::exchange(ahead_size_, 0);
+    if (size == 0) {
+      const auto space = asio::buffer(piece_);
+      auto [code, count] = co_await transport_.async_read_some(space, kAwait);
+      if (is_cancelled_) co_return cancelled();
+      if (code == asio::error::eof) co_return std::string();
+      if (code) co_return broken(code);
+      co_return std::string(piece_.data(), count);
+    }
+    std::string bytes(static_cast<const char*>(ahead_.data().data()), size);
+    ahead_.clear();
+    co_return bytes;
+  }
+
+  Task<Result<void>> write(std::string bytes) override {
+    if (is_cancelled_) co_return cancelled();
+    auto [code, count] = co_await asio::async_write(transport_, asio::buffer(bytes), kAwait);
+    if (is_cancelled_) co_return cancelled();
+    if (code) co_return broken(code);
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> close_write() override {
+    error_code code;
+    transport_.socket().shutdown(Socket::shutdown_send, code);
+    co_return Result<void>();
+  }
+
+  void cancel() override {
+    is_cancelled_ = true;
+    transport_.cancel();
+  }
+
+ private:
+  static std::unexpected<Error> cancelled() {
+    return fail(ErrorCode::Cancelled, "the connection is being closed");
+  }
+  static std::unexpected<Error> broken(const error_code& code) {
+    return fail(ErrorCode::Unavailable, "the connection broke: " + code.message());
+  }
+
+  Transport& transport_;
+  beast::flat_buffer& ahead_;
+  std::size_t ahead_size_ = ahead_.size();
+  std::array<char, kReadAhead> piece_;
+  bool is_cancelled_ = false;
 };
 
 class BeastConnection final : public Connection,
@@ -82,7 +149,10 @@ class BeastConnection final : public Connection,
   Task<bool> await_request();
   Task<std::optional<HttpRequest>> read_request();
   Task<bool> read_body(Parser& parser, const HttpRequest& head);
+  ByteSource body_source();
+  Task<Result<std::string>> read_piece();
   Task<bool> answer(HttpRequest request);
+  Task<> leave_http(HttpResponse response);
   Task<HttpResponse> ask_handler(HttpRequest request);
   Task<bool> send_whole(HttpResponse response, bool is_head);
   Task<> send_stream(HttpResponse response);
@@ -100,6 +170,9 @@ class BeastConnection final : public Connection,
   HttpPeer peer_;
   beast::flat_buffer buffer_;
   std::shared_ptr<StreamWriter> writer_;  // while a response streams
+  std::unique_ptr<Parser> body_;          // while a request's body is streamed
+  LinkStream* link_ = nullptr;            // once it has left HTTP
+  bool awaits_word_ = false;              // to send the body: 100 Continue
   unsigned version_ = 11;                 // of the request that is answered
   bool keeps_alive_ = true;
   bool waits_ = false;      // for a request to begin
@@ -121,11 +194,13 @@ Task<> BeastConnection::run() {
 
 void BeastConnection::stop() {
   if (writer_) writer_->close();
-  if (waits_) stream_.cancel();
+  if (link_ != nullptr) link_->cancel();
+  if (waits_ || body_) stream_.cancel();
 }
 
 void BeastConnection::cut_off() {
   if (writer_) writer_->close();
+  if (link_ != nullptr) link_->cancel();
   stream_.close();
   cancellation.emit(asio::cancellation_type::terminal);
 }
@@ -160,7 +235,8 @@ HttpRequest BeastConnection::head_of(const Parser& parser) const {
 }
 
 Task<std::optional<HttpRequest>> BeastConnection::read_request() {
-  Parser parser;
+  auto made = std::make_unique<Parser>();
+  Parser& parser = *made;
   parser.header_limit(static_cast<std::uint32_t>(shared_->settings.header_limit));
   parser.body_limit(boost::none);
   stream_.expires_after(shared_->settings.header_timeout);
@@ -177,6 +253,14 @@ Task<std::optional<HttpRequest>> BeastConnection::read_request() {
   version_ = parser.get().version();
   keeps_alive_ = parser.keep_alive();
   HttpRequest request = head_of(parser);
+  const bool is_streamed = !parser.is_done() && shared_->settings.streams_body &&
+                           co_await shared_->settings.streams_body(request);
+  if (is_streamed) {
+    awaits_word_ = beast::iequals(parser.get()[http::field::expect], "100-continue");
+    body_ = std::move(made);
+    request.source = body_source();
+    co_return request;
+  }
   const bool is_read = co_await read_body(parser, request);
   if (!is_read) co_return std::nullopt;
   request.body = std::move(parser.get().body());
@@ -209,10 +293,46 @@ Task<bool> BeastConnection::read_body(Parser& parser, const HttpRequest& head) {
   co_return !code;
 }
 
+ByteSource BeastConnection::body_source() {
+  // It keeps the connection: who reads may be called off and end a little later.
+  return [self = shared_from_this()] { return self->read_piece(); };
+}
+
+/// The next piece of a body that is streamed.
+Task<Result<std::string>> BeastConnection::read_piece() {
+  if (!body_) co_return fail(ErrorCode::Internal, "the request has been answered");
+  if (std::exchange(awaits_word_, false)) {
+    const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    stream_.expires_after(shared_->settings.body_timeout);
+    co_await asio::async_write(stream_, asio::buffer(go_on), kAwait);
+  }
+  std::string piece = std::exchange(body_->get().body(), {});
+  while (piece.empty() && !body_->is_done()) {
+    if (shared_->is_stopping) co_return fail(ErrorCode::Cancelled, "the server stops");
+    stream_.expires_after(shared_->settings.body_timeout);
+    auto [code, count] = co_await http::async_read_some(stream_, buffer_, *body_, kAwait);
+    if (shared_->is_stopping) co_return fail(ErrorCode::Cancelled, "the server stops");
+    if (code == beast::error::timeout) co_return fail(ErrorCode::Timeout, "the body stalled");
+    if (code) co_return fail(ErrorCode::Unavailable, "the body broke off: " + code.message());
+    piece = std::exchange(body_->get().body(), {});
+  }
+  co_return piece;
+}
+
 /// True if another request may follow.
 Task<bool> BeastConnection::answer(HttpRequest request) {
   const bool is_head = request.method == "HEAD";
   HttpResponse response = co_await ask_handler(std::move(request));
+  if (body_) {
+    // What was not read of it would be taken for the next request.
+    lingers_ = !body_->is_done();
+    keeps_alive_ = keeps_alive_ && !lingers_;
+    body_.reset();
+  }
+  if (response.upgraded && response.status == 101) {
+    co_await leave_http(std::move(response));
+    co_return false;
+  }
   keeps_alive_ = keeps_alive_ && !shared_->is_stopping;
   if (response.stream && !is_head) {
     co_await send_stream(std::move(response));
@@ -290,10 +410,33 @@ Task<> BeastConnection::send_stream(HttpResponse response) {
   spawn(shared_->executor, watch_for_departure(writer_), "http departure");
   co_await run_stream(response.stream, *writer_);
   writer_->finish();
+  const bool is_aborted = writer_->is_aborted();
   writer_.reset();
-  if (!is_chunked) co_return;
+  if (!is_chunked || is_aborted) co_return;
   stream_.expires_after(shared_->settings.write_timeout);
   co_await asio::async_write(stream_, http::make_chunk_last(), kAwait);
+}
+
+Task<> BeastConnection::leave_http(HttpResponse response) {
+  keeps_alive_ = true;  // "close" would contradict it
+  const bool has_begun = co_await send_head(response, false);
+  if (!has_begun) co_return;
+  const asio::socket_base::keep_alive probes(true);
+  error_code ignored;
+  // A client that is cut off from the network says nothing; the system asks now and then.
+  if (!peer_.is_unix) stream_.socket().set_option(probes, ignored);
+  LinkStream link(stream_, buffer_);
+  link_ = &link;
+  if (shared_->is_stopping) link.cancel();
+  try {
+    co_await response.upgraded(link);
+  } catch (const std::exception& error) {
+    if (!shared_->is_stopping) {
+      log_error("http", "an upgraded connection threw", {{"what", error.what()}});
+    }
+  }
+  link_ = nullptr;
+  lingers_ = true;  // what the client sent last must not reset what was written last
 }
 
 Task<> BeastConnection::run_stream(const BodyStream& stream, StreamWriter& writer) {

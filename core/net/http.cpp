@@ -13,8 +13,9 @@ bool equal_without_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-constexpr std::array<std::pair<int, std::string_view>, 22> kReasons{{
+constexpr std::array<std::pair<int, std::string_view>, 23> kReasons{{
     {100, "Continue"},
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},

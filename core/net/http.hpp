@@ -60,7 +60,8 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   /// Of a client's request; set: `body` is not used; sent chunked, piece by piece. It cannot be
-  /// sent twice, so such a request is never repeated by itself.
+  /// sent twice, so such a request is never repeated by itself. Of a server's request whose body is
+  /// streamed (HttpServerSettings::streams_body): the body as it comes, until the handler ends.
   ByteSource source;
   HttpPeer peer;  ///< filled in by the server
 };
@@ -71,6 +72,9 @@ class BodyWriter {
   virtual ~BodyWriter() = default;
   /// Sends a piece and waits until the connection took it. False: stop, nobody reads on.
   virtual Task<bool> write(std::string piece) = 0;
+  /// The body stays without its end, so that the client knows that it is not whole. Nothing is
+  /// written after it.
+  virtual void abort() = 0;
   /// False once the client has gone, did not read for too long, or the server stops.
   virtual bool is_open() const = 0;
   /// Calls back once when is_open() turns false; at once if it did already.
@@ -81,11 +85,17 @@ class BodyWriter {
 /// a lambda coroutine may use its captures.
 using BodyStream = std::function<Task<>(BodyWriter& writer)>;
 
+/// Goes on with a connection that has left HTTP; its end closes the connection. When the server
+/// stops, reading and writing end with Cancelled. Outlives its run, as above. A reader who is slow
+/// is waited for without limit of time.
+using UpgradedStream = std::function<Task<>(ByteStream& stream)>;
+
 struct HttpResponse {
   int status = 200;
   HttpHeaders headers;
   std::string body;
   BodyStream stream;  ///< set: `body` is not used; sent chunked, and the connection closes after it
+  UpgradedStream upgraded;  ///< set: `status` is 101, and the headers say `Upgrade`
 };
 
 /// "Not Found" for 404.

@@ -17,9 +17,12 @@ struct HttpServerSettings {
   /// How large this request's body may be; asked with the head, before any of the body is read.
   /// Unset: 1 MiB.
   std::function<Task<std::size_t>(const HttpRequest& head)> body_limit;
+  /// Whether this request's body is not read before the handler runs, but by it (`source`); it has
+  /// no limit then. Unset: never.
+  std::function<Task<bool>(const HttpRequest& head)> streams_body;
   Duration idle_timeout{60'000};    ///< between requests of a connection
   Duration header_timeout{10'000};  ///< for a whole head, once it began
-  Duration body_timeout{60'000};    ///< for a whole body
+  Duration body_timeout{60'000};    ///< for a whole body, or a piece of one that is streamed
   Duration write_timeout{
       30'000};            ///< for a response, or a piece of a stream: a slower reader is dropped
   int connections = 256;  ///< at once for a listener; more wait in its backlog

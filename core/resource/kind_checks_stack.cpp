@@ -45,17 +45,18 @@ std::vector<FieldProblem> check_stack(const Value& spec) {
   if (has_file && has_inline)
     problems.push_back({"inline", "must not stand beside 'file': there is one compose file"});
   if (!has_file && !has_inline)
-    problems.push_back({"", "needs 'file', the path of a compose file, or 'inline', the file itself"});
+    problems.push_back(
+        {"", "needs 'file', the path of a compose file, or 'inline', the file itself"});
   return problems;
 }
 
 std::vector<FieldProblem> check_instance_image(const Value& spec) {
   const bool has_image = spec.find("image") != nullptr;
   const bool has_build = spec.find("build") != nullptr;
-  if (has_image && has_build)
-    return {{"build", "must not stand beside 'image': it has one image"}};
+  if (has_image && has_build) return {{"build", "must not stand beside 'image': it has one image"}};
   if (!has_image && !has_build && spec.find("command") == nullptr)
-    return {{"", "needs 'command', what it runs, or 'image' or 'build', which say that themselves"}};
+    return {
+        {"", "needs 'command', what it runs, or 'image' or 'build', which say that themselves"}};
   return {};
 }
 

@@ -64,7 +64,8 @@ std::string_view help_of(Kind kind) {
     case Kind::Site:
       return "A static web site, served from a directory of the repository.";
     case Kind::Stack:
-      return "A compose file: its services, networks and volumes, kept apart from everybody else's.";
+      return "A compose file: its services, networks and volumes, kept apart from everybody "
+             "else's.";
     case Kind::Service:
       return "A service of a Stack, as its compose file describes it.";
     case Kind::Volume:

@@ -357,7 +357,7 @@ Field containers_field(std::string help) {
   using namespace loosening;
   std::vector<std::string> words;
   for (const std::string_view word : {kPrivileged, kHostNetwork, kHostNamespaces, kHostPorts,
-                                      kHostMounts, kDevices, kSecurityOptions})
+                                      kHostMounts, kDevices, kRuntimes, kSecurityOptions})
     words.emplace_back(word);
   return object_field(
              "containers", std::move(help),
@@ -365,7 +365,8 @@ Field containers_field(std::string help) {
                          "`privileged`; `hostNetwork`; `hostNamespaces` (`pid`, `ipc`, `uts`, "
                          "`userns`, `cgroup` of the host); `hostPorts`, ports of the machine "
                          "itself; `hostMounts`, paths of it, the engine's socket among them; "
-                         "`devices`; `securityOptions`. Each but `hostPorts` is a way to the whole "
+                         "`devices`; `runtimes`, other OCI runtimes; `securityOptions`. Each but "
+                         "`hostPorts` is a way to the whole "
                          "machine.",
                          text_field("", "").one_of(std::move(words)))
                   .between(0, 20)

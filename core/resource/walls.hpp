@@ -18,6 +18,7 @@ inline constexpr std::string_view kHostNamespaces = "hostNamespaces";
 inline constexpr std::string_view kHostPorts = "hostPorts";
 inline constexpr std::string_view kHostMounts = "hostMounts";
 inline constexpr std::string_view kDevices = "devices";
+inline constexpr std::string_view kRuntimes = "runtimes";
 inline constexpr std::string_view kSecurityOptions = "securityOptions";
 }  // namespace loosening
 

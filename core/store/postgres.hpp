@@ -40,11 +40,12 @@ struct PostgresOptions {
 /// shown with its password); Denied if the user may not make tables; Invalid if `url` is none.
 ///
 /// A commit completes after the server has it on its disk. Commits submitted while one is under way
-/// share the next transaction. A connection that is cut in the middle of a commit leaves its
-/// outcome unknown: the store connects again, locks out what may still be under way in the old one,
-/// and reads back which batch was the last; until it knows, that commit does not complete. What
-/// waits behind it fails with Unavailable after `patience`. Works through a pool of transactions
-/// (pgbouncer). The destructor gives what was submitted `patience` to finish.
+/// share the next transaction, which is sent behind it and takes effect only after it. A connection
+/// that is cut in the middle of a commit leaves its outcome unknown: the store connects again,
+/// locks out what may still be under way in the old one, and reads back which batch was the last;
+/// until it knows, that commit does not complete. What waits behind it fails with Unavailable after
+/// `patience`. Works through a pool of transactions (pgbouncer). The destructor gives what was
+/// submitted `patience` to finish.
 Result<std::unique_ptr<Store>> open_postgres_store(const std::filesystem::path& directory,
                                                    PostgresOptions options);
 

@@ -3,6 +3,7 @@
 // else.
 //
 //   rows              what is kept, as plain structs
+//   keys              how long what identifies them may be
 //   transaction       changes that happen together or not at all
 //   store             the port
 //   sqlite            opens the embedded engine
@@ -38,8 +39,8 @@ namespace croft {
 /// each whole or not at all; a failed one leaves nothing of itself and does not hold up others. A
 /// commit completes once it is durable; a read sees every commit that completed before it was
 /// asked, as one consistent view. Errors: Unavailable (disk full, locked, I/O: try again), Conflict
-/// (a name, a number or a ref is taken), Invalid (a row without a key, a document nested too deep),
-/// Denied (read-only), Internal (corrupt).
+/// (a name, a number or a ref is taken), Invalid (a row without a key or with one too long, a
+/// document nested too deep), Denied (read-only), Internal (corrupt).
 class Store {
  public:
   virtual ~Store() = default;

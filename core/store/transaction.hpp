@@ -10,8 +10,9 @@
 namespace croft {
 
 // One write each. Put replaces the row with the same key (uid, key, id, ...) or inserts it; Invalid
-// if the key is empty. Erase of what is not there succeeds. Texts are UTF-8: bytes that are not
-// (and NUL) are kept as U+FFFD, so that no output of a stranger's program makes a row unreadable.
+// if the key is empty, or longer than keys.hpp allows, as what rows are found by must not be. Erase
+// of what is not there succeeds. Texts are UTF-8: bytes that are not (and NUL) are kept as U+FFFD,
+// so that no output of a stranger's program makes a row unreadable.
 
 /// With number 0 a new tenant gets the next number, and a known one keeps its own: read it back
 /// with Store::tenants(). Another number for a known tenant is a Conflict, as is a number for a new

@@ -161,6 +161,7 @@ class RestApi final : public Api {
   Task<HttpResponse> run_audited(Call call, std::string target);
   Task<HttpResponse> run(Call call);
   Task<std::size_t> body_limit(HttpRequest head);
+  Task<bool> streams_body(HttpRequest head);
 
   Service service_;
   std::optional<Semaphore> large_;  ///< made with the first large body, on the executor then known
@@ -203,6 +204,7 @@ Task<HttpResponse> RestApi::answer(Call call, HttpRequest request, RequestTarget
   const Result<void> parameters = read_parameters(call, target);
   if (!parameters) co_return answer_error(parameters.error());
   call.headers = std::move(request.headers);
+  if (!call.operation->request_media.empty()) call.source = std::move(request.source);
   if (call.operation->request.empty()) {
     if (!request.body.empty()) co_return answer_error({ErrorCode::Invalid, "this takes no body"});
     if (call.operation->is_mutation())
@@ -245,7 +247,9 @@ Task<HttpResponse> RestApi::run_audited(Call call, std::string target) {
                                     {"who", call.who.name},
                                     {"scope", scope},
                                     {"did", fmt::format("{} {}", call.operation->method, target)},
-                                    {"body", call.body}}));
+                                    {"body", call.operation->for_audit != nullptr
+                                                 ? call.operation->for_audit(call.body)
+                                                 : call.body}}));
   if (!begun) {
     log_error("api", "a mutation was refused: the audit log cannot be written",
               {{"what", begun.error().describe()}});
@@ -268,9 +272,16 @@ Task<std::size_t> RestApi::body_limit(HttpRequest head) {
   co_return std::max(kParsedAtOnce, call ? call->operation->body_limit : 0);
 }
 
+/// Nobody who is not admitted sends a body of any length.
+Task<bool> RestApi::streams_body(HttpRequest head) {
+  const Admission call = co_await admit(std::move(head));
+  co_return call && !call->operation->request_media.empty();
+}
+
 HttpServerSettings RestApi::server_settings() {
   HttpServerSettings settings;
   settings.body_limit = [this](const HttpRequest& head) { return body_limit(head); };
+  settings.streams_body = [this](const HttpRequest& head) { return streams_body(head); };
   settings.refuse = [](int status, std::string message) {
     const ErrorCode code = status >= 500 ? ErrorCode::Internal : ErrorCode::Invalid;
     return answer_refusal({status, Error(code, std::move(message)), {}});

@@ -352,4 +352,32 @@ Result<TokenSummary> token_from_form(const Value& form) {
   return reader.finish(std::move(token));
 }
 
+Value to_form(const VolumeStatus& volume) {
+  Value users = Value::list();
+  for (const Ref& user : volume.users) users.push_back(to_string(user));
+  return Value::map({{"ref", to_string(volume.ref)},
+                     {"volume", volume.volume},
+                     {"uid", volume.uid},
+                     {"provider", volume.provider},
+                     {"size", volume.size},
+                     {"used", volume.used ? Value(*volume.used) : Value()},
+                     {"users", std::move(users)},
+                     {"keptUntil", optional_form(volume.kept_until)}});
+}
+
+Result<VolumeStatus> volume_from_form(const Value& form) {
+  FormReader reader(form, "a volume");
+  VolumeStatus volume;
+  volume.ref = reader.ref("ref");
+  volume.volume = reader.text_or("volume", "");
+  volume.uid = reader.text_or("uid", "");
+  volume.provider = reader.text_or("provider", "");
+  volume.size = reader.integer_or("size", 0);
+  if (const Value* used = reader.find("used"); used != nullptr && used->is_integer())
+    volume.used = used->as_integer();
+  volume.users = reader.list("users", ref_from_form);
+  volume.kept_until = reader.optional_time("keptUntil");
+  return reader.finish(std::move(volume));
+}
+
 }  // namespace croft

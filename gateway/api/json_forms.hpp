@@ -52,6 +52,7 @@ Value to_form(const ResourceStatus& status);
 Value to_form(const ResourceDetail& detail);
 Value to_form(const SourceStatus& source);
 Value to_form(const EventRow& event);
+Value to_form(const VolumeStatus& volume);
 Value to_form(const TokenSummary& token);
 
 // Each is Invalid, naming the field, for what is not its form.
@@ -63,6 +64,7 @@ Result<ResourceStatus> status_from_form(const Value& form);
 Result<ResourceDetail> detail_from_form(const Value& form);
 Result<SourceStatus> source_from_form(const Value& form);
 Result<EventRow> event_from_form(const Value& form);
+Result<VolumeStatus> volume_from_form(const Value& form);
 Result<TokenSummary> token_from_form(const Value& form);
 
 /// {"error": {"code", "message", "hint", "position"}}: the body of every answer with a status of

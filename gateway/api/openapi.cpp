@@ -68,6 +68,13 @@ Value operation_form(const Operation& operation) {
                            {"parameters", std::move(parameters)},
                            {"responses", std::move(answers)},
                            {"security", security_form(operation.scope)}});
+  if (!operation.upgrade.empty()) form.set("x-upgrade", operation.upgrade);
+  if (!operation.request_media.empty()) {
+    Value bytes = Value::map({{"type", "string"}, {"format", "binary"}});
+    Value content = Value::map();
+    content.set(operation.request_media, Value::map({{"schema", std::move(bytes)}}));
+    form.set("requestBody", Value::map({{"required", true}, {"content", std::move(content)}}));
+  }
   if (!operation.request.empty()) {
     form.set("requestBody",
              Value::map({{"required", true}, {"content", json_content(operation.request)}}));

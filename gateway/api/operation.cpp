@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/resource/kind.hpp"
+#include "gateway/api/exec_frames.hpp"
 #include "gateway/api/schemas.hpp"
 
 namespace croft {
@@ -37,6 +38,13 @@ std::vector<Parameter> event_parameters() {
 std::vector<Parameter> log_parameters() {
   return {{"lines", Place::Query, integer_schema("Of the past, to begin with", 0, 100'000)},
           {"follow", Place::Query, boolean_schema("Goes on as text comes")}};
+}
+
+std::vector<Parameter> transfer_parameters() {
+  return {{"volume", Place::Query,
+           text_schema("Which of an Instance's; may be left out if it has one only")},
+          {"quiesce", Place::Query,
+           boolean_schema("Holds what uses it stopped for the time, and lets it run again")}};
 }
 
 std::vector<Operation> make_operations() {
@@ -265,6 +273,51 @@ std::vector<Operation> make_operations() {
        "",
        64U << 10U,
        adopt},
+      {"POST",
+       "/v1/exec/{tenant}/{kind}/{name}",
+       "exec",
+       "Runs a command inside what runs; the connection leaves HTTP for frames of its streams",
+       Scope::Tenant,
+       {},
+       "ExecRequest",
+       101,
+       "",
+       "",
+       256U << 10U,
+       exec,
+       "",
+       kExecProtocol,
+       exec_for_audit},
+      {"GET",
+       "/v1/volumes",
+       "listVolumes",
+       "Volumes, those whose data is only kept, too",
+       Scope::Tenant,
+       {tenant_query()},
+       "",
+       200,
+       "VolumeList",
+       "",
+       0,
+       volumes},
+      {"POST", "/v1/volumes/{tenant}/{kind}/{name}/export", "exportVolume",
+       "The content of a volume as a tar archive", Scope::Tenant, transfer_parameters(), "", 200,
+       "", "application/x-tar", 0, export_volume},
+      {"POST", "/v1/volumes/{tenant}/{kind}/{name}/import", "importVolume",
+       "Unpacks a tar archive into a volume, over what is there", Scope::Tenant,
+       transfer_parameters(), "", 204, "", "", 0, import_volume, "application/x-tar"},
+      {"DELETE",
+       "/v1/volumes/{tenant}/{kind}/{name}",
+       "eraseVolumes",
+       "Erases what is kept of a resource that is declared no more",
+       Scope::Tenant,
+       {},
+       "",
+       204,
+       "",
+       "",
+       0,
+       erase_volumes},
       {"GET",
        "/v1/tokens",
        "listTokens",

@@ -44,6 +44,7 @@ struct Call {
   Value query;  ///< map of those in the query, typed as their schemas say
   Value body;   ///< null if it takes none
   HttpHeaders headers;
+  ByteSource source;  ///< of an operation that streams its body
 };
 
 /// What one can ask: a row of the one table from which both dispatch and /openapi.json come.
@@ -60,6 +61,9 @@ struct Operation {
   std::string_view other_media;       ///< what else it answers with: "text/event-stream"
   std::size_t body_limit = 64U << 10U;
   Task<Result<HttpResponse>> (*run)(Service& service, Call call) = nullptr;
+  std::string_view request_media = "";  ///< of a body that is no JSON, and is read as it comes
+  std::string_view upgrade = "";        ///< the protocol that it leaves HTTP for
+  Value (*for_audit)(const Value& body) = nullptr;  ///< the body as the audit log may keep it
 
   bool is_mutation() const { return method != "GET" && id != "diff" && id != "price"; }
 };
@@ -115,6 +119,12 @@ Task<Result<HttpResponse>> withdraw(Service& service, Call call);
 Task<Result<HttpResponse>> prunes(Service& service, Call call);
 Task<Result<HttpResponse>> acknowledge(Service& service, Call call);
 Task<Result<HttpResponse>> adopt(Service& service, Call call);
+Task<Result<HttpResponse>> exec(Service& service, Call call);
+Value exec_for_audit(const Value& body);
+Task<Result<HttpResponse>> volumes(Service& service, Call call);
+Task<Result<HttpResponse>> export_volume(Service& service, Call call);
+Task<Result<HttpResponse>> import_volume(Service& service, Call call);
+Task<Result<HttpResponse>> erase_volumes(Service& service, Call call);
 Task<Result<HttpResponse>> tokens(Service& service, Call call);
 Task<Result<HttpResponse>> make_token(Service& service, Call call);
 Task<Result<HttpResponse>> revoke_token(Service& service, Call call);

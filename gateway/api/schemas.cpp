@@ -358,6 +358,7 @@ void add_answers(Value& schemas) {
   schemas.set("DirectiveList", named_list("directives", schema_reference("Directive")));
   schemas.set("PruneList", named_list("prunes", schema_reference("Changeset")));
   schemas.set("ChangesetList", named_list("changesets", schema_reference("Changeset")));
+  schemas.set("VolumeList", named_list("volumes", schema_reference("Volume")));
   schemas.set("TokenList", named_list("tokens", schema_reference("Token")));
   schemas.set(
       "ResourceDetail",
@@ -372,6 +373,32 @@ void add_answers(Value& schemas) {
                                         {"api", choice_schema("Of these paths", {"v1"})},
                                         {"isSolo", boolean_schema("One implicit tenant, home")}}));
   schemas.set("Document", Value::map({{"type", "object"}}));
+}
+
+Value volume_schema() {
+  return object_schema(
+      {{"ref", text_schema("Whose it is: alice/Instance/api, alice/Volume/db.data")},
+       {"volume", text_schema("Its name among an Instance's; empty for a Volume")},
+       {"uid", text_schema("Of the resource")},
+       {"provider", text_schema("Where")},
+       {"size", count_schema("Declared, in bytes")},
+       {"used", or_null(count_schema("Bytes, of all that the resource keeps"))},
+       {"users", list_schema(text_schema("Who runs and may be using it"))},
+       {"keptUntil", or_null(time_schema("It is declared no more; when its data goes"))}});
+}
+
+Value exec_request_schema() {
+  Value word = bounded_text("", 131'072);
+  Value command = list_schema(word);
+  command.set("maxItems", 1'000);
+  Value env = list_schema(bounded_text("NAME=VALUE", 131'072));
+  env.set("maxItems", 500);
+  return request_schema(
+      {optional("command", std::move(command)), optional("env", std::move(env)),
+       optional("workingDir", bounded_text("Empty: where the app itself runs", 4'096)),
+       optional("terminal", boolean_schema("With a terminal: one stream, lines edited")),
+       optional("rows", integer_schema("Of the terminal", 1, 9'999)),
+       optional("columns", integer_schema("Of the terminal", 1, 9'999))});
 }
 
 Value make_schemas() {
@@ -391,6 +418,8 @@ Value make_schemas() {
                               {"Resource", resource_schema()},
                               {"Source", source_schema()},
                               {"Event", event_schema()},
+                              {"Volume", volume_schema()},
+                              {"ExecRequest", exec_request_schema()},
                               {"Token", token_schema()}});
   add_requests(schemas);
   add_answers(schemas);

@@ -32,6 +32,8 @@ class WallCheck {
   std::vector<Problem> run() {
     if (spec_.boolean_or("privileged", false)) ask(loosening::kPrivileged, "privileged", "");
     check_namespaces();
+    if (const std::string runtime = spec_.text_or("runtime", ""); !runtime.empty())
+      ask(loosening::kRuntimes, "runtime", fmt::format("the runtime '{}'", runtime));
     each("devices", [&](const std::string& path, const Value& device) {
       ask(loosening::kDevices, path, fmt::format("device '{}'", device.text_or("host", "")));
     });

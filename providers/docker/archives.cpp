@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "core/archive/tar.hpp"
 #include "core/base/id.hpp"
+#include "providers/docker/archive_guard.hpp"
 #include "providers/docker/objects.hpp"
-#include "providers/docker/tar.hpp"
 
 namespace croft::docker {
 
@@ -34,9 +35,12 @@ Task<Result<ObjectSummary>> find_volume(CorePtr core, std::string uid, std::stri
 Task<Result<void>> ensure_empty_image(CorePtr core, Limit limit) {
   const Result<Value> found = co_await core->engine.images().inspect(kEmptyImage, limit.at);
   if (found) co_return Result<void>{};
-  TarWriter tar;
-  tar.add_directory("volume");
-  const auto rest = std::make_shared<std::string>(tar.finish());
+  TarEntry place;
+  place.path = "volume/";
+  place.type = TarType::Directory;
+  place.mode = 0755;
+  CO_TRY_ASSIGN(std::string archive, TarWriter().begin(place));
+  const auto rest = std::make_shared<std::string>(std::move(archive) + TarWriter::finish());
   ByteSource source = [rest]() -> Task<Result<std::string>> {
     std::string piece = std::exchange(*rest, {});
     co_return piece;
@@ -89,7 +93,7 @@ Task<Result<void>> import_archive(CorePtr core, std::string uid, std::string vol
   CO_TRY_ASSIGN(const ObjectSummary found,
                 co_await find_volume(core, std::move(uid), std::move(volume), a_while()));
   CO_TRY_ASSIGN(const std::string helper, co_await open_helper(core, found.name, a_while()));
-  const auto guard = std::make_shared<TarGuard>();
+  const auto guard = std::make_shared<ArchiveGuard>();
   const auto problem = std::make_shared<std::optional<Error>>();
   ByteSource guarded = [source, guard, problem]() -> Task<Result<std::string>> {
     Result<std::string> piece = co_await source();

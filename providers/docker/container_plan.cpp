@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/id.hpp"
+#include "core/resource/walls.hpp"
 #include "providers/docker/names.hpp"
 #include "providers/docker/spec.hpp"
 
@@ -303,8 +304,8 @@ void add_networks(const PlanInput& input, Value& config, Value& host, ContainerP
 }  // namespace
 
 std::vector<std::string> capabilities_of(const Value& workload) {
-  std::set<std::string> granted{"CHOWN",  "DAC_OVERRIDE", "FOWNER",  "FSETID",          "KILL",
-                                "SETGID", "SETUID",       "SETPCAP", "NET_BIND_SERVICE"};
+  const auto ordinary = ordinary_capabilities();
+  std::set<std::string> granted(ordinary.begin(), ordinary.end());
   for (const std::string& drop : texts_at(workload, "capDrop")) {
     if (capability(drop) == "ALL") granted.clear();
     granted.erase(capability(drop));

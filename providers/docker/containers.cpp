@@ -407,6 +407,12 @@ Task<Result<void>> change_in_place(CorePtr core, EffectPtr effect, Value workloa
   co_return settled;
 }
 
+/// An engine that died while it started a container may never start that one again ("task already
+/// exists"), nor one whose network is another by now.
+bool is_beyond_repair(const Error& error) {
+  return error.code() == ErrorCode::Conflict || error.code() == ErrorCode::NotFound;
+}
+
 /// An effect that was interrupted left a container of its own; it is taken up where it was.
 Task<Result<void>> take_up(CorePtr core, EffectPtr effect, Value workload, ContainerSummary mine,
                            Limit limit) {
@@ -418,8 +424,14 @@ Task<Result<void>> take_up(CorePtr core, EffectPtr effect, Value workload, Conta
     // What is sent into a container is sent again: it may have been cut short.
     std::vector<PlannedFile> written;
     if (!core->settings.is_local()) written = planned_files(workload);
-    CO_TRY(co_await finish(core, effect, workload, mine.id, std::move(connected),
-                           std::move(written), limit));
+    const Result<void> finished = co_await finish(core, effect, workload, mine.id,
+                                                  std::move(connected), std::move(written), limit);
+    if (!finished && is_beyond_repair(finished.error())) {
+      CO_TRY(co_await end(core, mine, Duration(0), true, limit));
+      Result<void> anew = co_await replace(core, effect, workload, std::nullopt, limit);
+      co_return anew;
+    }
+    CO_TRY(finished);
   }
   Result<void> settled = co_await settle(core, effect, mine.id, limit);
   co_return settled;
@@ -509,12 +521,23 @@ Task<Result<void>> start_container(CorePtr core, EffectPtr effect, Limit limit) 
   Effect complete = *effect;
   complete.spec = std::make_shared<const Value>(fields);
   complete.allow_egress = label_or_empty(container.labels, label::kEgress) == "allow";
+  complete.spec_digest = before && !before->spec_digest.empty()
+                             ? before->spec_digest
+                             : label_or_empty(container.labels, label::kSpec);
   const auto whole = std::make_shared<const Effect>(std::move(complete));
   const Value workload = workload_of(effect->ref, fields);
   std::set<std::string> connected;
   for (const auto& [network, address] : container.networks) connected.insert(network);
   if (!container.is_running()) {
-    CO_TRY(co_await finish(core, whole, workload, container.id, std::move(connected), {}, limit));
+    const Result<void> finished =
+        co_await finish(core, whole, workload, container.id, std::move(connected), {}, limit);
+    // Files of the repository come with create and update only.
+    const bool can_make = elements_at(workload, "files").empty();
+    if (!finished && can_make && is_beyond_repair(finished.error())) {
+      Result<void> anew = co_await replace(core, whole, workload, container, limit);
+      co_return anew;
+    }
+    CO_TRY(finished);
   }
   Result<void> settled = co_await settle(core, whole, container.id, limit);
   co_return settled;

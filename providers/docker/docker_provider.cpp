@@ -69,12 +69,15 @@ Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary containe
   const std::string uid = container.uid();
   const std::shared_ptr<const Record> record = core->records.find(uid);
   const auto moved = core->moved_images.find(uid);
+  // Of the container before, perhaps.
+  const bool has_moved = moved != core->moved_images.end() &&
+                         moved->second == label_or_empty(container.labels, label::kImage);
   const Circumstances known{.record = record.get(),
                             .is_local = core->settings.is_local(),
                             .was_killed = core->killed.contains(container.id),
                             .now = core->clock.now(),
                             .storage_bytes = std::nullopt,
-                            .moved_image = moved == core->moved_images.end() ? "" : moved->second};
+                            .moved_image = has_moved ? moved->second : std::string()};
   Observed seen = describe_container(container, *details, known);
   judge_storage(*core, seen);
   if (seen.phase == Phase::Starting && seen.reason == "CrashLoop")

@@ -8,7 +8,7 @@
 // - observation, record: from what the engine says to what Croft says; what labels cannot hold
 // - containers: the verbs, idempotent by intent; objects: networks and volumes
 // - images, image_name, dockerfile, tree_with_file: names, pulls, builds, and what none may name
-// - files, tar, archives: the repository's files inside; volumes as streams
+// - files, archives, archive_guard: the repository's files inside; volumes as streams
 // - firewall, walls: where packets of containers may go
 // - events, logs, exec_session
 // - engine/: the Engine's API

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "core/archive/tar.hpp"
 #include "core/base/files.hpp"
 #include "core/base/id.hpp"
-#include "providers/docker/tar.hpp"
 
 namespace croft::docker {
 
@@ -80,40 +80,79 @@ Result<void> place(Core& core, const Effect& effect, PlannedFile& file, FilePins
   return {};
 }
 
-Result<std::string> archive_of(const Effect& effect, const std::vector<PlannedFile>& files) {
-  TarWriter tar;
-  for (const PlannedFile& file : files) {
-    const std::string inside = file.path.substr(1);
-    if (file.source.empty()) {
-      tar.add_file(inside, file.content, file.mode, file.uid, file.gid);
-      continue;
-    }
-    const std::shared_ptr<const FileTree>& tree = tree_of(effect);
-    if (!tree) return fail(missing_source(file));
-    const std::string source = file.source == "." ? "" : file.source;
-    TRY_ASSIGN(const TreeEntry entry, tree->entry(source));
-    if (entry.mode != FileMode::Directory) {
-      TRY_ASSIGN(const std::string content, tree->read(entry.id, kLargestFile));
-      tar.add_file(inside, content, file.mode, file.uid, file.gid);
-      continue;
-    }
-    TRY_ASSIGN(const std::shared_ptr<const FileTree> part, tree->subtree(source));
-    tar.add_directory(inside);
-    TRY_ASSIGN(const std::vector<TreeFile> all, list_recursively(*part, kMostFiles));
-    for (const TreeFile& one : all) {
-      if (one.mode == FileMode::Submodule || one.mode == FileMode::Directory) continue;
-      TRY_ASSIGN(const std::string content, part->read(one.id, kLargestFile));
-      const std::string path = inside + "/" + one.path;
-      if (one.mode == FileMode::Link && !is_inner_link(one.path, content))
+/// An archive in memory: files of a repository that go into a container.
+class FileArchive {
+ public:
+  Result<void> add(TarEntry entry, std::string_view content) {
+    entry.size = content.size();
+    TRY_ASSIGN(const std::string head, writer_.begin(entry));
+    bytes_ += head;
+    bytes_ += content;
+    bytes_ += TarWriter::padding(content.size());
+    return {};
+  }
+  std::string finish() && { return std::move(bytes_) + TarWriter::finish(); }
+
+ private:
+  TarWriter writer_;
+  std::string bytes_;
+};
+
+TarEntry entry_of(const PlannedFile& file, std::string path) {
+  TarEntry entry;
+  entry.path = std::move(path);
+  entry.mode = static_cast<std::uint32_t>(file.mode);
+  entry.uid = file.uid;
+  entry.gid = file.gid;
+  return entry;
+}
+
+Result<void> pack_tree(const FileTree& tree, const std::string& inside, FileArchive& archive) {
+  TarEntry top;
+  top.path = inside + "/";
+  top.type = TarType::Directory;
+  top.mode = 0755;
+  TRY(archive.add(top, ""));
+  TRY_ASSIGN(const std::vector<TreeFile> all, list_recursively(tree, kMostFiles));
+  for (const TreeFile& one : all) {
+    if (one.mode == FileMode::Submodule || one.mode == FileMode::Directory) continue;
+    TRY_ASSIGN(const std::string content, tree.read(one.id, kLargestFile));
+    TarEntry entry;
+    entry.path = inside + "/" + one.path;
+    entry.mode = one.mode == FileMode::Executable ? 0755 : 0644;
+    if (one.mode == FileMode::Link) {
+      if (!is_inner_link(one.path, content))
         return fail(ErrorCode::Invalid,
                     fmt::format("the link {} leads out of the files", one.path));
-      if (one.mode == FileMode::Link)
-        tar.add_link(path, content);
-      else
-        tar.add_file(path, content, one.mode == FileMode::Executable ? 0755 : 0644, 0, 0);
+      entry.type = TarType::Link;
+      entry.target = content;
     }
+    TRY(archive.add(entry, one.mode == FileMode::Link ? std::string_view() : content));
   }
-  return tar.finish();
+  return {};
+}
+
+Result<void> pack(const Effect& effect, const PlannedFile& file, FileArchive& archive) {
+  const std::string inside = file.path.substr(1);
+  if (file.source.empty()) return archive.add(entry_of(file, inside), file.content);
+  const std::shared_ptr<const FileTree>& tree = tree_of(effect);
+  if (!tree) return fail(missing_source(file));
+  const std::string source = file.source == "." ? "" : file.source;
+  TRY_ASSIGN(const TreeEntry entry, tree->entry(source));
+  if (entry.mode == FileMode::Directory) {
+    TRY_ASSIGN(const std::shared_ptr<const FileTree> part, tree->subtree(source));
+    return pack_tree(*part, inside, archive);
+  }
+  TRY_ASSIGN(const std::string content, tree->read(entry.id, kLargestFile));
+  return archive.add(entry_of(file, inside), content);
+}
+
+Result<std::string> archive_of(const Effect& effect, const std::vector<PlannedFile>& files) {
+  FileArchive archive;
+  for (const PlannedFile& file : files) {
+    TRY(pack(effect, file, archive));
+  }
+  return std::move(archive).finish();
 }
 
 }  // namespace

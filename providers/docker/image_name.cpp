@@ -43,10 +43,11 @@ bool is_digest(std::string_view text) {
 }
 
 bool is_registry(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_lower_alphanumeric(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == ':' ||
-           c == '[' || c == ']';
-  });
+  return !text.empty() && text.front() != '.' && text.front() != '-' &&
+         std::ranges::all_of(text, [](char c) {
+           return is_lower_alphanumeric(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
+                  c == ':' || c == '[' || c == ']';
+         });
 }
 
 /// The first part names a registry if it looks like a host; else the hub is meant.

@@ -34,9 +34,14 @@ class LineReader {
     return lines;
   }
   const std::string& last() const { return last_; }
-  void forget_rest() {
-    out_.clear();
-    err_.clear();
+  /// What is left without an end of line.
+  std::string take_rest() {
+    std::string lines;
+    for (std::string* rest : {&out_, &err_}) {
+      if (!rest->empty()) take(*rest, lines);
+      rest->clear();
+    }
+    return lines;
   }
 
  private:
@@ -95,8 +100,10 @@ Task<Result<void>> read_slice(CorePtr core, std::shared_ptr<Following> state, st
   const Deadline deadline = std::chrono::steady_clock::now() + (follow ? kSlice : kQuick);
   Result<void> done =
       co_await core->engine.containers().logs(std::move(request), std::move(sink), deadline);
+  // A slice that was cut short is read again from there on.
+  const std::string rest = state->lines.take_rest();
+  if (done && !rest.empty()) state->goes_on = state->sink(rest) && state->goes_on;
   state->lines.settle();
-  state->lines.forget_rest();
   co_return done;
 }
 

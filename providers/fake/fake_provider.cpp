@@ -5,6 +5,9 @@
 #include <boost/asio/as_tuple.hpp>
 #include <fmt/format.h>
 
+#include "core/archive/tar.hpp"
+#include "providers/fake/fake_session.hpp"
+
 namespace croft {
 
 namespace {
@@ -271,6 +274,74 @@ Task<Result<int>> FakeProvider::exec(std::string uid, std::vector<std::string> c
     co_return 0;
   }
   co_return content == command[2] ? 0 : 1;
+}
+
+Task<Result<std::unique_ptr<ExecSession>>> FakeProvider::open_exec(ExecRequest request) {
+  const FakeThing* thing = world_->find(request.uid);
+  if (thing == nullptr || !is_up(*thing))
+    co_return fail(ErrorCode::Unavailable, "nothing runs there");
+  co_return open_fake_session(co_await asio::this_coro::executor, world_, std::move(request));
+}
+
+namespace {
+
+/// The content of an archive's only file.
+class OnlyFile {
+ public:
+  Result<void> feed(std::string_view bytes) {
+    TRY_ASSIGN(const std::vector<TarReader::Part> parts, reader_.feed(bytes));
+    for (const TarReader::Part& part : parts) {
+      const auto* entry = std::get_if<TarEntry>(&part);
+      if (entry == nullptr) {
+        text += std::get<std::string>(part);
+      } else if (entry->type != TarType::File || entry->path != "content") {
+        return fail(ErrorCode::Invalid, "'" + entry->path + "' in the archive is not its content");
+      }
+    }
+    return {};
+  }
+  Result<void> finish() const { return reader_.finish(); }
+  std::string text;
+
+ private:
+  TarReader reader_;
+};
+
+}  // namespace
+
+Task<Result<void>> FakeProvider::export_volume(std::string uid, std::string volume, ByteSink sink) {
+  const std::optional<std::string> content = world_->read_data(uid, volume);
+  if (!content) co_return fail(ErrorCode::NotFound, "there is no volume '" + volume + "'");
+  TarEntry entry;
+  entry.path = "content";
+  entry.size = content->size();
+  TarWriter writer;
+  CO_TRY_ASSIGN(std::string header, writer.begin(entry));
+  CO_TRY(co_await sink(std::move(header)));
+  constexpr std::size_t kPiece = 64U << 10U;
+  for (std::size_t at = 0; at < content->size(); at += kPiece) {
+    std::string piece = content->substr(at, kPiece);
+    CO_TRY(co_await sink(std::move(piece)));
+  }
+  std::string end = TarWriter::padding(entry.size) + TarWriter::finish();
+  co_return co_await sink(std::move(end));
+}
+
+Task<Result<void>> FakeProvider::import_volume(std::string uid, std::string volume,
+                                               ByteSource source) {
+  if (!world_->read_data(uid, volume))
+    co_return fail(ErrorCode::NotFound, "there is no volume '" + volume + "'");
+  const FakeThing* thing = world_->find(uid);
+  if (thing != nullptr && is_up(*thing)) co_return fail(ErrorCode::Conflict, "it runs");
+  OnlyFile file;
+  for (;;) {
+    CO_TRY_ASSIGN(const std::string piece, co_await source());
+    if (piece.empty()) break;
+    CO_TRY(file.feed(piece));
+  }
+  CO_TRY(file.finish());
+  world_->write_data(uid, volume, std::move(file.text));
+  co_return Result<void>();
 }
 
 }  // namespace croft

@@ -19,6 +19,8 @@ struct FakeSettings {
                             .volumes = true,
                             .logs = true,
                             .exec = true,
+                            .shell = true,
+                            .volume_archives = true,
                             .events = true};
   /// Filled in by normalize() where a spec lets it open; joined map by map.
   Value defaults = Value::map();
@@ -52,6 +54,11 @@ class FakeProvider final : public Provider {
   /// Understands `write VOLUME TEXT` and `read VOLUME TEXT` (0 if the volume holds that text).
   Task<Result<int>> exec(std::string uid, std::vector<std::string> command,
                          Duration deadline) override;
+  /// What it can run: fake_session.hpp.
+  Task<Result<std::unique_ptr<ExecSession>>> open_exec(ExecRequest request) override;
+  /// The text that a volume holds is one file in it, `content`.
+  Task<Result<void>> export_volume(std::string uid, std::string volume, ByteSink sink) override;
+  Task<Result<void>> import_volume(std::string uid, std::string volume, ByteSource source) override;
 
  private:
   /// Records the call, lets a rule strike, does it at most once per intent.

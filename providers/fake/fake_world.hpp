@@ -95,6 +95,10 @@ class FakeWorld {
     logs_[uid].push_back(std::move(line));
   }
 
+  /// Commands that run now, and what was typed to all there were.
+  int open_sessions = 0;
+  std::string typed;
+
   // Looking
   const std::vector<FakeThing>& things() const { return things_; }
   const FakeThing* find(const std::string& uid) const;

@@ -19,6 +19,7 @@
 #include "providers/process/sandbox.hpp"
 #include "providers/process/slots.hpp"
 #include "providers/process/volume_image.hpp"
+#include "providers/process/volume_place.hpp"
 
 namespace croft {
 
@@ -138,11 +139,19 @@ Result<AppSight> Launcher::look(const std::string& uid) const {
 }
 
 std::vector<std::string> Launcher::list() const {
+  std::vector<std::string> uids = list_data();
+  std::erase_if(uids, [this](const std::string& uid) {
+    return ::access(layout_.record(uid).c_str(), F_OK) != 0;
+  });
+  return uids;
+}
+
+std::vector<std::string> Launcher::list_data() const {
   std::vector<std::string> uids;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(layout_.apps(), error)) {
     const std::string uid = entry.path().filename().string();
-    if (is_safe_uid(uid) && ::access(layout_.record(uid).c_str(), F_OK) == 0) uids.push_back(uid);
+    if (is_safe_uid(uid)) uids.push_back(uid);
   }
   std::sort(uids.begin(), uids.end());
   return uids;
@@ -293,6 +302,7 @@ Result<void> Launcher::make_volume(const AppRecord& record, const Value& volume)
 }
 
 Result<void> Launcher::unmount_volumes(const std::string& uid) const {
+  TRY(clear_transfers(layout_, uid));
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(layout_.images(uid), error)) {
     TRY(volume_image::unmount(layout_.volume(uid, entry.path().filename().string())));

@@ -48,6 +48,8 @@ class Launcher {
   Result<AppSight> look(const std::string& uid) const;
   /// Every app that has a record.
   std::vector<std::string> list() const;
+  /// Those whose record is gone and whose data is kept, too.
+  std::vector<std::string> list_data() const;
 
   /// The record that an effect asks for, with numbers for network and port taken. Conflict if the
   /// app's data is another tenant's; Invalid if something that it needs cannot be enforced here.

@@ -19,6 +19,7 @@ namespace croft {
 ///   apps/UID/volumes/NAME/  the volume: where its image is mounted, else a plain directory;
 ///   outlives
 ///                           the record
+///   apps/UID/transfer/NAME.N where an image is mounted while it is exported or imported
 ///   apps/UID/owner          the tenant's number: whose the volumes are
 ///   dial/UID.sock           hands out connections into the app's network, for the gateway
 ///   files/TREE/             files of a repository, shared by all apps that run them
@@ -44,6 +45,7 @@ struct ProcessLayout {
   std::filesystem::path volume(std::string_view uid, std::string_view name) const {
     return volumes(uid) / name;
   }
+  std::filesystem::path transfers(std::string_view uid) const { return app(uid) / "transfer"; }
   std::filesystem::path dials() const { return root / "dial"; }
   std::filesystem::path dial(std::string_view uid) const {
     return dials() / (std::string(uid) + ".sock");

@@ -14,9 +14,12 @@
 #include "providers/process/launcher.hpp"
 #include "providers/process/logs.hpp"
 #include "providers/process/sandbox.hpp"
+#include "providers/process/session.hpp"
 #include "providers/process/shim_client.hpp"
 #include "providers/process/sight.hpp"
 #include "providers/process/storage.hpp"
+#include "providers/process/volume_place.hpp"
+#include "providers/process/volume_transfer.hpp"
 
 namespace croft {
 
@@ -87,7 +90,8 @@ struct Core : std::enable_shared_from_this<Core> {
   std::map<std::string, ShimClient> watchers;
   std::set<std::string> watched;  ///< a coroutine watches it, or is about to
   std::set<Descriptor> followers;
-  std::map<std::string, std::string> excess;  ///< by uid: which volume is over its size
+  std::map<std::string, std::string> excess;    ///< by uid: which volume is over its size
+  std::map<std::string, std::int64_t> storage;  ///< by uid: what its volumes take
   std::function<void(const std::string&)> listener;
   bool is_closed = false;
 };
@@ -306,12 +310,14 @@ Task<Result<void>> destroy_app(CorePtr core, Effect effect, DataPolicy data) {
   auto sweeping = core->pool.run([core] { return core->launcher.sweep(); });
   co_await std::move(sweeping);
   core->excess.erase(uid);
+  core->storage.erase(uid);
   core->notify(uid);
   co_return Result<void>{};
 }
 
 struct Upkeep {
   std::map<std::string, std::string> excess;
+  std::map<std::string, std::int64_t> storage;
   std::vector<std::string> with_egress;
 };
 
@@ -320,8 +326,10 @@ Upkeep inspect_apps(const Launcher& launcher) {
   for (const std::string& uid : launcher.list()) {
     const Result<AppSight> sight = launcher.look(uid);
     if (!sight || !sight->record) continue;
-    const std::string excess = describe_excess(launcher.layout(), uid, *sight->record->spec);
-    if (!excess.empty()) upkeep.excess[uid] = excess;
+    const StorageSight storage = look_at_storage(launcher.layout(), uid, *sight->record->spec);
+    if (!storage.excess.empty()) upkeep.excess[uid] = storage.excess;
+    // An image that is not mounted cannot be asked; it is as full as it was.
+    if (sight->is_alive) upkeep.storage[uid] = storage.bytes;
     if (sight->is_alive && sight->record->allow_egress) upkeep.with_egress.push_back(uid);
   }
   return upkeep;
@@ -377,6 +385,7 @@ Task<> keep_up(CorePtr core) {
   while (!core->is_closed) {
     auto inspecting = core->pool.run([core] { return inspect_apps(core->launcher); });
     Upkeep upkeep = co_await std::move(inspecting);
+    for (const auto& [uid, bytes] : upkeep.storage) core->storage[uid] = bytes;
     take_excess(*core, std::move(upkeep.excess));
     co_await mend_networks(core, upkeep.with_egress);
     if (core->is_closed) co_return;
@@ -453,7 +462,8 @@ class ProcessProvider final : public Provider {
 
   Capabilities capabilities() const override {
     Capabilities can;
-    can.workloads = can.volumes = can.logs = can.exec = can.events = true;
+    can.workloads = can.volumes = can.logs = can.exec = can.shell = can.volume_archives =
+        can.events = true;
     can.missing = core_->launcher.missing();
     return can;
   }
@@ -473,6 +483,8 @@ class ProcessProvider final : public Provider {
     Result<std::vector<Observed>> seen = co_await std::move(observing);
     if (seen) {
       for (Observed& one : *seen) {
+        const auto storage = core->storage.find(one.uid);
+        if (storage != core->storage.end()) one.storage_bytes = storage->second;
         const auto excess = core->excess.find(one.uid);
         if (excess == core->excess.end() || !one.reason.empty()) continue;
         one.reason = "StorageExceeded";
@@ -515,7 +527,40 @@ class ProcessProvider final : public Provider {
     co_return static_cast<int>(answer.number("status", -1));
   }
 
+  Task<Result<void>> export_volume(std::string uid, std::string volume, ByteSink sink) override {
+    const CorePtr core = core_;
+    CO_TRY(check_known(uid));
+    Result<void> done = co_await croft::export_volume(
+        core->launcher, core->pool, core->lock_of(uid), uid, std::move(volume), std::move(sink));
+    co_return done;
+  }
+
+  Task<Result<void>> import_volume(std::string uid, std::string volume,
+                                   ByteSource source) override {
+    const CorePtr core = core_;
+    CO_TRY(check_known(uid));
+    Result<void> done = co_await croft::import_volume(
+        core->launcher, core->pool, core->lock_of(uid), uid, std::move(volume), std::move(source));
+    co_return done;
+  }
+
+  Task<Result<std::unique_ptr<ExecSession>>> open_exec(ExecRequest request) override {
+    const CorePtr core = core_;
+    if (!is_safe_uid(request.uid)) co_return fail(ErrorCode::NotFound, "there is no such app");
+    CO_TRY_ASSIGN(ShimClient client, co_await connect_shim(core, request.uid, kQuick));
+    Result<std::unique_ptr<ExecSession>> session =
+        co_await open_session(std::move(client), std::move(request), kQuick);
+    co_return session;
+  }
+
  private:
+  /// Before a lock is made for it.
+  Result<void> check_known(const std::string& uid) const {
+    if (is_safe_uid(uid) && ::access(core_->launcher.layout().app(uid).c_str(), F_OK) == 0)
+      return {};
+    return fail(ErrorCode::NotFound, "there is no such app");
+  }
+
   CorePtr core_;
 };
 
@@ -553,6 +598,12 @@ Result<std::unique_ptr<Provider>> make_process_provider(ProcessSettings settings
       std::make_shared<Core>(std::move(settings), std::move(layout), std::move(machine),
                              std::move(shim), executor, pool, clock);
   TRY(core->launcher.prepare_root());
+  for (const std::string& uid : core->launcher.list_data()) {
+    const Result<void> cleared = clear_transfers(core->launcher.layout(), uid);
+    if (!cleared)
+      log_warning("process", "a volume is still mounted from an export that was cut off",
+                  {{"what", cleared.error().describe()}});
+  }
   for (const std::string& uid : core->launcher.list()) {
     const Result<AppSight> sight = core->launcher.look(uid);
     if (sight && sight->is_alive) start_watching(core, uid);

@@ -1,6 +1,8 @@
 #include "providers/process/shim_client.hpp"
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -68,6 +70,7 @@ struct ShimClient::Connection {
   asio::steady_timer timer;
   std::string input;
   bool is_late = false;
+  std::vector<UniqueFd> descriptors;
   pid_t pid = -1;
   int version = 1;
 
@@ -84,6 +87,31 @@ struct ShimClient::Connection {
 };
 
 namespace {
+
+/// What has come, with the descriptors that came along; 0 at the end.
+ssize_t receive(int fd, std::array<char, 4096>& buffer, std::vector<UniqueFd>& descriptors) {
+  constexpr std::size_t kMost = 8;
+  iovec part{buffer.data(), buffer.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMost * sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0) return count;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t bytes = header->cmsg_len - CMSG_LEN(0);
+    for (std::size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
+      int passed = -1;
+      std::memcpy(&passed, CMSG_DATA(header) + at, sizeof passed);
+      descriptors.emplace_back(passed);
+    }
+  }
+  return count;
+}
 
 /// One line from the socket, what came with it kept for the next.
 template <typename ConnectionPtr>
@@ -102,14 +130,17 @@ Task<Result<shim::Line>> read_line(ConnectionPtr connection) {
     if (connection->input.size() > shim::kMaximumLine) {
       co_return fail(ErrorCode::Internal, "the supervisor's line is too long");
     }
-    auto [error, count] = co_await connection->socket.async_read_some(
-        asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
-    if (error) {
+    auto [error] = co_await connection->socket.async_wait(Socket::wait_read,
+                                                          asio::as_tuple(asio::use_awaitable));
+    const ssize_t count =
+        error ? 0 : receive(connection->socket.native_handle(), buffer, connection->descriptors);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (count <= 0) {
       if (connection->is_late)
         co_return fail(ErrorCode::Timeout, "the supervisor did not answer in time");
       co_return fail(ErrorCode::Unavailable, "the supervisor is gone");
     }
-    connection->input.append(buffer.data(), count);
+    connection->input.append(buffer.data(), static_cast<std::size_t>(count));
   }
 }
 
@@ -148,6 +179,10 @@ Task<Result<shim::Line>> ShimClient::request(shim::Line line, Duration timeout) 
   connection->timer.cancel();
   if (!answer) co_return fail(std::move(answer.error()));
   co_return as_result(std::move(*answer));
+}
+
+std::vector<UniqueFd> ShimClient::take_descriptors() {
+  return std::exchange(connection_->descriptors, {});
 }
 
 Task<Result<shim::Line>> ShimClient::next() {

@@ -4,8 +4,10 @@
 #include <memory>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 #include "core/base/async.hpp"
+#include "core/base/files.hpp"
 #include "core/base/result.hpp"
 #include "providers/process/shim/wire.hpp"
 
@@ -20,6 +22,8 @@ class ShimClient {
 
   /// Sends a line and waits for its answer; an `error` answer is the Error it says.
   Task<Result<shim::Line>> request(shim::Line line, Duration timeout);
+  /// The descriptors that came with the last answer; each is given once.
+  std::vector<UniqueFd> take_descriptors();
   /// The next line that the shim sends by itself, without limit of time. Unavailable when it is
   /// gone.
   Task<Result<shim::Line>> next();

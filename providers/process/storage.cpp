@@ -8,24 +8,35 @@
 
 namespace croft {
 
-std::string describe_excess(const ProcessLayout& layout, const std::string& uid,
-                            const Value& spec) {
+namespace {
+
+void look_at_volume(const std::filesystem::path& place, const std::string& name, std::int64_t size,
+                    StorageSight& sight) {
+  const bool is_image = volume_image::is_mounted(place);
+  const std::int64_t used = is_image ? volume_image::used_bytes(place)
+                                     : static_cast<std::int64_t>(measure_directory(place));
+  sight.bytes += used;
+  if (size <= 0 || !sight.excess.empty()) return;
+  if (is_image && volume_image::is_full(place)) {
+    sight.excess = fmt::format("volume '{}' is full: {}", name, format_bytes(Bytes{size}));
+  } else if (!is_image && used > size) {
+    sight.excess =
+        fmt::format("volume '{}' holds {} MiB of {}", name, used >> 20, format_bytes(Bytes{size}));
+  }
+}
+
+}  // namespace
+
+StorageSight look_at_storage(const ProcessLayout& layout, const std::string& uid,
+                             const Value& spec) {
+  StorageSight sight;
   const Value* volumes = spec.find("volumes");
-  if (volumes == nullptr || !volumes->is_list()) return {};
+  if (volumes == nullptr || !volumes->is_list()) return sight;
   for (const Value& volume : volumes->as_list()) {
     const std::string name = volume.text_or("name", "");
-    const std::int64_t size = volume.integer_or("size", 0);
-    if (size <= 0) continue;
-    if (volume_image::is_mounted(layout.volume(uid, name))) {
-      if (!volume_image::is_full(layout.volume(uid, name))) continue;
-      return fmt::format("volume '{}' is full: {}", name, format_bytes(Bytes{size}));
-    }
-    const std::uint64_t used = measure_directory(layout.volume(uid, name));
-    if (used <= static_cast<std::uint64_t>(size)) continue;
-    return fmt::format("volume '{}' holds {} MiB of {}", name, used >> 20U,
-                       format_bytes(Bytes{size}));
+    look_at_volume(layout.volume(uid, name), name, volume.integer_or("size", 0), sight);
   }
-  return {};
+  return sight;
 }
 
 }  // namespace croft

@@ -10,8 +10,12 @@
 
 namespace croft {
 
-/// What is over its declared size, or full, among an app's volumes, for people; empty if nothing
-/// is.
-std::string describe_excess(const ProcessLayout& layout, const std::string& uid, const Value& spec);
+/// What an app's volumes take.
+struct StorageSight {
+  std::int64_t bytes = 0;
+  std::string excess;  ///< what is over its declared size, or full, for people; empty: nothing is
+};
+StorageSight look_at_storage(const ProcessLayout& layout, const std::string& uid,
+                             const Value& spec);
 
 }  // namespace croft

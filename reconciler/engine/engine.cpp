@@ -17,6 +17,10 @@ constexpr int kConcurrentFetches = 16;
 constexpr int kConcurrentPasses = 32;
 constexpr int kReconciledAtOnce = 8;  ///< tenants, when everybody is reconciled by hand
 constexpr Duration kHeartbeat{60'000};
+/// Commands in what runs: each takes a connection of the API's.
+constexpr Occupancy::Limits kExecSessions{.total = 64, .of_a_tenant = 16};
+/// Volumes that are read or written as archives.
+constexpr Occupancy::Limits kTransfers{.total = 8, .of_a_tenant = 2};
 
 }  // namespace
 
@@ -45,7 +49,9 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
       applier_(executor, journal_, clock, random),
       news_(executor, journal_, clock),
       health_(executor, [this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); }),
-      usage_(clock, random) {}
+      usage_(clock, random),
+      exec_sessions_(std::make_shared<Occupancy>(kExecSessions)),
+      transfers_(std::make_shared<Occupancy>(kTransfers)) {}
 
 Task<Result<void>> EngineImpl::start() {
   CO_TRY(co_await journal_.load());

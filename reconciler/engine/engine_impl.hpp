@@ -17,6 +17,7 @@
 #include "reconciler/engine/journal.hpp"
 #include "reconciler/engine/news.hpp"
 #include "reconciler/engine/observer.hpp"
+#include "reconciler/engine/occupancy.hpp"
 #include "reconciler/engine/queue.hpp"
 #include "reconciler/engine/readiness.hpp"
 #include "reconciler/engine/source_keeper.hpp"
@@ -100,6 +101,12 @@ class EngineImpl final : public Engine {
   Task<Result<std::vector<Ref>>> adopt(std::string tenant, std::string by) override;
   Task<Result<std::vector<EventRow>>> events(EventQuery query) override;
   Task<Result<void>> logs(Ref ref, LogRequest request, LogSink sink) override;
+  Task<Result<std::unique_ptr<ExecSession>>> open_exec(Ref ref, ExecRequest request,
+                                                       std::string by) override;
+  std::vector<VolumeStatus> volumes(const std::string& tenant) const override;
+  Task<Result<void>> export_volume(TransferRequest request, ByteSink sink) override;
+  Task<Result<void>> import_volume(TransferRequest request, ByteSource source) override;
+  Task<Result<void>> erase_volumes(Ref ref, std::string by) override;
   std::vector<HostRoute> routes() const override;
   std::shared_ptr<void> on_change(std::function<void()> listener) override;
 
@@ -201,6 +208,35 @@ class EngineImpl final : public Engine {
   Task<Result<void>> expire_retained(std::string tenant, TenantIdentity identity);
   Task<Result<void>> accept_candidates(std::string tenant, Prepared prepared);
 
+  /// Erases what is kept of a row, whatever the reason.
+  Task<Result<void>> erase_retained(TenantIdentity identity, ResourceRow row, std::string reason,
+                                    std::string why);
+
+  // engine_exec.cpp: commands inside what runs
+  Task<> note_exec(Ref ref, std::string reason, std::string message);
+
+  // engine_volumes.cpp: volumes as archives
+  struct Hold;
+  struct Transfer;
+  Result<Transfer> transfer_of(const TransferRequest& request);
+  /// Whoever may use its volumes once it runs, and who of them runs.
+  std::vector<Ref> possible_users_of(const ResourceRow& row) const;
+  std::vector<Ref> users_of(const ResourceRow& row) const;
+  bool is_held(const Ref& ref) const;
+  /// Asks their providers anew: what was last seen may be of before a start or a stop.
+  Task<> look_again(std::vector<Ref> refs);
+  bool may_use_volumes(const Ref& ref) const;
+  Task<Result<void>> hold(std::shared_ptr<Hold> held);
+  Task<Result<void>> put_hold(std::shared_ptr<Hold> held, bool is_first);
+  Task<> keep_holding(std::shared_ptr<Hold> held);
+  Task<> release(std::shared_ptr<Hold> held);
+  Task<Result<void>> export_held(TransferRequest request, ByteSink sink);
+  Task<Result<void>> import_held(TransferRequest request, ByteSource source);
+  /// Does it to its end even if who waits for it is called off.
+  Task<Result<void>> to_the_end(Task<Result<void>> work);
+  Task<Result<void>> note_transfer(TransferRequest request, std::string reason,
+                                   std::string message);
+
   // engine_status.cpp: what is reported
   Task<Result<void>> note_status(std::string tenant, ApplyReport report,
                                  std::optional<Guard> guard);
@@ -250,6 +286,8 @@ class EngineImpl final : public Engine {
   ClaimIndex claims_;
   std::list<std::function<void()>> listeners_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<Occupancy> exec_sessions_;
+  std::shared_ptr<Occupancy> transfers_;
   bool is_stopping_ = false;
 };
 

@@ -467,19 +467,25 @@ Task<Result<void>> EngineImpl::expire_retained(std::string tenant, TenantIdentit
     if (is_over) expired.push_back(*row);
   }
   for (const ResourceRow& row : expired) {
-    Change erase;
-    erase.ref = row.ref;
-    erase.uid = row.uid;
-    erase.provider = row.provider;
-    erase.action = Action::Destroy;
-    erase.erases_data = true;
-    erase.reason = "RetentionEnded";
-    erase.why = "the time for which its data was kept is over";
-    erase.before = row.applied;
-    const ApplyOrder order = order_for(identity, Changeset{}, Prepared{});
-    CO_TRY(co_await applier_.apply_one(order, std::move(erase)));
+    CO_TRY(co_await erase_retained(identity, row, "RetentionEnded",
+                                   "the time for which its data was kept is over"));
   }
   co_return Result<void>();
+}
+
+Task<Result<void>> EngineImpl::erase_retained(TenantIdentity identity, ResourceRow row,
+                                              std::string reason, std::string why) {
+  Change erase;
+  erase.ref = row.ref;
+  erase.uid = row.uid;
+  erase.provider = row.provider;
+  erase.action = Action::Destroy;
+  erase.erases_data = true;
+  erase.reason = std::move(reason);
+  erase.why = std::move(why);
+  erase.before = row.applied;
+  const ApplyOrder order = order_for(identity, Changeset{}, Prepared{});
+  co_return co_await applier_.apply_one(order, std::move(erase));
 }
 
 Task<Result<void>> EngineImpl::retire_tenant(std::string tenant) {

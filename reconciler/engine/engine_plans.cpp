@@ -79,8 +79,9 @@ Task<Result<void>> EngineImpl::govern(World& world) {
   std::vector<Ref> over;
   for (const ResourceRow& row : world.inventory) {
     const auto seen = world.observed.find(row.uid);
-    const bool is_over = is_workload(row.ref.kind) && row.state == InventoryState::Owned && seen != world.observed.end() &&
-                         seen->second.phase == Phase::Running && seen->second.started_at &&
+    const bool is_over = is_workload(row.ref.kind) && row.state == InventoryState::Owned &&
+                         seen != world.observed.end() && seen->second.phase == Phase::Running &&
+                         seen->second.started_at &&
                          *seen->second.started_at + *longest <= world.now;
     if (is_over) over.push_back(row.ref);
   }

@@ -179,8 +179,7 @@ std::string render_problems(const FileTree* tree, const std::vector<Resource>& r
       continue;
     }
     manifest::Locator locator(*tree);
-    diagnostics.add(
-        locator.diagnose(*resource, problem.path, problem.message, problem.hint));
+    diagnostics.add(locator.diagnose(*resource, problem.path, problem.message, problem.hint));
   }
   return manifest::render(diagnostics);
 }

@@ -103,13 +103,11 @@ TEST(CommandLineTest, EveryCommandIsDescribedAlike) {
     EXPECT_NE(command.commands.empty(), command.run == nullptr) << command.name;
     std::set<std::string> names;
     std::set<char> letters;
-    for (const auto* options : {&command.options, &global_options()}) {
-      for (const Parameter& option : *options) {
-        EXPECT_TRUE(names.insert(option.name).second) << command.name << " --" << option.name;
-        EXPECT_TRUE(option.letter == 0 || letters.insert(option.letter).second)
-            << command.name << " -" << option.letter;
-        EXPECT_TRUE(option.help.ends_with('.')) << option.help;
-      }
+    for (const Parameter& option : options_of(command)) {
+      EXPECT_TRUE(names.insert(option.name).second) << command.name << " --" << option.name;
+      EXPECT_TRUE(option.letter == 0 || letters.insert(option.letter).second)
+          << command.name << " -" << option.letter;
+      EXPECT_TRUE(option.help.ends_with('.')) << option.help;
     }
   });
 }

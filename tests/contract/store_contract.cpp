@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <random>
 #include <set>
 
+#include <fmt/format.h>
+
+#include "core/store/keys.hpp"
 #include "tests/contract/store_rows.hpp"
 
 namespace croft {
@@ -168,6 +172,47 @@ TEST_P(StoreContract, KeepsAnyValidText) {
     EXPECT_GOOD(commit(AppendEvent{event("alice", "s", text)}));
     EXPECT_EQ(rows(store().events({.limit = 1})).at(0).message, text);
   }
+}
+
+/// Text that does not compress.
+std::string noise(std::size_t size, int salt) {
+  std::mt19937 random(static_cast<unsigned>(salt));
+  std::string text;
+  while (text.size() < size) text += static_cast<char>('!' + random() % 90);
+  return text;
+}
+
+/// One row of each kind, everything that it is found by so long.
+std::vector<Write> rows_found_by(std::size_t size) {
+  auto text = [size, salt = 0]() mutable { return noise(size, ++salt); };
+  const Ref ref{.tenant = text(), .kind = Kind::Site, .name = text()};
+  UsageRow fact = usage(text(), 0, 5);
+  fact.tenant_uid = text();
+  return {PutTenant{tenant(text(), text())},
+          PutSource{source(text())},
+          PutResource{resource(text(), ref)},
+          PutIntent{intent(text())},
+          PutDirective{directive(ref, DirectiveVerb::Suspend)},
+          AppendEvent{event(text(), "s")},
+          AppendEvent{event("alice", text())},
+          PutUsage{fact},
+          PutToken{token(text())},
+          PutAcknowledgement{{.tenant = text(), .digest = text(), .by = "root", .at = at(1)}}};
+}
+
+TEST_P(StoreContract, BoundsWhatRowsAreFoundBy) {
+  const auto commit_one = [this](Write write) {
+    Transaction transaction;
+    transaction.writes.push_back(std::move(write));
+    return commit_at_once({std::move(transaction)}).front();
+  };
+  for (Write& write : rows_found_by(kLongestKey)) EXPECT_GOOD(commit_one(std::move(write)));
+  for (Write& write : rows_found_by(kLongestKey + 1))
+    EXPECT_FAILS(Invalid, commit_one(std::move(write)));
+  // What is no UTF-8 takes more room once it is kept.
+  const std::string broken(kLongestKey, '\xFF');
+  EXPECT_FAILS(Invalid, commit_one(AppendEvent{event("alice", broken)}));
+  EXPECT_EQ(rows(store().events({})).size(), 2U);
 }
 
 TEST_P(StoreContract, KeepsStrangersBytesAsReadableText) {
@@ -378,6 +423,70 @@ TEST_P(StoreContract, LetsTheOthersSucceedWhenOneInTheMiddleFails) {
   }
   const std::vector<std::string> kept = all_of(rows(store().tokens()), &TokenRow::id);
   EXPECT_EQ(std::set<std::string>(kept.begin(), kept.end()), expected);
+}
+
+// Large enough for an engine to write them in several goes, of which one fails.
+TEST_P(StoreContract, KeepsTheOrderOfTheOthersIfSomeFailAmongMany) {
+  EXPECT_GOOD(commit(PutResource{resource("owner", site("alice", "taken"))}));
+  const std::set<int> failing{5, 17, 18};
+  std::vector<Transaction> transactions;
+  for (int i = 0; i < 24; ++i) {
+    ResourceRow shared = resource("u1", site("alice", "blog"));
+    shared.message = std::to_string(i);
+    Transaction transaction = transaction_of(PutResource{shared});
+    for (int j = 0; j < 250; ++j)
+      transaction.add(AppendEvent{event("alice", "s", fmt::format("{} {}", i, j))});
+    if (failing.contains(i)) transaction.add(PutResource{resource("u2", site("alice", "taken"))});
+    transactions.push_back(std::move(transaction));
+  }
+  const std::vector<Result<void>> results = commit_at_once(std::move(transactions));
+  std::vector<std::string> expected;
+  for (int i = 0; i < 24; ++i) {
+    EXPECT_EQ(results[static_cast<std::size_t>(i)].has_value(), !failing.contains(i)) << i;
+    for (int j = 0; j < 250 && !failing.contains(i); ++j)
+      expected.push_back(fmt::format("{} {}", i, j));
+  }
+  EXPECT_NE(results[17].error().describe().find("is owned already"), std::string::npos);
+  const std::vector<EventRow> history = rows(store().events({.after = -1, .limit = 10'000}));
+  EXPECT_EQ(all_of(history, &EventRow::message), expected);
+  EXPECT_EQ(history.back().sequence, static_cast<std::int64_t>(expected.size())) << "a gap";
+  EXPECT_EQ(rows(store().resources("alice")).at(0).message, "23");
+}
+
+TEST_P(StoreContract, KeepsManyRowsOfAKindAsItKeepsOne) {
+  Transaction all;
+  std::vector<SourceRow> sources;
+  std::vector<ResourceRow> resources;
+  std::vector<IntentRow> intents;
+  std::vector<UsageRow> facts;
+  for (int i = 0; i < 30; ++i) {
+    const std::string number = fmt::format("{:02}", i);
+    const bool is_odd = i % 2 == 1;
+    sources.push_back(source("alice/" + number));
+    if (is_odd) sources.back().fetched_at.reset();
+    resources.push_back(resource("u" + number, site("alice", "{\"odd\",\\" + number)));
+    resources.back().message = is_odd ? "" : "NULL";
+    if (is_odd) resources.back().applied = nullptr;
+    if (is_odd) resources.back().observed_at.reset();
+    intents.push_back(intent("i" + number, IntentState::Open, i));
+    facts.push_back(usage("f" + number, i, std::nullopt));
+    facts.back().quantity = std::numeric_limits<std::int64_t>::min() + i;
+    if (is_odd) facts.back().dimensions = nullptr;
+    // Out of date before it is written, by the same transaction.
+    all.add(PutSource{source("alice/" + number)}).add(PutSource{sources.back()});
+    all.add(PutResource{resources.back()}).add(PutIntent{intents.back()});
+    all.add(PutUsage{facts.back()});
+  }
+  all.add(PutResource{resource("gone", site("bob", "blog"))}).add(EraseResource{"gone"});
+  EXPECT_GOOD(commit_at_once({std::move(all)}).front());
+  EXPECT_EQ(rows(store().sources()), sources);
+  EXPECT_EQ(rows(store().open_intents()), intents);
+  const std::vector<ResourceRow> kept = rows(store().all_resources());
+  ASSERT_EQ(kept.size(), resources.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_TRUE(is_same(kept[i], resources[i])) << i;
+  const std::vector<UsageRow> open = rows(store().open_usage());
+  ASSERT_EQ(open.size(), facts.size());
+  for (std::size_t i = 0; i < open.size(); ++i) EXPECT_TRUE(is_same(open[i], facts[i])) << i;
 }
 
 TEST_P(StoreContract, TakesAThousandCommitsInFlightInTheirOrder) {

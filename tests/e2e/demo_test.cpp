@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/e2e/support/daemon.hpp"
+#include "tests/support/test_store.hpp"
 
 namespace croft::e2e {
 
@@ -15,6 +16,8 @@ namespace fs = std::filesystem;
 ChildOutput run_demo(std::vector<std::string> command, std::vector<std::string> environment) {
   environment.push_back("CROFT_DEMO_PORT=" + std::to_string(free_port()));
   environment.emplace_back("NO_COLOR=1");
+  const TemporaryDirectory mine = TemporaryDirectory::make("croft-demo-store-").value();
+  environment.push_back("CROFT_STORE_URL=" + test_store_url(mine.path()));
   const Result<ChildOutput> ran = run_child({.arguments = std::move(command),
                                              .environment = std::move(environment),
                                              .deadline = Duration(110'000)});

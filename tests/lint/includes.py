@@ -17,6 +17,7 @@ RULES = {
     "core/manifest": ["core/yaml", "core/base", "core/resource", "core/git"],
     "core/git": ["core/base"],
     "core/store": ["core/base", "core/resource"],
+    "core/archive": ["core/base"],
     "core/net": ["core/base"],
     "core/archive": ["core/base"],
     "lua": CORE,

@@ -37,7 +37,7 @@ TEST_P(WallsTest, AllowingAnythingElseDoesNotHelp) {
   const Rule& rule = GetParam();
   Loosening others;
   for (const char* word : {"privileged", "hostNetwork", "hostNamespaces", "hostPorts", "hostMounts",
-                           "devices", "securityOptions"}) {
+                           "devices", "runtimes", "securityOptions"}) {
     if (word != rule.word) others.allow.insert(word);
   }
   EXPECT_EQ(check_walls(others, "plan 'hobby'", ref_, rule.spec).size(), 1U);
@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"hostMounts",
              Value::map({{"hostMounts", list({Value::map({{"source", "/var/run/docker.sock"}})})}}),
              "spec.hostMounts[0]", "the container engine's socket '/var/run/docker.sock'"},
+        Rule{"runtimes", Value::map({{"runtime", "runsc"}}), "spec.runtime", "the runtime 'runsc'"},
         Rule{"hostPorts",
              Value::map({{"hostPorts", list({Value::map({{"published", 80}, {"port", 8080}})})}}),
              "spec.hostPorts[0]", "port 80 of the host"},

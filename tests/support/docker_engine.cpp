@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <sched.h>
 #include <stdexcept>
 #include <sys/mount.h>
@@ -49,6 +50,18 @@ std::string find_problem() {
   return "a machine of the test's own cannot be had: " + left.error().describe();
 }
 
+/// Engines leave some of what they mount, which keeps a directory from being removed.
+void unmount_below(const std::string& directory) {
+  std::ifstream table("/proc/self/mounts");
+  std::vector<std::string> points;
+  for (std::string device, point, rest; table >> device >> point && std::getline(table, rest);) {
+    if (point.starts_with(directory + "/")) points.push_back(point);
+  }
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {
+    ::umount2(point->c_str(), MNT_DETACH);
+  }
+}
+
 }  // namespace
 
 Result<void> leave_for_own_machine() {
@@ -90,6 +103,7 @@ DockerEngine::~DockerEngine() {
     (void)shell(fmt::format("docker --host {0} ps -aq | xargs -r docker --host {0} rm -f", host()));
   }
   stop();
+  unmount_below(directory_);
 }
 
 std::string DockerEngine::missing() {

@@ -39,6 +39,19 @@ class FakeEngine final : public Engine {
   std::vector<std::pair<std::string, std::string>> acknowledged;
   std::vector<std::string> people;  ///< who withdrew or acknowledged
   int followers = 0;                ///< logs that are being followed now
+  std::vector<std::pair<Ref, ExecRequest>> commands;
+  std::vector<TransferRequest> exported;
+  std::vector<TransferRequest> imported;
+  std::string taken_in;  ///< what the last import gave
+  std::vector<Ref> erased;
+
+  /// How open_exec() makes a session.
+  std::function<std::unique_ptr<ExecSession>(asio::any_io_executor, ExecRequest)> make_session;
+  std::vector<VolumeStatus> volume_list;
+  std::vector<std::string> archive;     ///< pieces that an export gives
+  std::optional<Error> archive_breaks;  ///< what it ends with behind them
+  std::size_t pieces_given = 0;         ///< that were waited for by a reader
+  std::optional<Error> import_fails;    ///< at once, whatever comes
 
   /// A ready resource: {"alice/Site/blog"}.
   ResourceStatus& add_resource(const std::string& text, Phase phase = Phase::Running) {
@@ -182,6 +195,48 @@ class FakeEngine final : public Engine {
       given += more.size();
       if (!more.empty() && !sink(more)) co_return Result<void>();
     }
+  }
+
+  Task<Result<std::unique_ptr<ExecSession>>> open_exec(Ref ref, ExecRequest request,
+                                                       std::string by) override {
+    people.push_back(std::move(by));
+    if (failure) co_return fail(take_failure());
+    commands.emplace_back(std::move(ref), request);
+    co_return make_session(co_await asio::this_coro::executor, std::move(request));
+  }
+  std::vector<VolumeStatus> volumes(const std::string& tenant) const override {
+    std::vector<VolumeStatus> found;
+    std::ranges::copy_if(volume_list, std::back_inserter(found), [&](const VolumeStatus& volume) {
+      return tenant.empty() || volume.ref.tenant == tenant;
+    });
+    return found;
+  }
+  Task<Result<void>> export_volume(TransferRequest request, ByteSink sink) override {
+    exported.push_back(std::move(request));
+    if (failure) co_return fail(take_failure());
+    for (const std::string& piece : archive) {
+      std::string copy = piece;
+      CO_TRY(co_await sink(std::move(copy)));
+      ++pieces_given;
+    }
+    if (archive_breaks) co_return fail(*archive_breaks);
+    co_return Result<void>();
+  }
+  Task<Result<void>> import_volume(TransferRequest request, ByteSource source) override {
+    imported.push_back(std::move(request));
+    taken_in.clear();
+    if (import_fails) co_return fail(*import_fails);
+    for (;;) {
+      CO_TRY_ASSIGN(const std::string piece, co_await source());
+      if (piece.empty()) co_return Result<void>();
+      taken_in += piece;
+    }
+  }
+  Task<Result<void>> erase_volumes(Ref ref, std::string by) override {
+    people.push_back(std::move(by));
+    if (failure) co_return fail(take_failure());
+    erased.push_back(std::move(ref));
+    co_return Result<void>();
   }
 
   std::vector<HostRoute> routes() const override { return hosts; }

@@ -12,6 +12,7 @@ namespace croft::manifest::compose {
 namespace {
 
 constexpr int kMostPortsOfRange = 100;
+constexpr std::size_t kMostPorts = 500;  ///< of a service, ranges written out
 
 // ["A=1", "B"] as {A: 1, B: null}; of two of a name the last counts.
 void list_to_map(Item* item) {
@@ -174,7 +175,13 @@ void port(const Item& item, std::vector<Item>& into, Complaints& complaints) {
 void ports(Item* item, Complaints& complaints) {
   if (item == nullptr || !item->is_list()) return;
   std::vector<Item> made;
-  for (const Item& one : item->items) port(one, made, complaints);
+  for (const Item& one : item->items) {
+    if (made.size() > kMostPorts) {
+      complaints.error(one.spot, fmt::format("the service has more than {} ports", kMostPorts));
+      break;
+    }
+    port(one, made, complaints);
+  }
   item->items = std::move(made);
 }
 

@@ -17,7 +17,8 @@ class ProjectDecoder {
  public:
   ProjectDecoder(const Item& root, Repository& repository, const Sources& sources,
                  Complaints& complaints)
-      : context_{repository, sources, complaints, root} {}
+      : context_{
+            .repository = repository, .sources = sources, .complaints = complaints, .root = root} {}
 
   Project run() {
     services();

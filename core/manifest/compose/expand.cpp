@@ -226,10 +226,16 @@ class Expander {
         add_once(own->as_list()[i].as_text(),
                  manifest_.spot_of(fmt::format("spec.dependsOn[{}]", i)));
     }
-    for (const Service::Use& use : service.networks)
-      add_once(part(Kind::Network, use.name), use.spot);
-    for (const Service::Use& use : service.volumes)
-      add_once(part(Kind::Volume, use.name), use.spot);
+    // What is not declared was complained of.
+    const auto add_uses = [&](Kind kind, const std::vector<Service::Use>& uses,
+                              const std::vector<Draft>& declared) {
+      for (const Service::Use& use : uses) {
+        if (std::ranges::find(declared, use.name, &Draft::name) != declared.end())
+          add_once(part(kind, use.name), use.spot);
+      }
+    };
+    add_uses(Kind::Network, service.networks, project_.networks);
+    add_uses(Kind::Volume, service.volumes, project_.volumes);
     for (const Service::Dependency& one : service.depends_on) {
       const std::string name = part(Kind::Service, one.service);
       const Value* known = draft.spec.at_path("dependsWhen");

@@ -211,6 +211,11 @@ Item ItemReader::make(yaml::NodeIndex index) {
   if (!count(1, spot_of(node))) return Item::null(spot_of(node));
   if (node.type == yaml::Node::Type::Scalar) return scalar(index);
   Item made = Item::null(spot_of(node));
+  const std::size_t entries = node.type == yaml::Node::Type::Map ? node.count / 2 : node.count;
+  if (entries > kMostEntries) {
+    complaints_.error(made.spot, fmt::format("this has more than {} entries", kMostEntries));
+    return made;
+  }
   if (node.type == yaml::Node::Type::List) {
     made.type = Item::Type::List;
     for (const yaml::NodeIndex item : tree_->items(node)) made.items.push_back(make(item));

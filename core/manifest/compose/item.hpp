@@ -70,6 +70,7 @@ std::size_t weight_of(const Item& item);
 class ItemReader {
  public:
   static constexpr std::size_t kMostItems = 200'000;
+  static constexpr std::size_t kMostEntries = 2'000;    ///< of one map or list
   static constexpr std::size_t kMostText = 8 << 20;     ///< of all values, variables put in
   static constexpr std::size_t kLongestText = 131'072;  ///< of one value that has variables
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <string>
+#include <unordered_map>
 
 namespace croft::manifest::compose {
 
@@ -57,14 +57,15 @@ void merge_map(Item& base, const Item& over) {
 }
 
 void merge_list(std::string_view key, Item& base, const Item& over) {
+  std::unordered_map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < base.items.size(); ++i)
+    known.emplace(identity(key, base.items[i]), i);
   for (const Item& element : over.items) {
-    const std::string id = identity(key, element);
-    const auto same = std::ranges::find_if(
-        base.items, [&](const Item& known) { return identity(key, known) == id; });
-    if (same != base.items.end()) {
-      *same = element;
-    } else {
+    const auto [place, is_new] = known.emplace(identity(key, element), base.items.size());
+    if (is_new) {
       base.items.push_back(element);
+    } else {
+      base.items[place->second] = element;
     }
   }
 }

@@ -309,11 +309,12 @@ Item ProjectReader::extended(const Parsed& file, const Item::Entry& service,
                       chain.size() > kDeepest
                           ? fmt::format("extends goes on for more than {} services", kDeepest)
                           : "extends goes in a circle: " + circle);
-    return own;
+    return service.value;
   }
   const std::string name = text_at(*extends, "service");
   const Parsed* other = extended_file(*extends, file);
-  if (other == nullptr || name.empty()) return own;
+  // What fails keeps its `extends`, which says that the service is half of one.
+  if (other == nullptr || name.empty()) return service.value;
   const Item* services = other->root.find("services");
   const Item::Entry* base = services == nullptr ? nullptr : services->find_entry(name);
   if (base == nullptr) {
@@ -324,7 +325,7 @@ Item ProjectReader::extended(const Parsed& file, const Item::Entry& service,
     complaints_.error(place->spot,
                       fmt::format("there is no service '{}' in '{}'", shortened(name), other->path),
                       did_you_mean(name, names));
-    return own;
+    return service.value;
   }
   if (!items_.count(weight_of(base->value), extends->spot)) return own;
   return merge_services(extended(*other, *base, chain), own);

@@ -127,11 +127,12 @@ void ServiceReader::read_replicas() {
   };
   check(item_, "scale");
   if (deploy == nullptr) return;
+  const Section section(*this, "deploy");
   check(*deploy, "replicas");
   const auto mode = text(*deploy, "mode");
   if (mode && *mode != "replicated")
     error(entry(*deploy, "mode")->value.spot,
-          fmt::format("{} '{}' is not supported", subject("deploy.mode"), shortened(*mode)),
+          fmt::format("{} '{}' is not supported", subject("mode"), shortened(*mode)),
           "remove it: one of each service runs");
 }
 
@@ -145,12 +146,12 @@ void ServiceReader::read_ulimits() {
       both.set("soft", one.spot, one.value);
       both.set("hard", one.spot, one.value);
     }
+    const Section section(*this, "ulimits." + one.key);
     const auto soft = integer(both, "soft");
     const auto hard = integer(both, "hard");
     if (!soft || !hard) continue;
     if (*hard >= 0 && (*soft > *hard || *soft < 0))
-      error(one.spot,
-            fmt::format("{}: the soft limit is above the hard one", subject("ulimits." + one.key)));
+      error(one.spot, fmt::format("{} is above the hard limit", subject("soft")));
     made_.draft.set_in("ulimits", one.key,
                        Value::map({{"soft", Value(*soft)}, {"hard", Value(*hard)}}), one.spot);
   }

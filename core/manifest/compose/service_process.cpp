@@ -32,7 +32,9 @@ void ServiceReader::read_image() {
   copy_text("platform", "platform");
   const Entry* build = entry("build");
   if (build != nullptr && build->value.is_map()) read_build(*build);
-  if (build == nullptr && !text(item_, "image"))
+  // What it extends was not found, which was said.
+  const bool is_half = entry("extends") != nullptr;
+  if (build == nullptr && !text(item_, "image") && !is_half)
     error(made_.draft.spot, fmt::format("services.{} needs 'image' or 'build'", name_),
           "for example image: nginx:1.27");
   read_pull_policy();
@@ -191,6 +193,7 @@ void ServiceReader::read_environment() {
 }
 
 void ServiceReader::read_environment_file(const Item& file) {
+  const Section section(*this, "env_file");
   const auto written = text(file, "path");
   const auto format = text(file, "format");
   const bool is_required = truth(file, "required").value_or(true);
@@ -198,7 +201,7 @@ void ServiceReader::read_environment_file(const Item& file) {
   const Spot& spot = entry(file, "path")->value.spot;
   if (format && *format != "raw" && !format->empty()) {
     error(entry(file, "format")->value.spot,
-          fmt::format("{} must be raw, got '{}'", subject("env_file.format"), shortened(*format)));
+          fmt::format("{} must be raw, got '{}'", subject("format"), shortened(*format)));
     return;
   }
   const auto path = resolve_path(context_.sources.of(spot).directory, *written);
@@ -215,6 +218,7 @@ void ServiceReader::read_environment_file(const Item& file) {
           fmt::format("'{}' is no text of at most {} KiB", *path, kLargestEnvironmentFile >> 10));
     return;
   }
+  if (!may_read(static_cast<std::size_t>(std::ranges::count(*content, '\n')), spot)) return;
   const Variables& variables = variables_at(spot);
   const EnvironmentFile read =
       format ? read_raw_environment(*content) : compose::read_environment(*content, variables);
@@ -225,6 +229,14 @@ void ServiceReader::read_environment_file(const Item& file) {
     if (line.value) made_.draft.set_in("env", line.name, Value(*line.value), spot);
     if (!line.value && known != nullptr) made_.draft.set_in("env", line.name, Value(*known), spot);
   }
+}
+
+// Files may be named any number of times.
+bool ServiceReader::may_read(std::size_t lines, const Spot& spot) {
+  const bool is_enough = lines < context_.lines_left;
+  if (!is_enough) error(spot, "the project's env_file and label_file have too many lines in all");
+  context_.lines_left -= std::min(lines + 1, context_.lines_left);
+  return is_enough;
 }
 
 void ServiceReader::read_labels() {
@@ -260,6 +272,7 @@ void ServiceReader::read_label_file(const Item& file) {
           fmt::format("there is no text file '{}' in the repository", shortened(file.text)));
     return;
   }
+  if (!may_read(static_cast<std::size_t>(std::ranges::count(*content, '\n')), file.spot)) return;
   const EnvironmentFile read = compose::read_environment(*content, variables_at(file.spot));
   for (const auto& problem : read.problems)
     error(file.spot, fmt::format("{}:{}: {}", *path, problem.line, problem.message), problem.hint);
@@ -272,6 +285,7 @@ void ServiceReader::read_health() {
   if (health == nullptr || !health->value.is_map()) return;
   const Item& item = health->value;
   made_.draft.set("health", Value::map(), health->spot);
+  const Section section(*this, "healthcheck");
   const std::array<std::pair<std::string_view, std::string_view>, 4> spans{
       {{"interval", "interval"},
        {"timeout", "timeout"},
@@ -304,8 +318,7 @@ void ServiceReader::read_test(const Item& test) {
   const bool is_good = (how == "NONE" && words.size() == 1) || (how == "CMD" && words.size() > 1) ||
                        (how == "CMD-SHELL" && words.size() == 2);
   if (!is_good) {
-    error(test.spot,
-          fmt::format("{} must begin with CMD, CMD-SHELL or NONE", subject("healthcheck.test")),
+    error(test.spot, fmt::format("{} must begin with CMD, CMD-SHELL or NONE", subject("test")),
           "for example [CMD, curl, -f, http://localhost/]; a text is a line for the shell");
     return;
   }
@@ -371,6 +384,7 @@ void ServiceReader::read_logging() {
 void ServiceReader::read_dependencies() {
   if (const Entry* all = entry("depends_on")) {
     for (const Entry& one : all->value.entries) {
+      const Section section(*this, "depends_on." + one.key);
       const std::string condition = text(one.value, "condition").value_or("service_started");
       made_.depends_on.push_back({one.key,
                                   condition == "service_healthy"                  ? "healthy"

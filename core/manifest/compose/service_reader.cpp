@@ -27,7 +27,8 @@ Service ServiceReader::read() {
 }
 
 std::string ServiceReader::subject(std::string_view key) const {
-  return fmt::format("services.{}.{}", name_, key);
+  return section_.empty() ? fmt::format("services.{}.{}", name_, key)
+                          : fmt::format("services.{}.{}.{}", name_, section_, key);
 }
 
 void ServiceReader::error(const Spot& spot, std::string message, std::string hint) const {
@@ -81,7 +82,8 @@ std::optional<std::int64_t> ServiceReader::time_span(const Item& object, std::st
   const auto written = text(object, key);
   if (!written) return std::nullopt;
   const auto made = parse_time_span(*written);
-  if (!made)
+  // A number was refused by its form.
+  if (!made && shape_of(entry(object, key)->value) == Shape::Text)
     error(entry(object, key)->value.spot,
           fmt::format("{} must be a time such as '90s' or '1m30s', got '{}'", subject(key),
                       shortened(*written)));

@@ -17,13 +17,15 @@ struct ProjectContext {
   const Sources& sources;
   Complaints& complaints;
   const Item& root;  ///< the canonical file of the whole project
+  /// Lines of environment and label files that may still be read.
+  std::size_t lines_left = 20'000;
 };
 
 /// Reads one canonical service. What its form does not allow was reported before, and is passed
 /// over here.
 class ServiceReader {
  public:
-  ServiceReader(const ProjectContext& context, const Item::Entry& service)
+  ServiceReader(ProjectContext& context, const Item::Entry& service)
       : context_(context), item_(service.value), name_(service.key) {
     made_.draft.name = service.key;
     made_.draft.spot = service.spot;
@@ -43,6 +45,7 @@ class ServiceReader {
   void read_command(std::string_view key, std::string_view field);
   void read_environment();
   void read_environment_file(const Item& file);
+  bool may_read(std::size_t lines, const Spot& spot);
   void read_labels();
   void read_label_file(const Item& file);
   void label(std::string_view name, std::string value, const Spot& spot);
@@ -104,13 +107,27 @@ class ServiceReader {
   const Variables& variables_at(const Spot& spot) const {
     return *context_.sources.of(spot).variables;
   }
+  /// While it lives, keys are those of an object of the service, for messages.
+  class Section {
+   public:
+    Section(ServiceReader& reader, std::string name) : reader_(reader) {
+      reader_.section_ = std::move(name);
+    }
+    ~Section() { reader_.section_.clear(); }
+    Section(const Section&) = delete;
+    Section& operator=(const Section&) = delete;
+
+   private:
+    ServiceReader& reader_;
+  };
   std::string subject(std::string_view key) const;
   void error(const Spot& spot, std::string message, std::string hint = {}) const;
   void warning(const Spot& spot, std::string message, std::string hint = {}) const;
 
-  const ProjectContext& context_;
+  ProjectContext& context_;
   const Item& item_;
   std::string name_;
+  std::string section_;  ///< "healthcheck"; empty for the service itself
   Service made_;
 };
 

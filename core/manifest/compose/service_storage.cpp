@@ -131,6 +131,7 @@ void ServiceReader::read_tmpfs_mount(const Item& mount, const std::string& targe
   Value made = Value::map({{"path", Value(target)}});
   const Item* options = mount.find("tmpfs");
   if (options != nullptr) {
+    const Section section(*this, "volumes.tmpfs");
     if (const auto size = byte_count(*options, "size")) made.set("size", Value(*size));
     if (const auto mode = octal(*options, "mode")) made.set("mode", Value(*mode));
   }
@@ -157,6 +158,7 @@ void ServiceReader::read_tmpfs() {
       const std::size_t equals = option.find('=');
       const std::string_view name = option.substr(0, equals);
       const std::string value(equals == std::string_view::npos ? "" : option.substr(equals + 1));
+      const Section section(*this, "tmpfs");
       Item pair = Item::map(item.spot);
       pair.set(name, item.spot, Item::scalar(value, item.spot));
       if (name == "size") {
@@ -165,10 +167,8 @@ void ServiceReader::read_tmpfs() {
         if (const auto mode = octal(pair, name)) made.set("mode", Value(*mode));
       } else if (!name.empty() && name != "rw" && name != "nosuid" && name != "nodev" &&
                  name != "noexec") {
-        error(
-            item.spot,
-            fmt::format("{}: the option '{}' is not supported", subject("tmpfs"), shortened(name)),
-            "there are size and mode");
+        error(item.spot, fmt::format("{} is not supported", subject(shortened(name))),
+              "there are size and mode");
       }
     }
     made_.draft.append("tmpfs", std::move(made), item.spot);

@@ -18,12 +18,11 @@ std::size_t offset_of(std::string_view text, std::uint32_t line, std::uint32_t c
   return std::min(text.size(), offset + column - 1);
 }
 
+// All but the offset, which takes a walk through the text.
 yaml::Mark shown_mark(const Source& source, yaml::Mark mark) {
   if (source.only_place) return *source.only_place;
-  if (source.lines_before == 0) return mark;
   mark.line += source.lines_before;
   mark.column += source.columns_before;
-  mark.offset = static_cast<std::uint32_t>(offset_of(source.text, mark.line, mark.column));
   return mark;
 }
 
@@ -50,8 +49,17 @@ SourcePosition Complaints::position_of(const Spot& spot) const {
 
 void Complaints::report(Weight weight, const Spot& spot, std::string message, std::string hint) {
   const Source& source = sources_.of(spot);
-  Diagnostic made = diagnose(source.file, source.text, shown_mark(source, spot.mark),
-                             std::max(spot.length, 1U), std::move(message), std::move(hint));
+  if (diagnostics_.list.size() >= Diagnostics::kMost) {
+    // It is counted, and not shown.
+    Diagnostic counted;
+    counted.weight = weight;
+    return diagnostics_.add(std::move(counted));
+  }
+  yaml::Mark mark = shown_mark(source, spot.mark);
+  if (source.lines_before != 0 && !source.only_place)
+    mark.offset = static_cast<std::uint32_t>(offset_of(source.text, mark.line, mark.column));
+  Diagnostic made = diagnose(source.file, source.text, mark, std::max(spot.length, 1U),
+                             std::move(message), std::move(hint));
   made.weight = weight;
   // An alias, or a file that is included twice, says the same thing twice.
   if (std::ranges::find(diagnostics_.list, made) != diagnostics_.list.end()) return;

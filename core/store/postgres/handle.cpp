@@ -187,7 +187,7 @@ Error error_of(const PGresult* answer, const Target& target) {
   return {ErrorCode::Internal, fmt::format("{} says: {} (code {})", target.name, words, state)};
 }
 
-Parameters::Parameters(const std::vector<sql::Cell>& cells) {
+Parameters::Parameters(const std::vector<sql::Cell>& cells, bool is_binary) {
   numbers_.reserve(cells.size());  // so that what values_ points to stays where it is
   values_.reserve(cells.size());
   for (const sql::Cell& cell : cells) {
@@ -198,6 +198,12 @@ Parameters::Parameters(const std::vector<sql::Cell>& cells) {
     } else {
       values_.push_back(nullptr);
     }
+  }
+  if (!is_binary) return;
+  for (const sql::Cell& cell : cells) {
+    const auto* bytes = std::get_if<std::string>(&cell);
+    formats_.push_back(bytes != nullptr ? 1 : 0);
+    lengths_.push_back(bytes != nullptr ? static_cast<int>(bytes->size()) : 0);
   }
 }
 

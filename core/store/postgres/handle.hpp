@@ -48,16 +48,21 @@ inline bool is_away(const Error& error) { return error.code() == ErrorCode::Unav
 /// For a connection that broke.
 Error connection_lost(const PGconn* connection, const Target& target);
 
-/// The cells as text parameters of a statement. Points into itself.
+/// The cells as parameters of a statement: text, or text cells as they are if `is_binary`. Points
+/// into itself and into the cells.
 class Parameters {
  public:
-  explicit Parameters(const std::vector<sql::Cell>& cells);
+  explicit Parameters(const std::vector<sql::Cell>& cells, bool is_binary = false);
   int count() const { return static_cast<int>(values_.size()); }
   const char* const* values() const { return values_.data(); }
+  const int* lengths() const { return formats_.empty() ? nullptr : lengths_.data(); }
+  const int* formats() const { return formats_.empty() ? nullptr : formats_.data(); }
 
  private:
   std::vector<std::string> numbers_;
   std::vector<const char*> values_;
+  std::vector<int> lengths_;
+  std::vector<int> formats_;  ///< empty: all are text
 };
 
 /// One row of an answer.

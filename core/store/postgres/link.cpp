@@ -1,6 +1,8 @@
 #include "core/store/postgres/link.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
@@ -29,9 +31,26 @@ struct Link::Socket {
   stream_descriptor descriptor;
 };
 
+struct Link::Run {
+  Run(const asio::any_io_executor& executor, Duration timeout) : bell(executor, timeout) {}
+
+  /// The preparation of a text, or its execution: one answer each.
+  struct Command {
+    std::string_view text;
+    bool is_preparation;
+  };
+
+  std::vector<Command> commands;  ///< in the order in which they were sent
+  std::size_t answered = 0;
+  std::size_t failed = 0;  ///< the command that was refused, if one was
+  Reply reply;
+  bool is_over = false;
+  asio::steady_timer bell;  ///< rings when it is over, or should be
+};
+
 Link::Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
            Preparing& preparing)
-    : target_(target), handle_(std::move(handle)), preparing_(preparing) {
+    : executor_(executor), target_(target), handle_(std::move(handle)), preparing_(preparing) {
   PQsetnonblocking(handle_.get(), 1);
   PQenterPipelineMode(handle_.get());
   socket_ = std::make_unique<Socket>(executor, PQsocket(handle_.get()));
@@ -40,6 +59,7 @@ Link::Link(const asio::any_io_executor& executor, const Target& target, Handle h
 Link::~Link() = default;
 
 bool Link::is_open() {
+  if (is_lost_) return false;
   // The last words of a server come before the end of the connection.
   const bool has_input = PQconsumeInput(handle_.get()) == 1 && PQconsumeInput(handle_.get()) == 1;
   return has_input && PQstatus(handle_.get()) == CONNECTION_OK;
@@ -48,11 +68,12 @@ bool Link::is_open() {
 bool Link::send(const sql::Statement& statement, Run& run) {
   PGconn* const connection = handle_.get();
   const std::string text(statement.text);
-  const Parameters parameters(statement.cells);
+  const Parameters parameters(statement.cells, statement.is_binary);
   if (!preparing_.is_on) {
     run.commands.push_back({statement.text, false});
     return PQsendQueryParams(connection, text.c_str(), parameters.count(), nullptr,
-                             parameters.values(), nullptr, nullptr, 0) == 1;
+                             parameters.values(), parameters.lengths(), parameters.formats(),
+                             0) == 1;
   }
   auto known = prepared_.find(statement.text);
   if (known == prepared_.end()) {
@@ -63,38 +84,55 @@ bool Link::send(const sql::Statement& statement, Run& run) {
   }
   run.commands.push_back({statement.text, false});
   return PQsendQueryPrepared(connection, known->second.c_str(), parameters.count(),
-                             parameters.values(), nullptr, nullptr, 0) == 1;
+                             parameters.values(), parameters.lengths(), parameters.formats(),
+                             0) == 1;
+}
+
+std::shared_ptr<Link::Run> Link::send(const std::vector<sql::Statement>& statements,
+                                      Duration timeout) {
+  auto run = std::make_shared<Run>(executor_, timeout);
+  runs_.push_back(run);
+  const auto send_one = [&](const sql::Statement& each) { return send(each, *run); };
+  const bool is_sent =
+      !is_lost_ && std::ranges::all_of(statements, send_one) && PQpipelineSync(handle_.get()) == 1;
+  if (!is_sent) lose_all();
+  return run;
 }
 
 Task<Reply> Link::run(std::vector<sql::Statement> statements, Duration timeout) {
-  asio::steady_timer deadline(co_await asio::this_coro::executor, timeout);
-  Run run;
-  for (const sql::Statement& statement : statements) {
-    if (!send(statement, run)) co_return lost();
-  }
-  if (PQpipelineSync(handle_.get()) != 1) co_return lost();
-  for (;;) {
-    const int unsent = PQflush(handle_.get());
-    if (unsent < 0) co_return lost();
-    if (take(run)) break;
-    if (PQstatus(handle_.get()) != CONNECTION_OK) co_return lost();
-    if (!co_await wait(unsent == 1, deadline)) co_return lost();
-    if (PQconsumeInput(handle_.get()) != 1) co_return lost();
-  }
-  forget_unprepared(run);
-  co_return std::move(run.reply);
+  std::shared_ptr<Run> sent = send(statements, timeout);
+  co_return co_await answer_to(std::move(sent));
 }
 
-bool Link::take(Run& run) {
-  while (PQisBusy(handle_.get()) == 0) {
+Task<Reply> Link::answer_to(std::shared_ptr<Run> run) {
+  while (!run->is_over) {
+    const int unsent = PQflush(handle_.get());
+    take();
+    if (run->is_over) break;
+    bool is_alive = unsent >= 0 && PQstatus(handle_.get()) == CONNECTION_OK;
+    if (is_alive) is_alive = co_await wait(unsent == 1, run->bell);
+    if (run->is_over) break;
+    if (!is_alive || PQconsumeInput(handle_.get()) != 1) lose_all();
+  }
+  co_return std::move(run->reply);
+}
+
+void Link::take() {
+  while (!runs_.empty() && PQisBusy(handle_.get()) == 0) {
     Answer answer(PQgetResult(handle_.get()));
     // Nothing ends the answer of a command; nothing again says that no more has arrived.
     if (!answer && PQisBusy(handle_.get()) == 0) answer.reset(PQgetResult(handle_.get()));
-    if (!answer) return false;
-    if (PQresultStatus(answer.get()) == PGRES_PIPELINE_SYNC) return true;
-    note(std::move(answer), run);
+    if (!answer) return;
+    Run& run = *runs_.front();
+    if (PQresultStatus(answer.get()) != PGRES_PIPELINE_SYNC) {
+      note(std::move(answer), run);
+      continue;
+    }
+    forget_unprepared(run);
+    run.is_over = true;
+    run.bell.cancel();
+    runs_.pop_front();
   }
-  return false;
 }
 
 void Link::note(Answer answer, Run& run) {
@@ -121,8 +159,13 @@ void Link::forget_unprepared(const Run& run) {
   }
 }
 
-Reply Link::lost() const {
-  return {.fate = Reply::Fate::Lost, .error = connection_lost(handle_.get(), target_)};
+void Link::lose_all() {
+  is_lost_ = true;
+  for (const std::shared_ptr<Run>& run : std::exchange(runs_, {})) {
+    run->reply = {.fate = Reply::Fate::Lost, .error = connection_lost(handle_.get(), target_)};
+    run->is_over = true;
+    run->bell.cancel();
+  }
 }
 
 /// False if the deadline came first.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,7 +35,8 @@ struct Reply {
   Error error;                  ///< if not Done
 };
 
-/// A connection that suspends instead of blocking. One caller at a time, on one executor.
+/// A connection that suspends instead of blocking, on one executor. Several runs of statements may
+/// be under way; the server takes them one after the other.
 class Link {
  public:
   Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
@@ -43,12 +45,18 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// False if the server has closed the connection: nothing that is sent now would reach it.
+  /// False if the server has closed the connection: nothing that is sent now would reach it. Not
+  /// while a run is under way.
   bool is_open();
 
   /// Sends all statements in one go (libpq's pipeline) and waits for all answers, for `timeout` at
-  /// most. After Lost the link is of no use any more.
+  /// most. After Lost the link is of no use any more, and what else was under way is lost as well.
   Task<Reply> run(std::vector<sql::Statement> statements, Duration timeout);
+
+  struct Run;  ///< statements that were sent
+  /// The halves of run(), so that others can be sent before the answers are there.
+  std::shared_ptr<Run> send(const std::vector<sql::Statement>& statements, Duration timeout);
+  Task<Reply> answer_to(std::shared_ptr<Run> run);
 
   /// Waits until the server has something to say by itself, or until the timeout. The payloads of
   /// notifications are appended to `payloads`. False if the connection broke.
@@ -57,32 +65,22 @@ class Link {
  private:
   struct Socket;  ///< libpq's, as Asio watches it
 
-  /// What was sent in a run, in its order: the preparation of a text, or its execution.
-  struct Command {
-    std::string_view text;
-    bool is_preparation;
-  };
-  /// A run under way: each command gets one answer.
-  struct Run {
-    std::vector<Command> commands;
-    std::size_t answered = 0;
-    std::size_t failed = 0;  ///< the command that was refused, if one was
-    Reply reply;
-  };
-
   bool send(const sql::Statement& statement, Run& run);
   Task<bool> wait(bool also_writable, asio::steady_timer& deadline);
-  /// Takes what has arrived; true once the end of the pipeline is among it.
-  bool take(Run& run);
+  /// Takes what has arrived, and tells the runs that have all their answers.
+  void take();
   void note(Answer answer, Run& run);
   /// What was to be prepared after the command that was refused has not been.
   void forget_unprepared(const Run& run);
-  Reply lost() const;
+  void lose_all();
 
+  asio::any_io_executor executor_;
   const Target& target_;
   Handle handle_;
   Preparing& preparing_;
   std::unique_ptr<Socket> socket_;
+  std::deque<std::shared_ptr<Run>> runs_;  ///< those under way, in the order of their answers
+  bool is_lost_ = false;
   std::unordered_map<std::string_view, std::string> prepared_;  ///< text → name
 };
 

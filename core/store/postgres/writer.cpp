@@ -2,31 +2,29 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
-#include "core/store/sql/statements.hpp"
+#include "core/store/postgres/bulk.hpp"
 #include "core/store/sql/writes.hpp"
 
 namespace croft::postgres {
 
 namespace {
 
-using sql::Cell;
-
 // A batch this large fills the pipe well enough, and nobody waits long for the end of it.
 constexpr std::size_t kWritesInBatch = 2'000;
+// Two keep the server and us busy at once; more would only make batches smaller.
+constexpr std::size_t kFlights = 2;
 // Bounds are overshot by this much at most; a prune then costs as little as the appends that made
 // it due.
 constexpr std::size_t kWritesBetweenPrunes = 1'000;
+// Fewer statements than this go as they are, and tell at once which of them is refused.
+constexpr std::size_t kWorthBulk = 6;
 constexpr Duration kRenewal{5'000};
 constexpr Duration kLookForOverdue{200};
-constexpr Duration kFirstPause{50};
-constexpr Duration kLongestPause{2'000};
-// What each batch begins with: BEGIN, its settings, its number.
-constexpr std::size_t kFence = 2;
-constexpr std::size_t kPreamble = 3;
 
 }  // namespace
 
@@ -37,28 +35,39 @@ void Writer::submit(Transaction transaction, Promise<void> promise) {
 }
 
 void Writer::stop() {
-  stop_by_ = Clock::now() + server_.options().patience;
+  is_stopping_ = true;
+  committer_.stop_by(Clock::now() + server_.options().patience);
   work_.notify();
 }
 
-bool Writer::is_out_of_time() const { return stop_by_ && Clock::now() >= *stop_by_; }
-
 Task<> Writer::run() {
-  writes_since_prune_ = kWritesBetweenPrunes;  // a run that ended early left its prune to this one
-  for (;;) {
-    if (jobs_.empty() && stop_by_) break;
-    if (jobs_.empty()) {
-      const bool has_work = co_await work_.wait(kRenewal);
-      if (!has_work) co_await renew();
+  writes_since_prune_ = kWritesBetweenPrunes - 1;  // a run that ended early left its prune to this
+  while (!is_stopping_ || !jobs_.empty() || !flights_.empty()) {
+    if (!flights_.empty() && flights_.front()->reply) {
+      co_await land();
       continue;
     }
-    std::vector<Job> jobs = take_jobs();
-    std::size_t writes = 0;
-    for (const Job& job : jobs) writes += job.transaction.writes.size();
-    co_await commit_jobs(std::move(jobs));
-    co_await prune_when_due(writes);
+    const bool has_work = !jobs_.empty() || is_prune_due();
+    if (flights_.empty() && !has_work) {
+      co_await wait_idly();
+    } else if (!has_work || flights_.size() == kFlights) {
+      (void)co_await work_.wait(kRenewal);
+    } else if (!flights_.empty() || committer_.is_connected()) {
+      take_off(next_flight());
+    } else {
+      std::shared_ptr<Flight> first = next_flight();
+      co_await commit_alone(std::move(first), std::nullopt);
+    }
   }
-  co_await release();
+  co_await committer_.release();
+}
+
+Task<> Writer::wait_idly() {
+  const bool is_woken = co_await work_.wait(kRenewal);
+  if (is_woken || committer_.is_taken_over()) co_return;
+  const Result<void> renewed = co_await committer_.renew();
+  if (!renewed)
+    log_warning("store", "the database is away", {{"error", renewed.error().describe()}});
 }
 
 Task<> Writer::answer_overdue() {
@@ -89,209 +98,121 @@ std::vector<Writer::Job> Writer::take_jobs() {
 namespace {
 
 /// Leaves nothing of a transaction that cannot be written.
-Result<void> plan_all(const Transaction& transaction, std::vector<sql::Statement>& statements,
-                      std::vector<const Write*>& writes) {
-  const std::size_t before = statements.size();
+Result<void> plan_all(const Transaction& transaction, Batch& batch) {
+  const std::size_t before = batch.statements.size();
   for (const Write& write : transaction.writes) {
-    Result<void> planned = sql::plan(write, statements);
+    Result<void> planned = sql::plan(write, batch.statements);
     if (!planned) {
-      statements.resize(before);
-      writes.resize(before);
+      batch.statements.resize(before);
+      batch.writes.resize(before);
       return planned;
     }
-    writes.resize(statements.size(), &write);
+    batch.writes.resize(batch.statements.size(), &write);
   }
   return {};
 }
 
 }  // namespace
 
-Task<> Writer::commit_jobs(std::vector<Job> jobs) {
-  Batch batch{.give_up = Clock::now()};
-  std::vector<Job> planned;
-  planned.reserve(jobs.size());  // the writes stay where the batch points to
+std::unique_ptr<Writer::Flight> Writer::plan_flight(std::vector<Job> jobs) {
+  auto flight = std::make_unique<Flight>();
+  Batch& batch = flight->batch;
+  flight->jobs.reserve(jobs.size());  // the writes stay where the batch points to
   for (Job& job : jobs) {
-    planned.push_back(std::move(job));
-    const Result<void> done = plan_all(planned.back().transaction, batch.statements, batch.writes);
-    if (done) {
-      batch.give_up = std::max(batch.give_up, planned.back().give_up);
+    flight->jobs.push_back(std::move(job));
+    Job& kept = flight->jobs.back();
+    const Result<void> planned = plan_all(kept.transaction, batch);
+    if (planned) {
+      batch.give_up = std::max(batch.give_up, kept.give_up);
       continue;
     }
-    planned.back().promise.answer(done);
-    planned.pop_back();
+    kept.promise.answer(planned);
+    flight->jobs.pop_back();
   }
-  if (planned.empty()) co_return;
-  const Result<void> committed = co_await commit(std::move(batch));
-  // One took the others down: those that can succeed alone shall. A server that is away is so for
-  // all of them.
-  if (committed || planned.size() == 1 || is_away(committed.error()) || is_taken_over_) {
-    for (Job& job : planned) job.promise.answer(committed);
+  flight->is_alone = flight->jobs.size() == 1;
+  return flight;
+}
+
+bool Writer::is_prune_due() const { return writes_since_prune_ >= kWritesBetweenPrunes; }
+
+std::unique_ptr<Writer::Flight> Writer::next_flight() {
+  if (is_prune_due()) {
+    writes_since_prune_ = 0;
+    // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
+    // is wrong.
+    auto prune = std::make_unique<Flight>();
+    prune->batch.statements =
+        sql::plan_prune(server_.options().event_limit, server_.options().intent_limit);
+    prune->batch.give_up = Clock::now();
+    return prune;
+  }
+  std::unique_ptr<Flight> flight = plan_flight(take_jobs());
+  for (const Job& job : flight->jobs) writes_since_prune_ += job.transaction.writes.size();
+  if (flight->batch.statements.size() >= kWorthBulk) {
+    flight->batch.statements = in_bulk(std::move(flight->batch.statements));
+    flight->batch.writes.clear();
+    flight->is_alone = false;
+  }
+  return flight;
+}
+
+void Writer::take_off(std::shared_ptr<Flight> flight) {
+  if (flight->is_empty()) return;
+  const Committer::Sent* const before = flights_.empty() ? nullptr : &flights_.back()->sent;
+  flight->sent = committer_.send(flight->batch, before);
+  flights_.push_back(flight);
+  spawn(server_.executor(), fly(std::move(flight)), "store batch");
+}
+
+Task<> Writer::fly(std::shared_ptr<Flight> flight) {
+  flight->reply = co_await committer_.answer_to(flight->sent);
+  work_.notify();
+}
+
+Task<> Writer::land() {
+  if (flights_.front()->reply->fate != Reply::Fate::Done) co_return co_await land_in_trouble();
+  const std::shared_ptr<Flight> flight = std::move(flights_.front());
+  flights_.pop_front();
+  for (Job& job : flight->jobs) job.promise.answer(Result<void>());
+}
+
+Task<> Writer::land_in_trouble() {
+  for (const std::shared_ptr<Flight>& flight : flights_) {
+    while (!flight->reply) (void)co_await work_.wait(kRenewal);
+  }
+  const std::deque<std::shared_ptr<Flight>> flights = std::exchange(flights_, {});
+  std::vector<std::optional<Result<void>>> outcomes(flights.size());
+  Flight& first = *flights.front();
+  if (first.reply->fate == Reply::Fate::Lost) {
+    const Result<std::int64_t> last = co_await committer_.read_back(first.reply->error);
+    for (std::size_t i = 0; i < flights.size(); ++i) {
+      if (!last) outcomes[i] = fail(last.error());
+      if (last && flights[i]->sent.number <= *last) outcomes[i] = Result<void>();
+    }
+  } else {
+    outcomes[0] = co_await committer_.settle_refused(first.batch, std::move(*first.reply));
+  }
+  for (std::size_t i = 0; i < flights.size(); ++i)
+    co_await commit_alone(flights[i], std::move(outcomes[i]));
+}
+
+Task<> Writer::commit_alone(std::shared_ptr<Flight> flight, std::optional<Result<void>> outcome) {
+  if (flight->is_empty()) co_return;
+  if (!outcome) outcome = co_await committer_.commit(flight->batch);
+  // One took the others down, or it is not known which row was refused: those that can succeed
+  // alone shall. A server that is away is so for all of them.
+  if (*outcome || flight->is_alone || is_away(outcome->error()) || committer_.is_taken_over()) {
+    for (Job& job : flight->jobs) job.promise.answer(*outcome);
     co_return;
   }
-  for (Job& job : planned) co_await commit_alone(std::move(job));
-}
-
-Task<> Writer::commit_alone(Job job) {
-  Batch batch{.give_up = job.give_up};
-  Result<void> done = plan_all(job.transaction, batch.statements, batch.writes);
-  if (done) done = co_await commit(std::move(batch));
-  job.promise.answer(std::move(done));
-}
-
-Task<> Writer::prune_when_due(std::size_t writes) {
-  writes_since_prune_ += writes;
-  if (writes_since_prune_ < kWritesBetweenPrunes) co_return;
-  writes_since_prune_ = 0;
-  Batch batch{.give_up = Clock::now()};
-  batch.statements = sql::plan_prune(server_.options().event_limit, server_.options().intent_limit);
-  // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
-  // is wrong.
-  (void)co_await commit(std::move(batch));
-}
-
-/// A sign of life, and the way to notice a dead connection before somebody needs it.
-Task<> Writer::renew() {
-  if (is_taken_over_) co_return;
-  Batch batch{.give_up = Clock::now()};
-  const Result<void> renewed = co_await commit(std::move(batch));
-  if (!renewed)
-    log_warning("store", "the database is away", {{"error", renewed.error().describe()}});
-}
-
-Task<> Writer::release() {
-  if (is_taken_over_) co_return;
-  if (!link_ && !co_await connect(Clock::now())) co_return;
-  std::vector<sql::Statement> statements{
-      {sql::kReleaseWriter, {Cell(lease_.holder), Cell(lease_.epoch)}}};
-  (void)co_await link_->run(std::move(statements), server_.options().patience);
-}
-
-Task<Result<void>> Writer::commit(Batch batch) {
-  ++batch_;
-  Duration pause = kFirstPause;
-  for (;;) {
-    if (is_taken_over_) co_return taken_over();
-    if (is_out_of_time())
-      co_return fail(ErrorCode::Unavailable, "the store is being closed; nothing was written");
-    // One that was closed meanwhile leaves nothing unknown.
-    if (link_ && !link_->is_open()) link_.reset();
-    if (!link_) {
-      CO_TRY(co_await connect(batch.give_up));
-    }
-    std::optional<Result<void>> outcome = co_await attempt(batch);
-    if (outcome) co_return std::move(*outcome);
-    co_await sleep_for(pause);
-    pause = std::min(pause * 2, kLongestPause);
+  for (Job& job : flight->jobs) {
+    std::vector<Job> one;
+    one.push_back(std::move(job));
+    const std::unique_ptr<Flight> single = plan_flight(std::move(one));
+    if (single->jobs.empty()) continue;
+    Result<void> done = co_await committer_.commit(single->batch);
+    single->jobs.front().promise.answer(std::move(done));
   }
-}
-
-Task<std::optional<Result<void>>> Writer::attempt(const Batch& batch) {
-  std::vector<sql::Statement> statements;
-  statements.reserve(batch.statements.size() + kPreamble + 1);
-  statements.push_back({sql::kBegin, {}});
-  statements.push_back(server_.set_transaction());
-  statements.push_back(
-      {sql::kBeginBatch,
-       {Cell(lease_.holder), Cell(lease_.epoch), Cell(lease_.description), Cell(batch_)}});
-  statements.insert(statements.end(), batch.statements.begin(), batch.statements.end());
-  statements.push_back({sql::kCommit, {}});
-  Reply reply = co_await link_->run(std::move(statements), server_.timeout());
-  switch (reply.fate) {
-    case Reply::Fate::Done:
-      co_return Result<void>();
-    case Reply::Fate::Refused:
-      co_return co_await settle_refused(batch, std::move(reply));
-    case Reply::Fate::Lost:
-      break;
-  }
-  log_warning("store", "the connection broke in a commit; reading back what became of it",
-              {{"error", reply.error.describe()}});
-  std::optional<Result<void>> settled = co_await settle_lost();
-  if (!settled && Clock::now() >= batch.give_up) settled = fail(std::move(reply.error));
-  co_return settled;
-}
-
-Task<std::optional<Result<void>>> Writer::settle_refused(const Batch& batch, Reply reply) {
-  std::vector<sql::Statement> rollback{{sql::kRollback, {}}};
-  const Reply ended = co_await link_->run(std::move(rollback), server_.timeout());
-  // A server that takes no writes is no primary: the next connection may find one.
-  if (ended.fate != Reply::Fate::Done || reply.state == "25006") link_.reset();
-  if (server_.is_unprepared(reply)) co_return std::nullopt;
-  const bool is_fence = reply.refused == kFence && reply.error.code() == ErrorCode::Conflict;
-  if (is_fence) {
-    is_taken_over_ = true;
-    log_error("store", "another croft writes to this database now", {});
-    co_return taken_over();
-  }
-  const bool is_worth_another = is_away(reply.error);
-  if (is_worth_another && Clock::now() < batch.give_up && !is_out_of_time()) co_return std::nullopt;
-  const std::size_t index = reply.refused - std::min(reply.refused, kPreamble);
-  if (reply.refused >= kPreamble && index < batch.writes.size())
-    co_return fail(sql::explain(*batch.writes[index], std::move(reply.error)));
-  co_return fail(std::move(reply.error));
-}
-
-Task<std::optional<Result<void>>> Writer::settle_lost() {
-  link_.reset();
-  Duration pause = kFirstPause;
-  while (!is_taken_over_ && !is_out_of_time()) {
-    const std::optional<std::int64_t> last = co_await find_last_batch();
-    if (last && *last == batch_) co_return Result<void>();
-    if (last) co_return std::nullopt;
-    co_await sleep_for(pause);
-    pause = std::min(pause * 2, kLongestPause);
-  }
-  if (is_taken_over_) co_return taken_over();
-  co_return fail(Error(ErrorCode::Unavailable,
-                       fmt::format("{}: the connection broke in a commit, and what became of it is "
-                                   "not known",
-                                   server_.target().name)));
-}
-
-/// Connects if it can, and asks. Each question raises the epoch, even if its answer is lost.
-Task<std::optional<std::int64_t>> Writer::find_last_batch() {
-  if (!link_) {
-    const Result<void> connected = co_await connect(Clock::now());
-    if (!connected) co_return std::nullopt;
-  }
-  ++lease_.epoch;
-  std::vector<sql::Statement> statements{
-      {sql::kBegin, {}},
-      server_.set_transaction(),
-      {sql::kFindBatch, {Cell(lease_.holder), Cell(lease_.epoch), Cell(lease_.description)}},
-      {sql::kCommit, {}}};
-  const Reply reply = co_await link_->run(std::move(statements), server_.timeout());
-  if (reply.fate != Reply::Fate::Done) {
-    (void)server_.is_unprepared(reply);
-    link_.reset();
-    co_return std::nullopt;
-  }
-  const PGresult* const found = reply.answers[kFence].get();
-  if (PQntuples(found) == 1) co_return AnswerRow(found, 0).integer(0);
-  is_taken_over_ = true;
-  co_return std::nullopt;
-}
-
-/// Tries at least once, and until then.
-Task<Result<void>> Writer::connect(Clock::time_point give_up) {
-  Duration pause = kFirstPause;
-  for (;;) {
-    Result<std::unique_ptr<Link>> link = co_await server_.connect();
-    if (link) {
-      link_ = std::move(*link);
-      co_return Result<void>();
-    }
-    if (Clock::now() >= give_up || is_out_of_time() || !is_away(link.error()))
-      co_return fail(std::move(link.error()));
-    co_await sleep_for(pause);
-    pause = std::min(pause * 2, kLongestPause);
-  }
-}
-
-Result<void> Writer::taken_over() const {
-  return fail(Error(ErrorCode::Conflict,
-                    fmt::format("another croft writes to {} now", server_.target().name))
-                  .with_hint("stop one of the two; this one writes nothing any more"));
 }
 
 }  // namespace croft::postgres

@@ -1,25 +1,23 @@
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "core/store/postgres/lease.hpp"
+#include "core/store/postgres/committer.hpp"
 #include "core/store/postgres/promise.hpp"
-#include "core/store/postgres/server.hpp"
-#include "core/store/transaction.hpp"
 
 namespace croft::postgres {
 
-/// The one connection that writes, in the order of submission. What waits when it gets round to it
-/// goes into one transaction of the database, sent in one go; if that is refused, each goes alone.
-/// On the store's thread.
+/// Writes transactions in the order of submission. What waits when it gets round to it goes into
+/// one transaction of the database, sent in one go; while that is on its way the next one is sent
+/// after it, so that the server need not wait for us. If one is refused, each of its transactions
+/// goes alone. On the store's thread.
 class Writer {
  public:
   Writer(Server& server, Lease lease)
-      : server_(server), lease_(std::move(lease)), work_(server.executor()) {}
+      : server_(server), committer_(server, std::move(lease)), work_(server.executor()) {}
 
   void submit(Transaction transaction, Promise<void> promise);
   /// Writes what is submitted, until stop(); ends when all of it is answered, or when the server
@@ -30,46 +28,46 @@ class Writer {
   void stop();
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = Batch::Clock;
   struct Job {
     Transaction transaction;
     Promise<void> promise;
     Clock::time_point give_up;  ///< when it fails if the server is away
   };
-  /// Statements of jobs, and which write each is of.
-  struct Batch {
-    std::vector<sql::Statement> statements;
-    std::vector<const Write*> writes;
-    Clock::time_point give_up;
+  /// Jobs that share a batch, which points into them.
+  struct Flight {
+    std::vector<Job> jobs;
+    Batch batch;
+    bool is_alone = false;  ///< what the batch comes to is what its only job comes to
+    Committer::Sent sent;
+    std::optional<Reply> reply;
+
+    bool is_empty() const { return jobs.empty() && batch.statements.empty(); }
   };
 
   std::vector<Job> take_jobs();
-  Task<> commit_jobs(std::vector<Job> jobs);
-  Task<> commit_alone(Job job);
-  Task<> prune_when_due(std::size_t writes);
-  Task<> renew();
-  Task<> release();
-  /// Commits a batch once, whatever happens to connections.
-  Task<Result<void>> commit(Batch batch);
-  /// One attempt; nullopt if it did not happen and is to be made again.
-  Task<std::optional<Result<void>>> attempt(const Batch& batch);
-  Task<std::optional<Result<void>>> settle_refused(const Batch& batch, Reply reply);
-  /// After a lost connection: nullopt if the batch was not committed.
-  Task<std::optional<Result<void>>> settle_lost();
-  Task<Result<void>> connect(Clock::time_point give_up);
-  Task<std::optional<std::int64_t>> find_last_batch();
-  Result<void> taken_over() const;
-  bool is_out_of_time() const;
+  /// Nothing of what cannot be written is in it; that is answered.
+  static std::unique_ptr<Flight> plan_flight(std::vector<Job> jobs);
+  bool is_prune_due() const;
+  std::unique_ptr<Flight> next_flight();
+  /// Sends the next one after those that are on their way.
+  void take_off(std::shared_ptr<Flight> flight);
+  Task<> fly(std::shared_ptr<Flight> flight);
+  /// The first of those on their way has its answer.
+  Task<> land();
+  /// It was not committed, and neither was any that was sent after it.
+  Task<> land_in_trouble();
+  /// Without any other on its way.
+  Task<> commit_alone(std::shared_ptr<Flight> flight, std::optional<Result<void>> outcome);
+  Task<> wait_idly();
 
   Server& server_;
-  Lease lease_;
-  std::int64_t batch_ = 0;
+  Committer committer_;
   std::deque<Job> jobs_;
+  std::deque<std::shared_ptr<Flight>> flights_;  ///< those that were sent, in that order
   Signal work_;
-  std::unique_ptr<Link> link_;
   std::size_t writes_since_prune_ = 0;
-  bool is_taken_over_ = false;
-  std::optional<Clock::time_point> stop_by_;  ///< once stopping
+  bool is_stopping_ = false;
 };
 
 }  // namespace croft::postgres

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
+#include "core/store/keys.hpp"
+
 namespace croft::sql {
 
 namespace {
@@ -95,7 +99,16 @@ CellWriter& CellWriter::key(const std::string& value, std::string_view what) {
   if (value.empty()) refuse("a row without " + std::string(what) + " cannot be kept");
   // Two keys must not become one by cleaning.
   if (clean_text(value) != value) refuse(std::string(what) + " is not valid UTF-8 text");
-  return text(value);
+  return found_by(value, what);
+}
+
+CellWriter& CellWriter::found_by(std::string_view value, std::string_view what) {
+  std::string clean = clean_text(std::string(value));
+  if (clean.size() > kLongestKey)
+    refuse(
+        fmt::format("{} of {} bytes cannot be kept: {} at most", what, clean.size(), kLongestKey));
+  cells_.emplace_back(std::move(clean));
+  return *this;
 }
 
 CellWriter& CellWriter::text(std::string_view value) {
@@ -117,7 +130,7 @@ CellWriter& CellWriter::time(const std::optional<Timestamp>& value) {
 }
 
 CellWriter& CellWriter::ref(const Ref& value) {
-  return text(value.tenant).text(to_string(value.kind)).key(value.name, "a name");
+  return found_by(value.tenant, "a tenant").text(to_string(value.kind)).key(value.name, "a name");
 }
 
 CellWriter& CellWriter::document(const std::shared_ptr<const Value>& value) {

@@ -24,8 +24,10 @@ namespace croft::sql {
 /// kept as error.
 class CellWriter {
  public:
-  /// What identifies the row: must not be empty.
+  /// What identifies the row: must not be empty, nor longer than kLongestKey.
   CellWriter& key(const std::string& value, std::string_view what);
+  /// What rows are found by: not longer than kLongestKey.
+  CellWriter& found_by(std::string_view value, std::string_view what);
   CellWriter& text(std::string_view value);
   CellWriter& integer(std::int64_t value);
   CellWriter& time(Timestamp value);

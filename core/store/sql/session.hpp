@@ -19,6 +19,7 @@ using Cell = std::variant<std::monostate, std::int64_t, std::string>;
 struct Statement {
   std::string_view text;
   std::vector<Cell> cells;
+  bool is_binary = false;  ///< text cells are values in PostgreSQL's binary form (postgres/bulk)
 };
 
 /// One row of an answer; columns count from 0. Valid during the callback that gets it.

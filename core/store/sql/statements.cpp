@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include <fmt/format.h>
+
 namespace croft::sql {
 
 namespace {
@@ -20,7 +22,27 @@ std::string compose_events_statement(bool by_tenant, bool by_subject, bool is_fo
   return text;
 }
 
+/// The statement with "VALUES ($1, $2, ...)" said of arrays.
+RowsAtOnce put_many(std::string_view one, std::string_view types) {
+  std::string arrays;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    arrays += fmt::format("{}unnest(${}::{}[])", i == 0 ? "" : ", ", i + 1,
+                          types[i] == 'i' ? "bigint" : "text");
+  }
+  const std::size_t values = one.find("VALUES (");
+  const std::size_t end = one.find(')', values) + 1;
+  return {one, fmt::format("{}SELECT {}{}", one.substr(0, values), arrays, one.substr(end)), types};
+}
+
 }  // namespace
+
+std::span<const RowsAtOnce> rows_at_once() {
+  static const std::array<RowsAtOnce, 5> kForms{
+      put_many(kPutSource, "ttttttti"), put_many(kPutResource, "ttttttttttttttiii"),
+      put_many(kPutIntent, "ttttttttttti"), put_many(kPutUsage, "tttitiiiit"),
+      RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false}};
+  return kForms;
+}
 
 std::string_view events_statement(bool by_tenant, bool by_subject, bool is_forward) {
   static const std::array<std::string, 8> kTexts = [] {

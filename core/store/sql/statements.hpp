@@ -3,6 +3,7 @@
 // Plain enough for SQLite and PostgreSQL alike. Columns are listed in the order in which writes.cpp
 // binds and reads.cpp reads them. `excluded` and the partial indexes are alike in both.
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -128,6 +129,16 @@ inline constexpr std::string_view kDirectives = R"(
 inline constexpr std::string_view kAppendEvent = R"(
   INSERT INTO events (sequence, happened_at, tenant, subject, severity, reason, message, revision)
   VALUES ((SELECT value FROM counters WHERE name = 'event'), $1, $2, $3, $4, $5, $6, $7))";
+/// PostgreSQL's two for many events at once: as many numbers as $1 says, and then the events, whose
+/// columns are arrays.
+inline constexpr std::string_view kNextEvents =
+    "UPDATE counters SET value = value + CAST($1 AS BIGINT) WHERE name = 'event'";
+inline constexpr std::string_view kAppendEvents = R"(
+  INSERT INTO events (sequence, happened_at, tenant, subject, severity, reason, message, revision)
+  SELECT generate_series((SELECT value - cardinality($1::bigint[]) + 1 FROM counters WHERE name = 'event'),
+      (SELECT value FROM counters WHERE name = 'event')),
+    unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    unnest($6::text[]), unnest($7::text[]))";
 /// Forgets the events whose sequence is at least $1 below the newest.
 inline constexpr std::string_view kPruneEvents =
     "DELETE FROM events WHERE sequence <= (SELECT value - $1 FROM counters WHERE name = 'event')";
@@ -211,11 +222,13 @@ inline constexpr std::string_view kReadWriter =
 inline constexpr std::string_view kTakeWriter =
     "UPDATE writer SET holder = $1, epoch = $2, description = $3, batch = 0, renewed_at "
     "= " CROFT_NOW " WHERE only_one = 'croft'";
-/// The first statement of a batch: whoever is not the writer any more ($1 to $3) breaks a
-/// constraint.
+/// The first statement of batch $4: whoever is not the writer any more ($1 to $3) breaks a
+/// constraint, and so does a batch that was sent before the outcome of another ($5, or NULL) was
+/// known, if that one was not committed.
 inline constexpr std::string_view kBeginBatch =
     "UPDATE writer SET batch = CASE WHEN holder = $1 AND epoch = $2 AND description = $3 "
-    "THEN CAST($4 AS BIGINT) END, renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
+    "AND batch = COALESCE(CAST($5 AS BIGINT), batch) THEN CAST($4 AS BIGINT) END, "
+    "renewed_at = " CROFT_NOW " WHERE only_one = 'croft'";
 /// Which batch was the last, after a connection was lost: with a new epoch ($2), so that what may
 /// still be on its way in the old one cannot come after this. No row if somebody else writes now.
 inline constexpr std::string_view kFindBatch =
@@ -230,6 +243,17 @@ inline constexpr std::string_view kSeeWriter =
     " - renewed_at END FROM writer WHERE only_one = 'croft'";
 #undef CROFT_NOW
 inline constexpr std::string_view kListen = "LISTEN croft";
+
+/// PostgreSQL's: a statement that writes one row, and another that does the same with many, in
+/// their order, given as an array a parameter. It refuses a key that comes twice.
+struct RowsAtOnce {
+  std::string_view one;
+  std::string many;
+  std::string_view types;  ///< of the parameters: 't'ext or 'i'nteger
+  bool has_key = true;     ///< the first parameter is the row's key
+};
+/// Of every kind of row that a pass writes many of.
+std::span<const RowsAtOnce> rows_at_once();
 
 // What kind of engine it is: its name, bytes on the disk, 1 if it takes writes.
 inline constexpr std::string_view kSqliteFacts = "SELECT 'SQLite ' || sqlite_version(), 0, 1";

@@ -113,8 +113,8 @@ Result<void> write(Plan& plan, const AppendEvent& append) {
   const EventRow& row = append.row;
   plan.add(kNextEvent);
   CellWriter cells;
-  cells.time(row.time).text(row.tenant).text(row.subject).text(severity_name(row.severity));
-  cells.text(row.reason).text(row.message).text(row.revision);
+  cells.time(row.time).found_by(row.tenant, "a tenant").found_by(row.subject, "a subject");
+  cells.text(severity_name(row.severity)).text(row.reason).text(row.message).text(row.revision);
   return plan.add(kAppendEvent, cells);
 }
 
@@ -122,7 +122,7 @@ Result<void> write(Plan& plan, const PutUsage& put) {
   const UsageRow& row = put.row;
   CellWriter cells;
   cells.key(row.id, "an id")
-      .text(row.tenant_uid)
+      .found_by(row.tenant_uid, "a tenant's uid")
       .text(row.resource_uid)
       .integer(row.replica)
       .text(row.meter);
@@ -152,9 +152,11 @@ Result<void> write(Plan& plan, const EraseToken& erase) {
 
 Result<void> write(Plan& plan, const PutAcknowledgement& put) {
   const AcknowledgementRow& row = put.row;
-  return plan.add(
-      kPutAcknowledgement,
-      CellWriter().text(row.tenant).key(row.digest, "a digest").text(row.by).time(row.at));
+  return plan.add(kPutAcknowledgement, CellWriter()
+                                           .found_by(row.tenant, "a tenant")
+                                           .key(row.digest, "a digest")
+                                           .text(row.by)
+                                           .time(row.at));
 }
 
 Result<void> write(Plan& plan, const EraseAcknowledgement& erase) {

@@ -1,7 +1,9 @@
 #include "core/store/tools/access.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <fcntl.h>
+#include <thread>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -69,6 +71,9 @@ void remove_database(const fs::path& file) {
   for (const char* ending : {"", "-wal", "-shm", "-journal"})
     fs::remove(file.string() + ending, ignored);
 }
+
+constexpr std::chrono::seconds kReadBackPatience{60};
+constexpr std::chrono::milliseconds kReadBackPause{200};
 
 /// Long reads and writes are what tools are for: no time-out but for locks.
 Result<void> set_transaction(sql::Session& session, const std::string& holder) {
@@ -216,9 +221,44 @@ Result<void> Held::begin() {
 }
 
 Result<void> Held::commit() {
-  TRY(session_->execute(sql::kCommit, {}));
+  Result<void> committed = session_->execute(sql::kCommit, {});
+  const bool is_unknown =
+      !committed && lease_ && committed.error().code() == ErrorCode::Unavailable;
+  if (is_unknown) committed = read_back(std::move(committed.error()));
+  if (!committed) return committed;
   is_in_transaction_ = false;
   return unnamed_.empty() ? Result<void>() : settle_file();
+}
+
+Result<void> Held::read_back(Error lost) {
+  is_in_transaction_ = false;
+  const auto give_up = std::chrono::steady_clock::now() + kReadBackPatience;
+  Result<bool> is_there = look_again();
+  while (!is_there && is_there.error().is_retryable() &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(kReadBackPause);
+    is_there = look_again();
+  }
+  if (is_there && *is_there) return {};
+  if (is_there) return fail(std::move(lost).with_hint("nothing was written; try again"));
+  return fail(Error(is_there.error().code(),
+                    fmt::format("the connection broke in the commit, and whether it happened is "
+                                "not known: {}",
+                                is_there.error().message()))
+                  .with_hint("`croft store status` shows whether there is content now"));
+}
+
+/// The lease's row is locked until the transaction before has ended, whichever way.
+Result<bool> Held::look_again() {
+  TRY_ASSIGN(session_, open_postgres(place_, postgres::Access::Write));
+  TRY(session_->execute(sql::kBegin, {}));
+  is_in_transaction_ = true;
+  TRY(set_transaction(*session_, lease_->holder));
+  TRY(postgres::hold_lease(*session_, *lease_));
+  TRY_ASSIGN(const bool is_there, has_content(*session_));
+  TRY(session_->execute(sql::kRollback, {}));
+  is_in_transaction_ = false;
+  return is_there;
 }
 
 Result<void> Held::settle_file() {

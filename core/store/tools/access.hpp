@@ -45,6 +45,8 @@ class Held {
   sql::Session& session() { return *session_; }
   /// Begins a transaction that sees one moment, and during which nobody can take the store.
   Result<void> begin();
+  /// Of a store that was empty before. If the connection breaks, the outcome is read back over
+  /// another; Unavailable if it did not happen, or if that cannot be found out for a minute.
   Result<void> commit();
 
  private:
@@ -54,6 +56,8 @@ class Held {
   Result<void> make_file();
   Result<void> settle_file();
   Result<void> refuse_content();
+  Result<void> read_back(Error lost);
+  Result<bool> look_again();
 
   Place place_;
   std::optional<DirectoryLock> lock_;  // before the session: let go after it is closed

@@ -41,9 +41,10 @@ Result<Place> parse_place(const std::string& text) {
   if (!is_path && (text.find("://") != std::string::npos || text.find('=') != std::string::npos))
     return place_in_postgres(text);
   if (text.find('/') != std::string::npos && !fs::exists(path, ignored)) return place_in(path);
-  return fail(Error(ErrorCode::Invalid, fmt::format("'{}' names no store", text))
-                  .with_hint("give postgres://USER@HOST/DATABASE, or a croft.db or the directory "
-                             "that it is or shall be in"));
+  return fail(
+      Error(ErrorCode::Invalid, fmt::format("'{}' names no store", text))
+          .with_hint("give postgres://USER@HOST/DATABASE, or a croft.db or its directory; one "
+                     "that is to be made with a slash: ./data"));
 }
 
 }  // namespace croft::store_tools

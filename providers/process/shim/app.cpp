@@ -5,18 +5,15 @@
 #include <charconv>
 #include <cstring>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "providers/process/shim/child.hpp"
 #include "providers/process/shim/filter.hpp"
 #include "providers/process/shim/loop.hpp"
 #include "providers/process/shim/stage.hpp"
@@ -27,49 +24,6 @@ namespace {
 
 constexpr int kInfoFd = 3;
 constexpr int kOptionsFd = 4;
-constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-void write_text(const std::string& path, const char* text) {
-  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (fd.is_open()) (void)!::write(fd.get(), text, std::strlen(text));
-}
-
-/// A child's half: says what failed to its parent, and ends.
-[[noreturn]] void give_up(int report, const std::string& what) {
-  (void)!::write(report, what.data(), what.size());
-  ::_exit(127);
-}
-
-bool join_cgroups(const Launch& launch) {
-  for (const std::string& directory : launch.cgroups) {
-    const Descriptor fd(::open((directory + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd.is_open() || ::write(fd.get(), "0", 1) != 1) return false;
-  }
-  return true;
-}
-
-void reset_process() {
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  write_text("/proc/self/oom_score_adj", "0");
-  ::umask(022);
-}
-
-bool drop_user(unsigned uid, unsigned gid) {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(gid, gid, gid) == 0 &&
-         ::setresuid(uid, uid, uid) == 0;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
 
 /// Gives a descriptor the number that bubblewrap is told, and lets it pass exec.
 bool place(int fd, int number) {
@@ -122,24 +76,8 @@ struct ChildEnds {
                                    std::to_string(kInfoFd),    "--args",
                                    std::to_string(kOptionsFd), "--"};
   command.insert(command.end(), launch.arguments.begin(), launch.arguments.end());
-  std::vector<std::string> environment{std::string("PATH=") + kPath};
+  std::vector<std::string> environment{std::string("PATH=") + kDefaultPath};
   ::execve(command.front().c_str(), pointers(command).data(), pointers(environment).data());
-  give_up(report, "starting " + command.front() + ": " + std::strerror(errno));
-}
-
-const char* search_path(const Launch& launch) {
-  for (const std::string& entry : launch.environment) {
-    if (entry.starts_with("PATH=")) return entry.c_str() + 5;
-  }
-  return kPath;
-}
-
-[[noreturn]] void exec_plainly(const Launch& launch, const std::vector<std::string>& arguments,
-                               int report) {
-  std::vector<std::string> command = arguments;
-  std::vector<std::string> environment = launch.environment;
-  ::setenv("PATH", search_path(launch), 1);  // execvpe looks there
-  ::execvpe(command.front().c_str(), pointers(command).data(), pointers(environment).data());
   give_up(report, "starting " + command.front() + ": " + std::strerror(errno));
 }
 
@@ -159,7 +97,7 @@ const char* search_path(const Launch& launch) {
   if (::chdir(launch.directory.c_str()) != 0) {
     give_up(ends.report, "entering " + launch.directory + ": " + std::strerror(errno));
   }
-  exec_plainly(launch, launch.arguments, ends.report);
+  exec_plainly(launch.arguments, launch.environment, ends.report);
 }
 
 /// Everything until the other side closes, or the time is up.
@@ -202,67 +140,25 @@ std::vector<pid_t> read_pids(const std::string& path) {
 }
 
 void add_descendants(pid_t pid, std::vector<pid_t>& pids) {
-  const std::string text = std::to_string(pid);
-  for (const pid_t child : read_pids("/proc/" + text + "/task/" + text + "/children")) {
+  for (const pid_t child : children_of(pid)) {
     pids.push_back(child);
     add_descendants(child, pids);
   }
 }
 
-/// By cgroup where there is one: nothing leaves it. Else by descent; the shim is the reaper of
-/// orphans, so none is lost.
+}  // namespace
+
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string text = std::to_string(pid);
+  return read_pids("/proc/" + text + "/task/" + text + "/children");
+}
+
 std::vector<pid_t> processes_of(const Launch& launch) {
   if (!launch.cgroups.empty()) return read_pids(launch.cgroups.front() + "/cgroup.procs");
   std::vector<pid_t> pids;
   add_descendants(::getpid(), pids);
   return pids;
 }
-
-bool enter_namespaces(const App& app) {
-  const std::string base = "/proc/" + std::to_string(app.init) + "/ns/";
-  // The user namespace last: entering the others takes powers that only the host's root has over
-  // them.
-  constexpr std::array kNames = {"ipc", "uts", "cgroup", "pid", "mnt", "user"};
-  std::vector<Descriptor> namespaces;
-  for (const char* name : kNames)
-    namespaces.emplace_back(::open((base + name).c_str(), O_RDONLY | O_CLOEXEC));
-  for (const Descriptor& one : namespaces) {
-    if (!one.is_open() || ::setns(one.get(), 0) != 0) return false;
-  }
-  return true;
-}
-
-[[noreturn]] void become_command(const Launch& launch, const App& app,
-                                 const std::vector<std::string>& command) {
-  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int standard : {0, 1, 2}) ::dup2(null.get(), standard);
-  ::syscall(SYS_close_range, 3, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
-  if (!join_cgroups(launch)) ::_exit(126);
-  reset_process();
-  const bool is_sandboxed = !launch.sandbox.empty();
-  if (::geteuid() == 0 && ::setgroups(0, nullptr) != 0) ::_exit(126);
-  if (is_sandboxed && !enter_namespaces(app)) ::_exit(126);
-  const pid_t inside = ::fork();  // only a child is in the pid namespace that was entered
-  if (inside < 0) ::_exit(126);
-  if (inside > 0) {
-    int status = 0;
-    while (::waitpid(inside, &status, 0) < 0 && errno == EINTR) {
-    }
-    ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
-  }
-  const unsigned uid = is_sandboxed ? launch.inner_uid : launch.uid;
-  const unsigned gid = is_sandboxed ? launch.inner_gid : launch.gid;
-  if ((is_sandboxed || launch.drops_user) &&
-      (::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)) {
-    ::_exit(126);
-  }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // after the change of user, which clears it
-  if (is_sandboxed && !install_filter()) ::_exit(126);
-  if (::chdir(launch.directory.c_str()) != 0) ::_exit(126);
-  exec_plainly(launch, command, 2);
-}
-
-}  // namespace
 
 Spawned spawn_app(const Launch& launch) {
   Spawned spawned;
@@ -286,6 +182,7 @@ Spawned spawn_app(const Launch& launch) {
     return spawned;
   }
   spawned.problem = read_to_end(report_start.get(), 10'000);
+  if (spawned.problem.ends_with('\n')) spawned.problem.pop_back();
   if (!spawned.problem.empty()) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
@@ -298,23 +195,12 @@ Spawned spawn_app(const Launch& launch) {
   return spawned;
 }
 
-pid_t spawn_inside(const Launch& launch, const App& app, const std::vector<std::string>& command) {
-  if (command.empty() || !is_ready(launch, app)) return -1;
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::setsid();
-    become_command(launch, app, command);
-  }
-  return pid;
-}
-
 bool is_ready(const Launch& launch, const App& app) {
   if (app.pid < 0) return false;
   if (launch.sandbox.empty()) return true;
   if (app.init < 0) return false;
   // bubblewrap's process 1 forks the command as the last thing of all.
-  const std::string init = std::to_string(app.init);
-  return !read_pids("/proc/" + init + "/task/" + init + "/children").empty();
+  return !children_of(app.init).empty();
 }
 
 bool signal_app(const Launch& launch, const App& app, int signal) {

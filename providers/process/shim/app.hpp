@@ -26,10 +26,6 @@ struct Spawned {
 /// make namespaces.
 Spawned spawn_app(const Launch& launch);
 
-/// Starts a command beside the app, in all of its namespaces and cgroups; the child ends with the
-/// command's status. -1 if it cannot.
-pid_t spawn_inside(const Launch& launch, const App& app, const std::vector<std::string>& command);
-
 /// True once the sandbox is complete and the command in it. Before, its namespaces still show the
 /// host's files.
 bool is_ready(const Launch& launch, const App& app);
@@ -41,6 +37,10 @@ bool signal_app(const Launch& launch, const App& app, int signal);
 /// Children of the shim remain to be reaped.
 void kill_app(const Launch& launch, const App& app);
 bool has_processes(const Launch& launch);
+/// Every process of the app, commands beside it too. By cgroup where there is one: nothing leaves
+/// it. Else by descent; the shim is the reaper of orphans, so none is lost.
+std::vector<pid_t> processes_of(const Launch& launch);
+std::vector<pid_t> children_of(pid_t pid);
 
 /// The count of kills by the kernel for want of memory so far; 0 if it cannot be read.
 long long read_oom_kills(const Launch& launch);

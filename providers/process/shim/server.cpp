@@ -79,20 +79,38 @@ Descriptor connect_loopback(int family, int port) {
   return fd;
 }
 
-bool send_with_descriptor(int fd, const std::string& text, int passed) {
+/// All of the line with the descriptors, or nothing.
+bool send_with_descriptors(int fd, const std::string& text, const std::vector<int>& passed) {
+  constexpr std::size_t kMost = 3;
   iovec part{const_cast<char*>(text.data()), text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMost * sizeof(int))> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  message.msg_controllen = CMSG_SPACE(passed.size() * sizeof(int));
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
+  header->cmsg_len = CMSG_LEN(passed.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), passed.data(), passed.size() * sizeof(int));
   return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(text.size());
+}
+
+SessionRequest read_session(const Line& line) {
+  const auto size = [&line](const char* key, long long fallback) {
+    return static_cast<unsigned short>(std::clamp<long long>(line.number(key, fallback), 1, 9999));
+  };
+  SessionRequest request;
+  request.command = line.all("arg");
+  request.environment = line.all("env");
+  std::erase_if(request.environment,
+                [](const std::string& entry) { return entry.find('=') == std::string::npos; });
+  request.directory = line.text("directory");
+  request.has_terminal = line.number("terminal") == 1;
+  request.rows = size("rows", 24);
+  request.columns = size("columns", 80);
+  return request;
 }
 
 }  // namespace
@@ -103,6 +121,7 @@ struct Server::Client {
   std::string input;
   std::string output;
   bool is_subscribed = false;
+  int session = 0;  ///< ends with the connection
 };
 
 Server::Server(Loop& loop, Supervisor& supervisor) : loop_(loop), supervisor_(supervisor) {
@@ -157,6 +176,7 @@ void Server::drop(const ClientPtr& client) {
   if (!client->fd.is_open()) return;
   loop_.unwatch(client->fd.get());
   client->fd.reset();
+  if (client->session != 0) supervisor_.hang_up(client->session);
   clients_.erase(client);
 }
 
@@ -214,6 +234,8 @@ void Server::handle_control(const ClientPtr& client, const Line& line) {
           send(client, status < 0 ? error_line("Unavailable", "the app does not run")
                                   : Line("ok").add("status", status));
         });
+  } else if (line.verb == "open") {
+    open_session(client, read_session(line), line.number("timeout", 10'000));
   } else if (line.verb == "quit") {
     if (!supervisor_.is_idle()) return send(client, error_line("Conflict", "the app still runs"));
     close();  // before the answer: who hears it may start the next shim
@@ -221,6 +243,37 @@ void Server::handle_control(const ClientPtr& client, const Line& line) {
     loop_.end();
   } else {
     send(client, error_line("Unsupported", "this shim does not know '" + line.verb + "'"));
+  }
+}
+
+void Server::open_session(const ClientPtr& client, const SessionRequest& request,
+                          std::int64_t timeout) {
+  constexpr std::int64_t kAskAgain = 5;
+  if (!client->fd.is_open()) return;
+  if (client->session != 0)
+    return send(client, error_line("Conflict", "a command runs on this connection already"));
+  if (supervisor_.is_starting() && timeout > 0) {
+    loop_.after(kAskAgain, [this, client, request, timeout] {
+      open_session(client, request, timeout - kAskAgain);
+    });
+    return;
+  }
+  const auto opened = [this, client](std::vector<Descriptor> streams, const std::string& problem) {
+    if (!problem.empty()) return send(client, error_line("Unavailable", problem));
+    std::vector<int> passed;
+    for (const Descriptor& stream : streams) passed.push_back(stream.get());
+    if (client->fd.is_open() && !send_with_descriptors(client->fd.get(), "ok\n", passed))
+      drop(client);
+  };
+  const auto ended = [this, client](int status) {
+    client->session = 0;
+    send(client, Line("exited").add("status", status));
+  };
+  const int session = supervisor_.open_session(request, opened, ended);
+  if (client->fd.is_open()) {
+    client->session = session;
+  } else if (session != 0) {
+    supervisor_.hang_up(session);
   }
 }
 
@@ -239,7 +292,7 @@ void Server::finish_dial(const ClientPtr& client, int family, Descriptor socket,
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
   if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0) {  // NOLINT
-    if (client->fd.is_open() && !send_with_descriptor(client->fd.get(), "ok\n", socket.get()))
+    if (client->fd.is_open() && !send_with_descriptors(client->fd.get(), "ok\n", {socket.get()}))
       drop(client);
     return;
   }

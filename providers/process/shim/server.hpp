@@ -30,6 +30,7 @@ class Server {
   void read_from(const ClientPtr& client);
   void handle(const ClientPtr& client, const Line& line);
   void handle_control(const ClientPtr& client, const Line& line);
+  void open_session(const ClientPtr& client, const SessionRequest& request, std::int64_t timeout);
   void dial(const ClientPtr& client, int family, std::int64_t timeout);
   void finish_dial(const ClientPtr& client, int family, Descriptor socket, std::int64_t until);
   void send(const ClientPtr& client, const Line& line);

@@ -46,7 +46,8 @@ Supervisor::Supervisor(Loop& loop, Launch launch, std::string state_file)
     : loop_(loop),
       launch_(std::move(launch)),
       state_file_(std::move(state_file)),
-      log_(launch_.log_directory, launch_.log_size, launch_.log_files) {
+      log_(launch_.log_directory, launch_.log_size, launch_.log_files),
+      sessions_(loop, launch_) {
   changed();
 }
 
@@ -133,6 +134,8 @@ void Supervisor::reap() {
       const auto answer = std::move(command->second);
       commands_.erase(command);
       answer(status_of(wait_status));
+    } else if (sessions_.reap(pid, status_of(wait_status))) {
+      continue;
     } else if (pid == app_.pid) {
       app_ended(status_of(wait_status));
     }
@@ -235,7 +238,7 @@ void Supervisor::restart(std::int64_t grace, const Answer& answer) {
 
 void Supervisor::execute(const std::vector<std::string>& command, std::int64_t timeout,
                          const std::function<void(int)>& answer) {
-  if (app_.pid > 0 && !is_stopping_ && !is_ready(launch_, app_) && timeout > 0) {
+  if (is_starting() && timeout > 0) {
     loop_.after(kAskAgain, [this, command, timeout, answer] {
       execute(command, timeout - kAskAgain, answer);
     });
@@ -248,6 +251,19 @@ void Supervisor::execute(const std::vector<std::string>& command, std::int64_t t
     loop_.cancel(timer);
     answer(status);
   };
+}
+
+bool Supervisor::is_starting() const {
+  return app_.pid > 0 && !is_stopping_ && !is_ready(launch_, app_);
+}
+
+int Supervisor::open_session(const SessionRequest& request, Sessions::Opened opened,
+                             Sessions::Ended ended) {
+  if (is_stopping_ || request.command.empty() || !is_ready(launch_, app_)) {
+    opened({}, "the app does not run");
+    return 0;
+  }
+  return sessions_.open(app_, request, std::move(opened), std::move(ended));
 }
 
 }  // namespace croft::shim

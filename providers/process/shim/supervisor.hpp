@@ -10,6 +10,7 @@
 #include "providers/process/shim/launch.hpp"
 #include "providers/process/shim/log_file.hpp"
 #include "providers/process/shim/loop.hpp"
+#include "providers/process/shim/sessions.hpp"
 
 namespace croft::shim {
 
@@ -37,11 +38,16 @@ class Supervisor {
   void restart(std::int64_t grace, const Answer& answer);
   void execute(const std::vector<std::string>& command, std::int64_t timeout,
                const std::function<void(int status)>& answer);
+  /// A command with its streams in the caller's hands; the number is for hang_up().
+  int open_session(const SessionRequest& request, Sessions::Opened opened, Sessions::Ended ended);
+  void hang_up(int session) { sessions_.hang_up(session); }
   /// Call on SIGCHLD.
   void reap();
 
   bool is_idle() const { return app_.pid < 0 && retry_timer_ == 0 && !is_stopping_; }
   bool has_app() const { return app_.pid > 0; }
+  /// Commands beside the app have to wait a little.
+  bool is_starting() const;
   const Launch& launch() const { return launch_; }
   /// The state as fields of a line of that verb.
   Line state_line(std::string_view verb) const;
@@ -67,6 +73,7 @@ class Supervisor {
   std::function<void()> listener_;
   std::vector<Answer> stop_answers_;
   std::map<pid_t, std::function<void(int)>> commands_;
+  Sessions sessions_;
   std::int64_t run_began_ = 0;  ///< steady
   long long oom_kills_ = 0;
   int failures_ = 0;  ///< in a row

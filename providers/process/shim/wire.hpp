@@ -23,6 +23,11 @@ namespace croft::shim {
 //   restart grace=MS           → ok once it was stopped and started
 //   dial timeout=MS            → ok, with a connected socket as SCM_RIGHTS
 //   exec arg=A arg=B timeout=MS → ok status=N
+//   open arg=A arg=B env=N=V directory=D timeout=MS
+//                              → ok, with pipes to its input, output and error as SCM_RIGHTS, then
+//                                `exited status=N`; the command is ended if the connection ends
+//   open ... terminal=1 rows=N columns=N
+//                              → ok, with the other side of a terminal, then the same
 //   quit                       → ok, and the shim ends if nothing of the app runs, else error
 //   code=Conflict
 //

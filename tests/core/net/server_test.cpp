@@ -476,6 +476,157 @@ TEST_F(HttpServerTest, HoldsBackConnectionsPastItsNumberButServesAll) {
   EXPECT_LE(most, 2);
 }
 
+/// Answers with what was read of a streamed body, at most that much.
+HttpHandler streaming(std::size_t most) {
+  return [most](HttpRequest request) -> Task<HttpResponse> {
+    std::string all;
+    std::string end = "whole";
+    while (request.source && all.size() < most) {
+      const Result<std::string> piece = co_await request.source();
+      if (!piece) end = std::string(to_string(piece.error().code()));
+      if (!piece || piece->empty()) break;
+      all += *piece;
+      if (all.size() >= most) end = "enough";
+    }
+    co_return text_response(end + " " + std::to_string(all.size()) + request.body);
+  };
+}
+
+HttpServerSettings streams_uploads() {
+  HttpServerSettings settings;
+  settings.streams_body = [](const HttpRequest& head) -> Task<bool> {
+    co_return head.target == "/upload";
+  };
+  return settings;
+}
+
+TEST_F(HttpServerTest, GivesAStreamedBodyAsItComesWhateverItsLength) {
+  start(streaming(SIZE_MAX), streams_uploads());
+  const std::string chunked =
+      "POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+      "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const std::string answers = raw(chunked);
+  EXPECT_THAT(answers, HasSubstr("whole 5"));
+  EXPECT_THAT(answers, HasSubstr("whole 0")) << "the next request came through, too";
+  HttpRequest large;
+  large.method = "POST";
+  large.target = "/upload";
+  large.body = std::string(3U << 20U, 'x');
+  EXPECT_EQ(send(large)->body, "whole " + std::to_string(large.body.size()));
+  large.target = "/other";
+  EXPECT_EQ(send(large)->status, 413);
+}
+
+TEST_F(HttpServerTest, AStreamedBodyThatAwaitsItsWordGetsItWhenItIsRead) {
+  start(streaming(SIZE_MAX), streams_uploads());
+  const auto exchange = [this]() -> Task<std::string> {
+    UnixSocket socket = co_await connect();
+    const std::string head =
+        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n"
+        "Connection: close\r\n\r\n";
+    co_await asio::async_write(socket, asio::buffer(head), asio::use_awaitable);
+    std::array<char, 25> word{};  // "HTTP/1.1 100 Continue\r\n\r\n"
+    co_await asio::async_read(socket, asio::buffer(word), asio::use_awaitable);
+    const std::string body = "hello";
+    co_await asio::async_write(socket, asio::buffer(body), asio::use_awaitable);
+    co_return std::string(word.data(), word.size()) + co_await read_to_end(socket);
+  };
+  const std::string answer = run_task(io, exchange());
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 100 Continue"));
+  EXPECT_THAT(answer, HasSubstr("whole 5"));
+}
+
+TEST_F(HttpServerTest, WhatIsLeftOfAStreamedBodyIsNoRequest) {
+  start(streaming(3), streams_uploads());
+  const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string answer =
+      raw("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" +
+          std::string(60'000, 'x') + smuggled);
+  EXPECT_THAT(answer, HasSubstr("enough"));
+  EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << answer;
+  const std::string broken =
+      raw("POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
+  EXPECT_THAT(broken, testing::AnyOf(HasSubstr("Unavailable"), HasSubstr("400")));
+}
+
+Task<HttpResponse> upgrade_to_shouting(HttpRequest request) {
+  HttpResponse response;
+  response.status = 101;
+  response.headers.set("Connection", "Upgrade");
+  response.headers.set("Upgrade", request.headers.value_or("Upgrade", ""));
+  response.upgraded = [](ByteStream& link) -> Task<> {
+    for (;;) {
+      Result<std::string> bytes = co_await link.read();
+      if (!bytes || bytes->empty()) break;
+      std::string loud = *bytes + "!";
+      (void)co_await link.write(std::move(loud));
+    }
+    std::string last = "bye";
+    (void)co_await link.write(std::move(last));
+  };
+  co_return response;
+}
+
+TEST_F(HttpServerTest, LeavesHttpForWhatTheHandlerDoes) {
+  start(upgrade_to_shouting);
+  HttpRequest request = get("/");
+  Result<HttpUpgrade> upgrade = run_task(io, client().upgrade(std::move(request), "shout"));
+  ASSERT_TRUE(upgrade) << upgrade.error().describe();
+  EXPECT_EQ(upgrade->status, 101);
+  EXPECT_EQ(upgrade->headers.value_or("Upgrade", ""), "shout");
+  ASSERT_NE(upgrade->stream, nullptr);
+  ASSERT_TRUE(run_task(io, upgrade->stream->write("hey")));
+  EXPECT_EQ(run_task(io, upgrade->stream->read()).value_or(""), "hey!");
+  ASSERT_TRUE(run_task(io, upgrade->stream->close_write()));
+  EXPECT_EQ(run_task(io, upgrade->stream->read()).value_or(""), "bye");
+  EXPECT_EQ(run_task(io, upgrade->stream->read()).value_or("?"), "");
+}
+
+TEST_F(HttpServerTest, TakesWhatCameRightBehindTheRequestToLeaveHttp) {
+  start(upgrade_to_shouting);
+  const auto exchange = [this]() -> Task<std::string> {
+    UnixSocket socket = co_await connect();
+    const std::string sent =
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\nearly";
+    co_await asio::async_write(socket, asio::buffer(sent), asio::use_awaitable);
+    socket.shutdown(UnixSocket::shutdown_send);
+    co_return co_await read_to_end(socket);
+  };
+  const std::string answer = run_task(io, exchange());
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 101 Switching Protocols"));
+  EXPECT_THAT(answer, testing::EndsWith("early!bye"));
+}
+
+TEST_F(HttpServerTest, StopEndsWhatHasLeftHttp) {
+  start(upgrade_to_shouting);
+  Result<HttpUpgrade> upgrade = run_task(io, client().upgrade(get("/"), "shout"));
+  ASSERT_TRUE(upgrade && upgrade->stream);
+  const auto stop = [](HttpServer& which) -> Task<bool> {
+    co_await which.stop(Duration(10'000));
+    co_return true;
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(run_task(io, stop(*server)));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+  EXPECT_EQ(run_task(io, upgrade->stream->read()).value_or(""), "");
+}
+
+TEST_F(HttpServerTest, AStreamThatIsAbortedIsNotTakenForWhole) {
+  start([](HttpRequest) -> Task<HttpResponse> {
+    HttpResponse response;
+    response.stream = [](BodyWriter& writer) -> Task<> {
+      std::string half = "half";
+      co_await writer.write(std::move(half));
+      writer.abort();
+    };
+    co_return response;
+  });
+  const Result<HttpResponse> answer = send(get("/"));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code(), ErrorCode::Unavailable);
+}
+
 TEST_F(HttpServerTest, TheClientSaysWhyItCannotConnect) {
   const Result<HttpResponse> absent = send(get("/"));
   ASSERT_FALSE(absent);

@@ -29,7 +29,8 @@ TEST(RefTest, WhatIsNoRefSaysWhy) {
         "alice/site/x", "alice/Site/X", "alice/Site/a--b"}) {
     EXPECT_FALSE(parse_ref(text)) << text;
   }
-  EXPECT_NE(parse_ref("alice/Database/db").error().message().find("later version"), std::string::npos);
+  EXPECT_NE(parse_ref("alice/Database/db").error().message().find("later version"),
+            std::string::npos);
 }
 
 TEST(RefTest, PartsAreNamedByTheirStack) {

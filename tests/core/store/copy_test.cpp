@@ -1,11 +1,13 @@
 #include "core/store/tools/copy.hpp"
 
 #include <csignal>
+#include <random>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/store/tools/status.hpp"
 #include "tests/core/store/tools_fixture.hpp"
+#include "tests/support/cutting_proxy.hpp"
 
 namespace croft::store_tools {
 
@@ -113,6 +115,63 @@ TEST_F(CopyTest, RefusesStoresInUse) {
     EXPECT_TRUE(home_.is_empty(target));
     EXPECT_EQ(copied(free, target), "");
   }
+}
+
+TEST_F(CopyTest, ReadsBackWhatBecameOfACommitThatWasCut) {
+  using Direction = CuttingProxy::Direction;
+  for (const Direction direction : {Direction::ToServer, Direction::ToClient}) {
+    const std::string database = ToolsHome::server().make_database();
+    CuttingProxy proxy(ToolsHome::server().port());
+    const Place to = parse_place(fmt::format("postgres://croft@127.0.0.1:{}/{}?sslmode=disable",
+                                             proxy.port(), database))
+                         .value();
+    const auto held = Held::take_empty(to).value();
+    ASSERT_TRUE(held->begin().has_value());
+    ASSERT_TRUE(held->session()
+                    .execute("INSERT INTO tenants VALUES ('t1', 'alice', 1, 0, NULL, NULL)", {})
+                    .has_value());
+    proxy.cut_after(direction, 1);
+    const Result<void> committed = held->commit();
+    EXPECT_EQ(proxy.cuts(), 1);
+    const bool is_there =
+        !ToolsHome::server().sql(database, "SELECT 1 FROM tenants WHERE uid = 't1'").empty();
+    EXPECT_EQ(committed.has_value(), is_there);
+    if (direction == Direction::ToClient) {
+      EXPECT_TRUE(is_there) << "the COMMIT arrived; only its answer did not";
+    } else {
+      ASSERT_FALSE(committed.has_value());
+      EXPECT_NE(committed.error().describe().find("nothing was written"), std::string::npos)
+          << committed.error().describe();
+    }
+  }
+}
+
+// Whatever a copy says, it is so: cut anywhere, it is all there or nothing.
+TEST_F(CopyTest, IsAllThereOrNothingWhereverItIsCut) {
+  const Place from = home_.filled(Engine::Sqlite);
+  const auto before = home_.sums(from);
+  std::mt19937 random(20261128);
+  int done = 0;
+  constexpr int kCopies = 12;
+  for (int i = 0; i < kCopies; ++i) {
+    const std::string database = ToolsHome::server().make_database();
+    CuttingProxy proxy(ToolsHome::server().port());
+    const std::string url =
+        fmt::format("postgres://croft@127.0.0.1:{}/{}?sslmode=disable", proxy.port(), database);
+    // A copy of this store sends some 5 MiB, and gets as much back.
+    proxy.cut_after(
+        i % 2 == 0 ? CuttingProxy::Direction::ToServer : CuttingProxy::Direction::ToClient,
+        1 + static_cast<std::int64_t>(random() % 8'000'000));
+    const std::string said = copied(from, parse_place(url).value());
+    const Place to = parse_place(ToolsHome::server().url(database)).value();
+    if (said.empty()) {
+      EXPECT_EQ(home_.sums(to), before);
+      ++done;
+    } else {
+      EXPECT_TRUE(home_.is_empty(to)) << said;
+    }
+  }
+  EXPECT_LT(done, kCopies) << "none was cut";
 }
 
 TEST_F(CopyTest, KeepsDaemonsAwayMeanwhile) {

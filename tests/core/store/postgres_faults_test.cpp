@@ -72,6 +72,14 @@ class PostgresFaultsTest : public testing::Test {
       ++count[std::stoi(line)];
     return count;
   }
+  /// The numbers as they were written.
+  std::vector<int> in_order() {
+    std::vector<int> numbers;
+    for (const std::string& line :
+         lines(server().sql(database_, "SELECT message FROM events ORDER BY sequence")))
+      numbers.push_back(std::stoi(line));
+    return numbers;
+  }
   static std::vector<std::string> lines(const std::string& text) {
     std::vector<std::string> all;
     for (std::size_t begin = 0; begin < text.size();) {
@@ -115,7 +123,7 @@ TEST_F(PostgresFaultsTest, RandomCutsLoseAndDoubleNothing) {
     // A commit is some hundred bytes in either direction.
     proxy.cut_after(direction, 1 + static_cast<std::int64_t>(random() % 4'000));
     const int end = next + 40;
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 12; ++i) {
       spawn(io_.get_executor(), keep_committing(*store, next, end, results, numbered), "commits");
     }
     io_.restart();
@@ -124,6 +132,7 @@ TEST_F(PostgresFaultsTest, RandomCutsLoseAndDoubleNothing) {
   for (const auto& [number, result] : results)
     EXPECT_TRUE(result.has_value()) << number << ": " << result.error().describe();
   expect_each_once(next);
+  EXPECT_TRUE(std::ranges::is_sorted(in_order())) << "not in the order of submission";
   fmt::print("{} cuts during {} commits: none lost, none doubled\n", proxy.cuts(), next);
 }
 

@@ -59,13 +59,32 @@ class PostgresPlanTest : public testing::Test {
 };
 
 TEST_F(PostgresPlanTest, FindsRowsByIndex) {
-  for (const std::string_view statement :
-       {kEraseTenant, kEraseSource, kResourcesOfTenant, kAllResources, kEraseResource,
-        kEraseDirective, kUsageWithin, kOpenUsage, kOpenIntents, kEraseToken, kEraseAcknowledgement,
-        kPruneEvents, kNextEvent, kLockTenantNumbers, kGiveTenantNumber, kPutTenant, kAppendEvent,
-        kBeginBatch, kFindBatch}) {
+  for (const std::string_view statement : {kEraseTenant,
+                                           kEraseSource,
+                                           kResourcesOfTenant,
+                                           kAllResources,
+                                           kEraseResource,
+                                           kEraseDirective,
+                                           kUsageWithin,
+                                           kOpenUsage,
+                                           kOpenIntents,
+                                           kEraseToken,
+                                           kEraseAcknowledgement,
+                                           kPruneEvents,
+                                           kNextEvent,
+                                           kLockTenantNumbers,
+                                           kGiveTenantNumber,
+                                           kPutTenant,
+                                           kAppendEvent,
+                                           kBeginBatch,
+                                           kFindBatch,
+                                           kNextEvents}) {
     expect_by_index(statement);
   }
+}
+
+TEST_F(PostgresPlanTest, WritesManyRowsWithoutLookingForAny) {
+  for (const RowsAtOnce& form : rows_at_once()) expect_by_index(form.many);
 }
 
 TEST_F(PostgresPlanTest, FindsEventsByIndexWhateverIsAskedFor) {

@@ -3,6 +3,7 @@
 #include "gateway/api/operation.hpp"
 #include "gateway/api/schema.hpp"
 #include "gateway/api/schemas.hpp"
+#include "providers/fake/fake_session.hpp"
 #include "tests/gateway/api/api_fixture.hpp"
 
 namespace croft {
@@ -67,6 +68,13 @@ const std::map<std::string, Sample> kSamples = {
      {"/v1/prunes/ack",
       R"({"tenant":"alice","digest":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})"}},
     {"adopt", {"/v1/adoptions", R"({"tenant":"alice"})"}},
+    {"exec",
+     {"/v1/exec/alice/Instance/api",
+      R"({"command":["echo","x"],"env":["A=b"],"workingDir":"/","terminal":true,"rows":24,"columns":80})"}},
+    {"listVolumes", {"/v1/volumes?tenant=alice", ""}},
+    {"exportVolume", {"/v1/volumes/alice/Instance/api/export?volume=data&quiesce=true", ""}},
+    {"importVolume", {"/v1/volumes/alice/Instance/api/import?volume=data&quiesce=false", "a tar"}},
+    {"eraseVolumes", {"/v1/volumes/alice/Volume/db.data", ""}},
     {"listTokens", {"/v1/tokens", ""}},
     {"makeToken", {"/v1/tokens", R"({"name":"ci","tenant":"alice","expiresIn":"24h"})"}},
     {"revokeToken", {"/v1/tokens/token-id", ""}},
@@ -109,10 +117,34 @@ class OpenApiTest : public ApiTest {
     engine.changeset.notes = {"note"};
     engine.changeset.guard = Guard{"EmptySource", "waits"};
     engine.waiting = {engine.changeset};
+    engine.volume_list = {{.ref = status.ref,
+                           .volume = "data",
+                           .uid = "u",
+                           .provider = "local",
+                           .size = 1,
+                           .used = 2,
+                           .users = {status.ref},
+                           .kept_until = clock.now()}};
+    engine.archive = {"a tar"};
+    engine.make_session = [this](asio::any_io_executor executor, ExecRequest request) {
+      return open_fake_session(std::move(executor), std::make_shared<FakeWorld>(clock),
+                               std::move(request));
+    };
     Transaction transaction;
     transaction.add(PutToken{{"token-id", "old", "hash", "", clock.now(), clock.now()}});
     transaction.add(PutDirective{status.directives[0]});
     commit(std::move(transaction));
+  }
+
+  HttpResponse answer_of(const Value& operation, const std::string& verb, const Sample& sample) {
+    const std::string protocol = operation.text_or("x-upgrade", "");
+    if (protocol.empty()) return ask(verb, sample.target, sample.body);
+    HttpRequest request = request_of(verb, sample.target, sample.body);
+    const Result<HttpUpgrade> left = run_task(io, local().upgrade(std::move(request), protocol));
+    EXPECT_TRUE(left);
+    HttpResponse response;
+    response.status = left ? left->status : 0;
+    return response;
   }
 
   Value document;
@@ -171,12 +203,14 @@ TEST_F(OpenApiTest, EveryOperationAnswersAsItIsDescribed) {
       std::ranges::transform(verb, verb.begin(),
                              [](char c) { return static_cast<char>(c - 'a' + 'A'); });
       if (const Value* body = operation.find("requestBody")) {
-        const Value& schema = *body->find("content")->find("application/json")->find("schema");
-        EXPECT_THAT(check_schema(schema, parse_json(sample->second.body).value(), components),
-                    IsEmpty())
-            << id;
+        const Value* json = body->find("content")->find("application/json");
+        EXPECT_EQ(json == nullptr, id == "importVolume") << id;
+        if (json != nullptr) {
+          const Value sent = parse_json(sample->second.body).value();
+          EXPECT_THAT(check_schema(*json->find("schema"), sent, components), IsEmpty()) << id;
+        }
       }
-      const HttpResponse response = ask(verb, sample->second.target, sample->second.body);
+      const HttpResponse response = answer_of(operation, verb, sample->second);
       const Value* described = operation.find("responses")->find(std::to_string(response.status));
       ASSERT_NE(described, nullptr)
           << id << " answered " << response.status << " " << response.body;

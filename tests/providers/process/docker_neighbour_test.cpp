@@ -11,9 +11,9 @@
 #include "core/base/child.hpp"
 #include "providers/process/firewall.hpp"
 #include "providers/process/layout.hpp"
-#include "tests/support/docker_engine.hpp"
 #include "tests/providers/process/fixture.hpp"
 #include "tests/providers/process/outside.hpp"
+#include "tests/support/docker_engine.hpp"
 
 namespace croft {
 namespace {

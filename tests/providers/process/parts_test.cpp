@@ -8,10 +8,10 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
-#include "providers/port/endpoint.hpp"
-#include "providers/process/cgroup.hpp"
 #include "providers/local/checkout.hpp"
 #include "providers/local/machine_facts.hpp"
+#include "providers/port/endpoint.hpp"
+#include "providers/process/cgroup.hpp"
 #include "providers/process/firewall.hpp"
 #include "providers/process/machine.hpp"
 #include "providers/process/record.hpp"
@@ -204,8 +204,9 @@ TEST_F(DirectoryTest, MeasuresWhatFilesTakeAndNotWhatLinksPointTo) {
         {{"volumes", Value(Value::List{
                          Value::map({{"name", "data"}, {"path", "/d"}, {"size", Value(size)}})})}});
   };
-  EXPECT_EQ(describe_excess(layout_, "a", spec(1 << 20)), "volume 'data' holds 3 MiB of 1MiB");
-  EXPECT_EQ(describe_excess(layout_, "a", spec(8 << 20)), "");
+  EXPECT_EQ(look_at_storage(layout_, "a", spec(1 << 20)).excess,
+            "volume 'data' holds 3 MiB of 1MiB");
+  EXPECT_EQ(look_at_storage(layout_, "a", spec(8 << 20)).excess, "");
 }
 
 TEST(WireTest, AnyTextTravelsInALine) {

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Makes broken compose files of a good one; the compose specification's schema says which of them are.
 
-usage: mutants.py SCHEMA FILE     prints a JSON list of [what was changed, the text] of those that the schema refuses
+usage: mutants.py SCHEMA FILE...     prints for each file a JSON list of [what was changed, the text] of those that the
+                                     schema refuses
 """
 import copy
 import json
@@ -56,23 +57,25 @@ def mutants(document):
             yield f"{shown} with its first element twice", made
 
 
+def broken(path, validator):
+    with open(path, encoding="utf-8") as file:
+        document = yaml.safe_load(file)
+    if not validator.is_valid(document):
+        raise SystemExit(f"{path} itself is refused: {next(validator.iter_errors(document)).message}")
+    seen = set()
+    made = []
+    for what, mutant in mutants(document):
+        text = json.dumps(mutant)
+        if text not in seen and not validator.is_valid(mutant):
+            made.append([what, text])
+        seen.add(text)
+    return made
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        schema = json.load(file)
-    with open(sys.argv[2], encoding="utf-8") as file:
-        document = yaml.safe_load(file)
-    validator = jsonschema.Draft7Validator(schema)
-    if not validator.is_valid(document):
-        print("the file itself is refused: " + validator.iter_errors(document).__next__().message, file=sys.stderr)
-        return 1
-    seen = set()
-    broken = []
-    for what, made in mutants(document):
-        text = json.dumps(made)
-        if text not in seen and not validator.is_valid(made):
-            broken.append([what, text])
-        seen.add(text)
-    print(json.dumps(broken))
+        validator = jsonschema.Draft7Validator(json.load(file))
+    print(json.dumps({path: broken(path, validator) for path in sys.argv[2:]}))
     return 0
 
 

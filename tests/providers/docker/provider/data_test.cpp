@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "providers/docker/tar.hpp"
 #include "tests/providers/docker/provider/fixture.hpp"
+#include "tests/support/tar_archive.hpp"
 
 namespace croft {
 namespace {
@@ -48,16 +48,14 @@ TEST_F(DockerDataTest, AVolumeTravelsAsAnArchive) {
 
 TEST_F(DockerDataTest, AnArchiveThatLeadsOutIsRefused) {
   ASSERT_TRUE(create(ref_, with_volume()));
-  docker::TarWriter tar;
-  tar.add_file("../../escaped", "x", 0644, 0, 0);
-  const auto imported = import(tar.finish());
+  const auto imported = import(archive_of("../../escaped", "x"));
   ASSERT_FALSE(imported);
   EXPECT_EQ(imported.error().code(), ErrorCode::Invalid) << imported.error().describe();
   EXPECT_NE(imported.error().message().find("../../escaped"), std::string::npos);
 }
 
 TEST_F(DockerDataTest, FilesOfTheRepositoryAreThereAndReadOnly) {
-  source_ = make_memory_tree({{"marker.txt", "first"}});
+  source_ = make_memory_tree({{"marker.txt", "first\n"}});
   Value spec = shell("cat marker.txt; sleep 1000");
   spec.set("files", Value::map({{"path", "."}, {"tree", source_->id()}}));
   ASSERT_TRUE(create(ref_, spec));

@@ -67,15 +67,16 @@ TEST_F(DockerFaultTest, AnEngineThatDiesInTheMiddleLeavesNoSecond) {
   const Ref ref = instance("api");
   for (const int after : {20, 90, 200}) {
     const Effect wanted = effect(ref, shell("sleep 1000"));
-    std::thread killer([after] {
+    DockerEngine& engine = DockerEngine::shared();
+    std::thread killer([after, &engine] {
       std::this_thread::sleep_for(std::chrono::milliseconds(after));
-      DockerEngine::shared().kill();
+      engine.kill();
     });
     Effect first = wanted;
     first.deadline = Duration(5'000);
     (void)await(provider_->create(first));
     killer.join();
-    ASSERT_TRUE(DockerEngine::shared().start());
+    ASSERT_EQ(engine_starts(), "");
     const Result<void> again = await(provider_->create(wanted));
     ASSERT_TRUE(again) << again.error().describe();
     EXPECT_TRUE(becomes(ref, Phase::Running));
@@ -125,13 +126,25 @@ TEST_F(DockerFaultTest, AfterARestartOfTheEngineEverythingIsLookedAtAgain) {
   ASSERT_FALSE(without);
   EXPECT_TRUE(without.error().is_retryable()) << without.error().describe();
   changes_.clear();
-  ASSERT_TRUE(DockerEngine::shared().start());
+  ASSERT_EQ(engine_starts(), "");
   EXPECT_TRUE(eventually([&] { return std::ranges::count(changes_, uid_of(ref)) > 0; }));
   // The engine starts by its policy what it had stopped with itself; if not, we do.
   if (seen(ref)->phase != Phase::Running) {
     ASSERT_TRUE(await(provider_->start(order(ref))));
   }
   EXPECT_TRUE(becomes(ref, Phase::Running));
+}
+
+TEST_F(DockerFaultTest, ANetworkThatIsAnotherByNowDoesNotKeepItDown) {
+  const Ref ref = instance("api");
+  ASSERT_TRUE(create(ref, shell("sleep 1000")));
+  ASSERT_TRUE(await(provider_->stop(order(ref))));
+  ASSERT_TRUE(becomes(ref, Phase::Stopped));
+  docker({"network", "rm", docker::own_object_name(uid_of(ref), "")});
+  const Result<void> started = await(provider_->start(order(ref)));
+  ASSERT_TRUE(started) << started.error().describe();
+  EXPECT_TRUE(becomes(ref, Phase::Running));
+  EXPECT_EQ(container_count(ref), 1);
 }
 
 TEST_F(DockerFaultTest, TheDataDirectoryMayBeLost) {

@@ -194,6 +194,15 @@ std::string DockerTest::container_of(const Ref& ref) {
   return ids;
 }
 
+std::string DockerTest::engine_starts() {
+  try {
+    DockerEngine::shared();
+  } catch (const std::exception& problem) {
+    return problem.what();
+  }
+  return "";
+}
+
 bool DockerTest::has_news(const std::string& reason) const {
   return std::ranges::find(news_, reason, &ProviderNews::reason) != news_.end();
 }

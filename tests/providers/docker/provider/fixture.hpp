@@ -60,6 +60,8 @@ class DockerTest : public testing::Test {
   std::string docker(std::vector<std::string> arguments);
   /// The engine's id of the container that stands for it.
   std::string container_of(const Ref& ref);
+  /// Starts the program's engine again where it was ended; what it said if that fails.
+  static std::string engine_starts();
   bool has_news(const std::string& reason) const;
 
   static Ref instance(const std::string& name, const std::string& tenant = "alice") {

@@ -110,7 +110,7 @@ TEST_F(DockerImageTest, PrivateRegistriesGetTheProvidersLogin) {
 TEST_F(DockerImageTest, BuildsFromTheRepositoryAndTells) {
   source_ = make_memory_tree(
       {{"app/Dockerfile", "FROM busybox:test\nCOPY marker /made\nRUN echo step says hello\n"},
-       {"app/marker", "built once"}});
+       {"app/marker", "built once\n"}});
   const Ref ref = instance("api");
   const Result<void> made = create(ref, build_spec());
   ASSERT_TRUE(made) << made.error().describe();

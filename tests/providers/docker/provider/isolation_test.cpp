@@ -21,9 +21,9 @@ class DockerIsolationTest : public DockerTest {
   }
   void attacker() { attacker(shell("sleep 1000")); }
   void victim() {
-    const Result<void> made = create(alice_, web("alice's"), "alice");
+    const Result<void> made = create(alice_, web("of alice"), "alice");
     ASSERT_TRUE(made) << made.error().describe();
-    ASSERT_TRUE(eventually([&] { return get(alice_) == "alice's"; }));
+    ASSERT_TRUE(eventually([&] { return get(alice_) == "of alice"; }));
   }
   std::string address_of(const Ref& ref) {
     std::string text =
@@ -121,14 +121,12 @@ TEST_F(DockerIsolationTest, TheOutsideIsReachedButNotWhatIsNotTheOutside) {
 }
 
 TEST_F(DockerIsolationTest, NoPathToAMetadataServiceOnTheHost) {
-  shell_says(
-      "ip link add crmeta0 type dummy; ip addr add 169.254.169.254/32 dev crmeta0; ip link set "
-      "crmeta0 up");
+  shell_says("ip addr add 169.254.169.254/32 dev lo");
   const HostServer server(directory_->path());
   ASSERT_TRUE(eventually([&] { return host_answers("169.254.169.254"); }));
   attacker();
   EXPECT_FALSE(reaches(mallory_, "169.254.169.254", 18080));
-  shell_says("ip link del crmeta0");
+  shell_says("ip addr del 169.254.169.254/32 dev lo");
 }
 
 TEST_F(DockerIsolationTest, NoWayOutWhereThePlanDeniesIt) {
@@ -164,11 +162,13 @@ TEST_F(DockerIsolationTest, TheFilterOutlivesTheEngineAndAFlush) {
   const std::string gateway = gateway_of(mallory_);
   ASSERT_TRUE(eventually([&] { return host_answers(gateway); }));
   DockerEngine::shared().stop();
-  ASSERT_TRUE(DockerEngine::shared().start());
+  ASSERT_EQ(engine_starts(), "");
   (void)await(provider_->start(order(mallory_, "mallory")));
   ASSERT_TRUE(becomes(mallory_, Phase::Running));
   EXPECT_FALSE(reaches(mallory_, gateway, 18080)) << "after the engine's restart";
-  shell_says("nft flush ruleset");
+  // The engine's own rules stay: it would need a restart to make them again.
+  shell_says(
+      "nft list tables | grep croft_docker | while read -r table; do nft delete $table; done");
   EXPECT_TRUE(eventually([&] { return !reaches(mallory_, gateway, 18080); }))
       << "upkeep sets it again";
 }

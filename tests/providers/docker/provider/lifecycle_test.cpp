@@ -113,11 +113,9 @@ TEST_F(DockerLifecycleTest, AnUpdateKeepsTheOldOneUntilTheNewOneIsWell) {
 }
 
 TEST_F(DockerLifecycleTest, WhatCannotStartDoesNotTakeDownWhatRan) {
-  const Ref ref = instance("db");
-  Value spec = shell("sleep 1000");
-  spec.set(
-      "volumes",
-      Value(Value::List{Value::map({{"name", "data"}, {"path", "/data"}, {"size", 1 << 20}})}));
+  const Ref ref = part(Kind::Service, "shop.db");
+  Value spec = service("sleep 1000");
+  spec.set("mounts", Value(Value::List{Value::map({{"path", "/data"}})}));
   ASSERT_TRUE(create(ref, spec));
   const std::string before = container_of(ref);
   spec.set("command", Value(Value::List{"/bin/not-there"}));

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/files.hpp"
+#include "core/manifest/compose/form.hpp"
+#include "tests/core/manifest/compose/corpus.hpp"
+
+// What people read when a compose file is no good, or says what has no effect.
+
+namespace croft::manifest {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TEST(ComposeWordsTest, WhatIsWrongIsSaidAsItWasWrittenDown) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(CROFT_SOURCE_DIR "/tests/data/compose/refused")) {
+    if (entry.path().extension() != ".yaml") continue;
+    SCOPED_TRACE(entry.path().filename().string());
+    const std::string text = read_file(entry.path(), 1 << 20).value();
+    const std::string shown = complaints(
+        load_stack({{"compose.yaml", text}, {"include.yaml", "include: [compose.yaml]\n"}}));
+    fs::path golden = entry.path();
+    golden.replace_extension(".txt");
+    if (std::getenv("UPDATE_GOLDEN") != nullptr) {
+      ASSERT_TRUE(write_file_atomic(golden, shown, 0644));
+    }
+    EXPECT_EQ(shown, read_file(golden, 1 << 20).value_or("there is no " + golden.string()));
+    ++count;
+  }
+  EXPECT_GE(count, 14);
+}
+
+TEST(ComposeWordsTest, EveryKeyStandsInTheDocs) {
+  const std::string docs = read_file(CROFT_SOURCE_DIR "/docs/compose.md", 1 << 20).value();
+  for (const compose::KeyTable& table : compose::key_tables()) {
+    const std::string heading = table.place.empty()
+                                    ? "### Keys of the file itself\n"
+                                    : "### Keys of `" + std::string(table.place) + "`\n";
+    const std::size_t begin = docs.find(heading);
+    ASSERT_NE(begin, std::string::npos) << heading;
+    const std::string section = docs.substr(begin, docs.find("\n### ", begin + 1) - begin);
+    for (const compose::Key& key : table.keys) {
+      const std::string what = key.support == compose::Support::Honoured ? "honoured"
+                               : key.support == compose::Support::Noted  ? "warned"
+                                                                         : "refused";
+      EXPECT_THAT(section, HasSubstr("| `" + std::string(key.name) + "` | " + what));
+    }
+    std::size_t rows = 0;
+    for (std::size_t at = 0; (at = section.find("\n| `", at)) != std::string::npos; ++at) ++rows;
+    EXPECT_EQ(rows, table.keys.size()) << heading << "has keys that Croft does not know";
+  }
+}
+
+TEST(ComposeWordsTest, FilesThatAreNotThereAreShownInTheManifest) {
+  EXPECT_THAT(complaints(load_stack({{"other.yaml", "a: b\n"}})),
+              HasSubstr("hosting.yaml:5:9: error: there is no file 'compose.yaml'"));
+}
+
+TEST(ComposeWordsTest, ProjectsAreBounded) {
+  std::string services = "services:\n";
+  for (int i = 0; i < 201; ++i) services += "  s" + std::to_string(i) + ": {image: a}\n";
+  EXPECT_THAT(complaints(load_compose(services)), HasSubstr("more than 200 services"));
+  Files files{{"compose.yaml", "include: ["}};
+  for (int i = 0; i < 60; ++i) {
+    files[0].second += "f" + std::to_string(i) + ".yaml,";
+    files.emplace_back("f" + std::to_string(i) + ".yaml",
+                       "services: {s" + std::to_string(i) + ": {image: a}}\n");
+  }
+  files[0].second += "]\n";
+  EXPECT_THAT(complaints(load_stack(files)), HasSubstr("more than 50 files"));
+  EXPECT_THAT(complaints(load_compose("x: " + std::string(2 << 20, 'x'))),
+              HasSubstr("'compose.yaml' is larger than 1024 KiB"));
+}
+
+TEST(ComposeWordsTest, WhatVariablesBecomeIsBounded) {
+  std::string text = "services:\n  web:\n    image: a\n    labels:\n";
+  for (int i = 0; i < 1000; ++i) text += "      l" + std::to_string(i) + ": \"$BIG\"\n";
+  const std::string big(100'000, 'x');
+  EXPECT_THAT(complaints(load_compose(text, "  variables: {BIG: " + big + "}\n")),
+              HasSubstr("the values of the project are longer than 8 MiB"));
+  EXPECT_THAT(complaints(load_compose("services: {web: {image: \"$BIG$BIG\"}}\n",
+                                      "  variables: {BIG: " + big + "}\n")),
+              HasSubstr("becomes longer than 131072 bytes"));
+  std::string deep = "x";
+  for (int i = 0; i < 30; ++i) deep = "${A:-" + deep + "}";
+  EXPECT_THAT(web_complaints("    image: \"" + deep + "\"\n"), HasSubstr("nested deeper than 20"));
+}
+
+TEST(ComposeWordsTest, AliasesDoNotBecomeBombs) {
+  std::string text = "x-a: &a [1,1,1,1,1,1,1,1,1,1]\n";
+  for (char c = 'b'; c < 'h'; ++c) {
+    const std::string before(1, static_cast<char>(c - 1));
+    text += std::string("x-") + c + ": &" + c + " [";
+    for (int i = 0; i < 10; ++i) text += "*" + before + ",";
+    text += "]\n";
+  }
+  EXPECT_THAT(complaints(load_compose(text)), HasSubstr("aliases expand to more than"));
+}
+
+}  // namespace
+}  // namespace croft::manifest
