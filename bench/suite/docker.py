@@ -89,11 +89,13 @@ class Bare:
         started = {name: threading.Event() for name in self.services}
 
         def bring_up(name: str) -> None:
-            self.ids[name] = self.create(name, "first")
-            for needed in self.services[name]:
-                started[needed].wait()
-            self.engine.api.call("POST", f"/containers/{self.ids[name]}/start")
-            started[name].set()
+            try:
+                self.ids[name] = self.create(name, "first")
+                for needed in self.services[name]:
+                    started[needed].wait()
+                self.engine.api.call("POST", f"/containers/{self.ids[name]}/start")
+            finally:  # who waits for what failed fails, too, and does not wait for ever
+                started[name].set()
 
         self.each(bring_up)
 
@@ -121,10 +123,12 @@ class Bare:
         needed_by = {name: [other for other, needs in self.services.items() if name in needs] for name in self.services}
 
         def take_down(name: str) -> None:
-            for other in needed_by[name]:
-                gone[other].wait()
-            self.engine.api.call("POST", f"/containers/{self.ids[name]}/stop")
-            gone[name].set()
+            try:
+                for other in needed_by[name]:
+                    gone[other].wait()
+                self.engine.api.call("POST", f"/containers/{self.ids[name]}/stop")
+            finally:
+                gone[name].set()
             self.engine.api.call("DELETE", f"/containers/{self.ids[name]}", v="true")
 
         self.each(take_down)

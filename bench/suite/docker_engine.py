@@ -32,6 +32,12 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def exchange(connection: UnixConnection, *request) -> tuple:
+    connection.request(*request)
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
 class Api:
     """Calls over one unix socket, a kept connection a thread."""
 
@@ -45,17 +51,17 @@ class Api:
         words = {name: value if isinstance(value, str) else json.dumps(value) for name, value in query.items()}
         target = self.prefix + path + ("?" + urllib.parse.urlencode(words) if words else "")
         text = None if body is None else json.dumps(body)
-        connection = getattr(self.kept, "connection", None)
-        if connection is None:
-            connection = self.kept.connection = UnixConnection(self.path)
+        headers = {"Content-Type": "application/json"} if text else {}
+        connection, self.kept.connection = getattr(self.kept, "connection", None), None
         try:
-            connection.request(method, target, text, {"Content-Type": "application/json"} if text else {})
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            self.kept.connection = None
-            raise
+            if connection is None:
+                raise ConnectionError("there is none yet")
+            answer, content = exchange(connection, method, target, text, headers)
+        except (ConnectionError, http.client.RemoteDisconnected):
+            # A kept connection may have been closed while nothing was asked.
+            connection = UnixConnection(self.path)
+            answer, content = exchange(connection, method, target, text, headers)
+        self.kept.connection = connection  # one that failed is in no state to be used again
         if answer.status >= 400:
             raise RuntimeError(f"{method} {target}: {answer.status} {content.decode(errors='replace')[:500]}")
         return json.loads(content) if content else None
@@ -80,6 +86,8 @@ class Engine:
                 break
             time.sleep(0.05)
         else:
+            self.process.kill()
+            self.process.wait()
             raise RuntimeError("dockerd does not answer:\n" + (self.directory / "log").read_text()[-2000:])
         self.make_image()
 

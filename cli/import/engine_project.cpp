@@ -30,8 +30,7 @@ Task<Result<std::string>> projects_there(docker::EngineClient engine) {
   const docker::Filters filters{{"label", {std::string(compose_label::kProject)}}};
   CO_TRY_ASSIGN(const Value all, co_await engine.containers().list(filters));
   std::set<std::string> names;
-  for (const Value& one : all.as_list())
-    names.insert(project_of(one));
+  for (const Value& one : all.as_list()) names.insert(project_of(one));
   if (names.empty()) co_return std::string("no compose project has containers on this engine");
   co_return fmt::format("there are: {}", fmt::join(names, ", "));
 }
