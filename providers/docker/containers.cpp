@@ -4,11 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "core/base/log.hpp"
 #include "providers/docker/container_plan.hpp"
 #include "providers/docker/files.hpp"
 #include "providers/docker/images.hpp"
 #include "providers/docker/objects.hpp"
 #include "providers/docker/spec.hpp"
+#include "providers/local/machine_facts.hpp"
 #include "providers/port/endpoint.hpp"
 
 namespace croft::docker {
@@ -413,6 +415,17 @@ bool is_beyond_repair(const Error& error) {
   return error.code() == ErrorCode::Conflict || error.code() == ErrorCode::NotFound;
 }
 
+/// What such a container runs is not known to the engine any more, and would run on without it.
+Task<> end_forgotten(CorePtr core, std::string container) {
+  constexpr std::size_t kIdLength = 64;
+  if (!core->settings.is_local() || container.size() != kIdLength) co_return;
+  auto ending = core->pool.run([container] { return kill_control_group(container); });
+  const int killed = co_await std::move(ending);
+  if (killed > 0)
+    log_warning("docker", "processes were ended that the engine had forgotten",
+                {{"container", container}, {"processes", std::to_string(killed)}});
+}
+
 /// An effect that was interrupted left a container of its own; it is taken up where it was.
 Task<Result<void>> take_up(CorePtr core, EffectPtr effect, Value workload, ContainerSummary mine,
                            Limit limit) {
@@ -427,6 +440,7 @@ Task<Result<void>> take_up(CorePtr core, EffectPtr effect, Value workload, Conta
     const Result<void> finished = co_await finish(core, effect, workload, mine.id,
                                                   std::move(connected), std::move(written), limit);
     if (!finished && is_beyond_repair(finished.error())) {
+      co_await end_forgotten(core, mine.id);
       CO_TRY(co_await end(core, mine, Duration(0), true, limit));
       Result<void> anew = co_await replace(core, effect, workload, std::nullopt, limit);
       co_return anew;
@@ -537,6 +551,7 @@ Task<Result<void>> start_container(CorePtr core, EffectPtr effect, Limit limit) 
     // Files of the repository come with create and update only.
     const bool can_make = elements_at(workload, "files").empty();
     if (!finished && can_make && is_beyond_repair(finished.error())) {
+      co_await end_forgotten(core, container.id);
       Result<void> anew = co_await replace(core, whole, workload, container, limit);
       co_return anew;
     }

@@ -167,9 +167,13 @@ Task<Result<void>> remove_network(CorePtr core, std::string name, Limit limit) {
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return Result<void>{};
   const std::string id = (*found)->id;
+  const std::string bridge = (*found)->bridge;
   Result<void> removed = co_await core->engine.networks().remove(id, limit.at);
-  if (!removed && removed.error().code() == ErrorCode::NotFound) co_return Result<void>{};
-  co_return while_doing(std::move(removed), "removing the network " + name);
+  const bool is_gone = removed || removed.error().code() == ErrorCode::NotFound;
+  if (!is_gone) co_return while_doing(std::move(removed), "removing the network " + name);
+  // That a bridge which is not there stays known harms nobody.
+  (void)co_await core->walls.drop(core->pool, bridge);
+  co_return Result<void>{};
 }
 
 Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string name, std::string part,

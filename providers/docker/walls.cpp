@@ -58,6 +58,15 @@ Task<Result<void>> Walls::add(BlockingPool& pool, std::string bridge, bool is_cl
   co_return done;
 }
 
+Task<Result<void>> Walls::drop(BlockingPool& pool, std::string bridge) {
+  if (!why_not_.empty() || bridge.empty()) co_return Result<void>{};
+  for (std::set<std::string>* names :
+       {&input_.bridges, &input_.closed, &announced_, &announced_closed_})
+    names->erase(bridge);
+  Result<void> done = co_await apply(pool, false);
+  co_return done;
+}
+
 Task<Result<void>> Walls::set(BlockingPool& pool, std::set<std::string> bridges,
                               std::set<std::string> closed, bool anew) {
   if (!why_not_.empty()) co_return Result<void>{};
@@ -69,14 +78,22 @@ Task<Result<void>> Walls::set(BlockingPool& pool, std::set<std::string> bridges,
   closed.insert(announced_closed_.begin(), announced_closed_.end());
   input_.bridges = std::move(bridges);
   input_.closed = std::move(closed);
-  // None of ours, none to forbid: the host stays as it was found.
-  if (input_.bridges.empty() && applied_.empty()) co_return Result<void>{};
   Result<void> done = co_await apply(pool, anew);
   co_return done;
 }
 
 Task<Result<void>> Walls::apply(BlockingPool& pool, bool anew) {
   const Semaphore::Permit permit = co_await turn_.acquire();
+  // None of ours, none to forbid: the host is as it was found.
+  if (input_.bridges.empty()) {
+    if (applied_.empty()) co_return Result<void>{};
+    auto removing = pool.run([this] {
+      remove();
+      return 0;
+    });
+    co_await std::move(removing);
+    co_return Result<void>{};
+  }
   // Made when it is this one's turn, so that the last word is the newest.
   std::string script = firewall_script(input_);
   if (!anew && script == applied_) co_return Result<void>{};

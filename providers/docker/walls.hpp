@@ -30,6 +30,8 @@ class Walls {
   /// somebody may have flushed it.
   Task<Result<void>> set(BlockingPool& pool, std::set<std::string> bridges,
                          std::set<std::string> closed, bool anew);
+  /// Lets go of a bridge that is gone.
+  Task<Result<void>> drop(BlockingPool& pool, std::string bridge);
   /// Takes the table away. Blocks.
   void remove();
 

@@ -1,9 +1,14 @@
 #include "providers/local/machine_facts.hpp"
 
 #include <array>
+#include <charconv>
+#include <csignal>
 #include <fts.h>
 #include <sstream>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <system_error>
+#include <unistd.h>
 
 #include "core/base/files.hpp"
 
@@ -53,6 +58,23 @@ std::uint64_t measure_directory(const std::filesystem::path& directory) {
   }
   ::fts_close(walk);
   return bytes;
+}
+
+int kill_control_group(const std::string& name) {
+  int killed = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string number = entry.path().filename().string();
+    pid_t pid = 0;
+    const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), pid);
+    if (problem != std::errc() || end != number.data() + number.size()) continue;
+    // Held first, so that the number cannot become another's between the look and the signal.
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    const Result<std::string> groups = read_file(entry.path() / "cgroup", 1 << 16);
+    if (!process.is_open() || !groups || groups->find(name) == std::string::npos) continue;
+    if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0) ++killed;
+  }
+  return killed;
 }
 
 }  // namespace croft

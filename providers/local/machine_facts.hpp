@@ -18,4 +18,8 @@ std::vector<std::string> host_resolvers();
 /// Blocks.
 std::uint64_t measure_directory(const std::filesystem::path& directory);
 
+/// Kills every process of this machine whose control group has that name in its path: what an
+/// engine that died has forgotten, say. Gives how many. Only root sees all of them. Blocks.
+int kill_control_group(const std::string& name);
+
 }  // namespace croft

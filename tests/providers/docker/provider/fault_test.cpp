@@ -1,5 +1,4 @@
 #include <chrono>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -61,28 +60,6 @@ TEST_F(DockerFaultTest, LabelsOfAStrangersContainerMakeItNotOurs) {
   EXPECT_TRUE(destroy(ref));
   EXPECT_EQ(docker({"inspect", "-f", "{{.State.Running}}", "stranger"}), "true\n");
   docker({"rm", "-f", "stranger"});
-}
-
-TEST_F(DockerFaultTest, AnEngineThatDiesInTheMiddleLeavesNoSecond) {
-  const Ref ref = instance("api");
-  for (const int after : {20, 90, 200}) {
-    const Effect wanted = effect(ref, shell("sleep 1000"));
-    DockerEngine& engine = DockerEngine::shared();
-    std::thread killer([after, &engine] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(after));
-      engine.kill();
-    });
-    Effect first = wanted;
-    first.deadline = Duration(5'000);
-    (void)await(provider_->create(first));
-    killer.join();
-    ASSERT_EQ(engine_starts(), "");
-    const Result<void> again = await(provider_->create(wanted));
-    ASSERT_TRUE(again) << again.error().describe();
-    EXPECT_TRUE(becomes(ref, Phase::Running));
-    EXPECT_EQ(container_count(ref), 1) << "killed after " << after << " ms";
-    ASSERT_TRUE(destroy(ref));
-  }
 }
 
 TEST_F(DockerFaultTest, AHalfMadeContainerIsFinished) {

@@ -173,6 +173,13 @@ TEST_F(DockerIsolationTest, TheFilterOutlivesTheEngineAndAFlush) {
       << "upkeep sets it again";
 }
 
+TEST_F(DockerIsolationTest, TheFilterGoesWithTheLastNetwork) {
+  attacker();
+  EXPECT_NE(shell_says("nft list tables | grep croft_docker"), "");
+  ASSERT_TRUE(destroy(mallory_));
+  EXPECT_EQ(shell_says("nft list tables | grep croft_docker"), "");
+}
+
 TEST_F(DockerIsolationTest, CapabilitiesAreFewAndPrivilegesDoNotGrow) {
   attacker();
   EXPECT_NE(exec(mallory_, "busybox ping -c 1 -W 1 127.0.0.1"), 0) << "raw sockets";
