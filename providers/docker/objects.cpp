@@ -5,7 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "core/base/child.hpp"
+#include "core/base/log.hpp"
 #include "providers/local/addresses.hpp"
+#include "providers/local/machine_facts.hpp"
 
 namespace croft::docker {
 
@@ -67,14 +70,19 @@ bool is_overlap(const Error& error) {
 /// is only known once the engine takes one.
 Task<Result<void>> create_network(CorePtr core, NetworkWish wish, Limit limit) {
   CO_TRY_ASSIGN(const Value all, co_await core->engine.networks().list({}, limit.at));
-  const std::set<std::string> used = subnets_in_use(all);
+  std::set<std::string> used = subnets_in_use(all);
+  // Also what the engine forgot: a bridge that is left behind would take this one's packets.
+  if (core->settings.is_local()) {
+    for (std::string& address : host_addresses()) used.insert(std::move(address));
+  }
   int tries = 0;
   for (std::int64_t index = 0;; ++index) {
     const Result<std::string> subnet = subnet_at(core->settings.ipv4_pool, kSubnetLength, index);
     if (!subnet)
       co_return fail(Error(ErrorCode::Unavailable, subnet.error().message())
                          .with_hint("give the provider a larger ipv4Pool"));
-    if (used.contains(*subnet)) continue;
+    const auto overlaps = [&](const std::string& other) { return do_overlap(*subnet, other); };
+    if (std::ranges::any_of(used, overlaps)) continue;
     CO_TRY(limit.check("the network was made"));
     Value config = network_config(wish, *subnet);
     const Result<std::string> made =
@@ -92,6 +100,20 @@ void check_bridge(const Core& core, Walls& walls, const std::string& bridge) {
   const bool is_expected = core.identity && core.identity->kind == EngineKind::Docker;
   if (is_expected && ::if_nametoindex(bridge.c_str()) == 0)
     walls.give_up("the engine's networks are not on this machine, or in a namespace of their own");
+}
+
+/// An engine that was killed or stopped in between may leave the bridge of a network that it
+/// removes.
+Task<> remove_bridge(CorePtr core, std::string bridge) {
+  const bool is_ours = bridge.starts_with("crd" + core->walls.mark() + "-");
+  if (!core->settings.is_local() || !is_ours || ::if_nametoindex(bridge.c_str()) == 0) co_return;
+  auto removing = core->pool.run([bridge] {
+    const ChildCommand command{.arguments = {"ip", "link", "del", bridge},
+                               .deadline = Duration(10'000)};
+    return run_child_checked(command).has_value();
+  });
+  if (co_await std::move(removing))
+    log_info("docker", "a bridge was removed that the engine had left", {{"bridge", bridge}});
 }
 
 Task<Result<std::optional<ObjectSummary>>> find_named(CorePtr core, std::string name,
@@ -171,6 +193,7 @@ Task<Result<void>> remove_network(CorePtr core, std::string name, Limit limit) {
   Result<void> removed = co_await core->engine.networks().remove(id, limit.at);
   const bool is_gone = removed || removed.error().code() == ErrorCode::NotFound;
   if (!is_gone) co_return while_doing(std::move(removed), "removing the network " + name);
+  co_await remove_bridge(core, bridge);
   // That a bridge which is not there stays known harms nobody.
   (void)co_await core->walls.drop(core->pool, bridge);
   co_return Result<void>{};

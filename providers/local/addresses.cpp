@@ -135,6 +135,21 @@ Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t 
   return fmt::format("{}/{}", text.data(), length);
 }
 
+bool do_overlap(const std::string& one, const std::string& other) {
+  Prefix a;
+  Prefix b;
+  const bool are_networks =
+      parse_prefix(one, a) && parse_prefix(other, b) && a.family == AF_INET && b.family == AF_INET;
+  if (!are_networks) return false;
+  const int common = std::min(a.length, b.length);
+  for (int bit = 0; bit < common; ++bit) {
+    const auto byte = static_cast<std::size_t>(bit / 8);
+    const unsigned mask = 0x80U >> (bit % 8);
+    if ((a.bytes[byte] & mask) != (b.bytes[byte] & mask)) return false;
+  }
+  return true;
+}
+
 bool is_network(const std::string& text) {
   Prefix prefix;
   return parse_prefix(text, prefix);

@@ -28,6 +28,9 @@ Result<SlotAddresses> slot_addresses(const std::string& pool, int slot);
 /// 1) is "10.214.0.64/26". Unavailable past its end.
 Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t index);
 
+/// Pure: whether two IPv4 networks, or a network and an address, have an address in common.
+bool do_overlap(const std::string& one, const std::string& other);
+
 /// Pure: true for "10.0.0.0/8", "203.0.113.7", "fd00::/8".
 bool is_network(const std::string& text);
 /// How many slots a pool has; 0 if it is none.

@@ -1,9 +1,13 @@
 #include "providers/local/machine_facts.hpp"
 
+#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <cstring>
 #include <fts.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,6 +42,22 @@ std::vector<std::string> host_resolvers() {
     if (!found.empty()) return found;
   }
   return {};
+}
+
+std::vector<std::string> host_addresses() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  std::vector<std::string> addresses;
+  for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    sockaddr_in address{};
+    std::memcpy(&address, one->ifa_addr, sizeof address);
+    std::array<char, INET_ADDRSTRLEN> text{};
+    ::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
+    addresses.emplace_back(text.data());
+  }
+  ::freeifaddrs(list);
+  return addresses;
 }
 
 std::uint64_t measure_directory(const std::filesystem::path& directory) {

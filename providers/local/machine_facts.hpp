@@ -14,6 +14,9 @@ std::vector<std::string> read_resolvers(std::string_view resolv_conf);
 /// The host's name servers that something in a network of its own can reach. Blocks.
 std::vector<std::string> host_resolvers();
 
+/// The IPv4 addresses of this machine's interfaces.
+std::vector<std::string> host_addresses();
+
 /// The bytes that a directory takes on disk, links not followed, other file systems left out.
 /// Blocks.
 std::uint64_t measure_directory(const std::filesystem::path& directory);

@@ -38,11 +38,15 @@ TEST_F(DockerEngineDeathTest, AnEngineThatDiesInTheMiddleLeavesNoSecond) {
     (void)await(provider_->create(first));
     killer.join();
     ASSERT_EQ(engine_starts(), "");
-    const Result<void> again = await(provider_->create(wanted));
+    // An engine that comes back may be slow; what may be repeated is repeated, as passes do.
+    Result<void> again = await(provider_->create(wanted));
+    for (int i = 0; i < 3 && !again && again.error().is_retryable(); ++i)
+      again = await(provider_->create(wanted));
     ASSERT_TRUE(again) << again.error().describe();
     EXPECT_TRUE(becomes(ref, Phase::Running));
     EXPECT_EQ(container_count(ref), 1) << "killed after " << after << " ms";
-    EXPECT_EQ(process_count(), 1) << "killed after " << after << " ms";
+    EXPECT_TRUE(eventually([&] { return process_count() == 1; }))
+        << "killed after " << after << " ms: " << process_count();
     ASSERT_TRUE(destroy(ref));
   }
 }

@@ -6,6 +6,7 @@
 #include "providers/docker/firewall.hpp"
 #include "providers/docker/names.hpp"
 #include "providers/docker/spec.hpp"
+#include "providers/local/addresses.hpp"
 #include "tests/support/tar_archive.hpp"
 
 namespace croft::docker {
@@ -118,6 +119,17 @@ TEST_F(PlanTest, SharingAServicesNetworkPublishesNothing) {
   EXPECT_EQ(host(made).text_or("NetworkMode", ""), "container:joined");
   EXPECT_EQ(host(made).find("PortBindings"), nullptr);
   EXPECT_TRUE(made.networks.empty());
+}
+
+TEST(AddressesTest, SubnetsOfAPoolDoNotOverlap) {
+  EXPECT_EQ(subnet_at("10.214.0.0/16", 26, 0).value(), "10.214.0.0/26");
+  EXPECT_EQ(subnet_at("10.214.7.9/16", 26, 5).value(), "10.214.1.64/26");
+  EXPECT_FALSE(subnet_at("10.214.0.0/16", 26, 1024));
+  EXPECT_FALSE(subnet_at("10.214.0.0/28", 26, 0));
+  EXPECT_TRUE(do_overlap("10.214.0.0/26", "10.214.0.1"));
+  EXPECT_TRUE(do_overlap("10.214.0.0/26", "10.214.0.0/16"));
+  EXPECT_FALSE(do_overlap("10.214.0.0/26", "10.214.0.65"));
+  EXPECT_FALSE(do_overlap("10.214.0.0/26", "fd00::1"));
 }
 
 TEST(FirewallTest, ForbidsTheHostOthersAndWhatIsNotTheOutside) {
