@@ -66,6 +66,13 @@ bool is_overlap(const Error& error) {
          words.find("already being used") != std::string::npos;
 }
 
+/// An engine that was killed while it made a network may keep the bridge's name for one that it
+/// does not list.
+bool is_bridge_taken(const Error& error) {
+  return error.message().find("conflicts with network") != std::string::npos;
+}
+constexpr int kBridgeTries = 4;
+
 /// The engine's own pools hold some thirty networks; ours holds a thousand. Which subnets are free
 /// is only known once the engine takes one.
 Task<Result<void>> create_network(CorePtr core, NetworkWish wish, Limit limit) {
@@ -165,7 +172,7 @@ Task<Result<void>> ensure_network(CorePtr core, EffectPtr effect, std::string na
                 co_await find_named(core, name, true, limit));
   if (found && found->uid() != effect->uid)
     co_return std::unexpected(taken_by_others("network", name));
-  const std::string bridge = found ? found->bridge : bridge_name(core->walls.mark(), name);
+  std::string bridge = found ? found->bridge : bridge_name(core->walls.mark(), name);
   // The wall stands before the network does.
   CO_TRY(co_await core->walls.add(core->pool, bridge, is_internal));
   if (found) co_return Result<void>{};
@@ -174,7 +181,13 @@ Task<Result<void>> ensure_network(CorePtr core, EffectPtr effect, std::string na
                    .bridge = bridge,
                    .labels = labels_of(*effect, core->settings.name, part),
                    .is_internal = is_internal};
-  Result<void> made = co_await create_network(core, std::move(wish), limit);
+  Result<void> made = co_await create_network(core, wish, limit);
+  for (int i = 1; i < kBridgeTries && !made && is_bridge_taken(made.error()); ++i) {
+    (void)co_await core->walls.drop(core->pool, bridge);
+    bridge = wish.bridge = bridge_name(core->walls.mark(), fmt::format("{}#{}", name, i));
+    CO_TRY(co_await core->walls.add(core->pool, bridge, is_internal));
+    made = co_await create_network(core, wish, limit);
+  }
   if (made) check_bridge(*core, core->walls, bridge);
   if (made && !core->check_enforceable()) {
     (void)co_await core->engine.networks().remove(name, limit.at);
