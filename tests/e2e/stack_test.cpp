@@ -112,7 +112,10 @@ class StackTest : public testing::Test {
   std::string circumstances() {
     return croft({"get", "services", "-t", "alice", "-o", "wide"}).output +
            croft({"events", "-t", "alice"}).output +
-           engine().docker({"ps", "-a", "--format", "{{.Names}} {{.Status}} {{.Labels}}"}).value_or("") + daemon().log();
+           engine()
+               .docker({"ps", "-a", "--format", "{{.Names}} {{.Status}} {{.Labels}}"})
+               .value_or("") +
+           daemon().log();
   }
 
   std::optional<Platform> platform_;

@@ -62,8 +62,8 @@ TEST_F(ObservationTest, TellsHowItEnded) {
   // The engine would have started these again, had nobody stopped them.
   EXPECT_EQ(exited(137, "on-failure").phase, Phase::Stopped);
   EXPECT_EQ(exited(0, "unless-stopped").phase, Phase::Stopped);
-  // An engine that stops ends what runs, and that may well exit with 0: unless it was heard to end by
-  // itself, it is to run on.
+  // An engine that stops ends what runs, and that may well exit with 0: unless it was heard to end
+  // by itself, it is to run on.
   known_.has_completed = false;
   EXPECT_EQ(exited(0, "on-failure").phase, Phase::Stopped);
   EXPECT_EQ(exited(0, "no").phase, Phase::Completed);
