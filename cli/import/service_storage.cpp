@@ -29,9 +29,12 @@ std::string below(const std::string& directory, const std::string& path) {
 
 void ServiceReading::read_mounts() {
   std::vector<Value> volumes;
-  const Value& mounts = at(container_, {"Mounts"});
-  if (!mounts.is_list()) return;
-  for (const Value& mount : mounts.as_list()) {
+  const Value& listed = at(container_, {"Mounts"});
+  if (!listed.is_list()) return;
+  // The engine lists them in another order each time; what is written here must not change by that.
+  Value::List mounts = listed.as_list();
+  std::ranges::sort(mounts, {}, [](const Value& mount) { return text_at(mount, {"Destination"}); });
+  for (const Value& mount : mounts) {
     const std::string type = text_at(mount, {"Type"});
     if (type == "volume") {
       read_volume(mount, volumes);
