@@ -354,7 +354,8 @@ class Decision {
     keep_what_is_ignored();
     const auto differences = collect_fields();
     if (applied() == nullptr) return takes_over(differences);
-    if (differences.empty()) return differs_in_records() || runs_something_else();
+    if (differences.empty())
+      return differs_in_records() || runs_something_else() || has_left_something_behind();
     const bool replaces = std::ranges::any_of(differences, [](const FieldDifference& difference) {
       return difference.effect == ChangeEffect::Replace && !difference.is_for_croft;
     });
@@ -429,6 +430,13 @@ class Decision {
     if (!is_of_another_label()) return false;
     change_.is_drift = true;
     return say(Action::Update, "Drifted", "drifted: it does not run what was applied last");
+  }
+
+  bool has_left_something_behind() {
+    if (is_taken_on_trust() || it_.observed->left_behind.empty()) return false;
+    change_.is_drift = true;
+    return say(Action::Update, "Drifted",
+               "drifted: an interrupted change left " + it_.observed->left_behind);
   }
 
   // Power
