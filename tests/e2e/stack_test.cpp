@@ -173,6 +173,8 @@ TEST_F(StackTest, WhatTheWallsForbidIsRefusedWithItsLineAndChangesNothing) {
       << croft({"get", "-t", "alice"}).error;
   EXPECT_EQ(containers("web"), web);
   EXPECT_TRUE(platform_->shows(kShop, "hello"));
+  // The same before it is pushed.
+  EXPECT_TRUE(has(differ().output, "compose.yaml:8:")) << differ().output << differ().error;
 }
 
 TEST_F(StackTest, AVolumeThatIsNoLongerDeclaredWaitsForAPerson) {
