@@ -111,6 +111,10 @@ AcknowledgementRow acknowledgement_from(CellReader& cells) {
       .tenant = cells.text(), .digest = cells.text(), .by = cells.text(), .at = cells.time()};
 }
 
+/// What rows are found by, as it was written: strangers' bytes (an address in a browser) are no
+/// text that an engine takes.
+Cell found_by(const std::string& key) { return Cell(clean_text(key)); }
+
 Cell cell(Timestamp time) { return Cell(std::int64_t{time.time_since_epoch().count()}); }
 
 }  // namespace
@@ -119,8 +123,8 @@ Select<TenantRow> select_tenants() { return {{kTenants, {}}, tenant_from}; }
 
 Select<SourceRow> select_sources() { return {{kSources, {}}, source_from}; }
 
-Select<ResourceRow> select_resources(std::string tenant) {
-  return {{kResourcesOfTenant, {Cell(std::move(tenant))}}, resource_from};
+Select<ResourceRow> select_resources(const std::string& tenant) {
+  return {{kResourcesOfTenant, {found_by(tenant)}}, resource_from};
 }
 
 Select<ResourceRow> select_all_resources() { return {{kAllResources, {}}, resource_from}; }
@@ -132,8 +136,8 @@ Select<DirectiveRow> select_directives() { return {{kDirectives, {}}, directive_
 Select<EventRow> select_events(const EventQuery& query) {
   const bool is_forward = query.after != 0;
   std::vector<Cell> cells{Cell(query.after)};
-  if (query.tenant) cells.emplace_back(*query.tenant);
-  if (!query.subject.empty()) cells.emplace_back(query.subject);
+  if (query.tenant) cells.push_back(found_by(*query.tenant));
+  if (!query.subject.empty()) cells.push_back(found_by(query.subject));
   cells.emplace_back(static_cast<std::int64_t>(
       std::min<std::size_t>(query.limit, std::numeric_limits<std::int64_t>::max())));
   const std::string_view text =
@@ -141,8 +145,8 @@ Select<EventRow> select_events(const EventQuery& query) {
   return {{text, std::move(cells)}, event_from, !is_forward};
 }
 
-Select<UsageRow> select_usage(std::string tenant_uid, Timestamp from, Timestamp to) {
-  return {{kUsageWithin, {Cell(std::move(tenant_uid)), cell(to), cell(from)}}, usage_from};
+Select<UsageRow> select_usage(const std::string& tenant_uid, Timestamp from, Timestamp to) {
+  return {{kUsageWithin, {found_by(tenant_uid), cell(to), cell(from)}}, usage_from};
 }
 
 Select<UsageRow> select_open_usage() { return {{kOpenUsage, {}}, usage_from}; }
