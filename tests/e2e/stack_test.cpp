@@ -178,8 +178,8 @@ TEST_F(StackTest, WhatTheWallsForbidIsRefusedWithItsLineAndChangesNothing) {
 }
 
 TEST_F(StackTest, CommandsRunInAServiceAndAreWrittenDown) {
-  const ChildOutput said =
-      croft({"exec", "-t", "alice", "shop.web", "sh", "-c", "echo $GREETING; echo no >&2; exit 7"});
+  const ChildOutput said = croft(
+      {"exec", "--tenant", "alice", "shop.web", "sh", "-c", "echo $GREETING; echo no >&2; exit 7"});
   EXPECT_EQ(said.status, 7) << said.error;
   EXPECT_EQ(said.output, "hello\n");
   EXPECT_EQ(said.error, "no\n");
@@ -189,7 +189,7 @@ TEST_F(StackTest, CommandsRunInAServiceAndAreWrittenDown) {
 TEST_F(StackTest, AVolumeGoesOutAndComesBack) {
   const std::string archive = (daemon().data() / "data.tar").string();
   const auto in_db = [&](const std::string& line) {
-    return croft({"exec", "-t", "alice", "shop.db", "sh", "-c", line});
+    return croft({"exec", "--tenant", "alice", "shop.db", "sh", "-c", line});
   };
   ASSERT_EQ(in_db("echo precious > /data/kept").status, 0);
   const ChildOutput out = croft({"volume", "export", "shop.data", "-t", "alice", "-o", archive});
