@@ -119,7 +119,10 @@ class StackKillTest : public testing::Test {
                  {"--format", fmt::format("{} {{{{.Label \"croft.uid\"}}}} {{{{.Label "
                                           "\"croft.ref\"}}}}",
                                           is_container ? "{{.ID}} {{.State}}" : "{{.Name}} -")});
-    std::istringstream lines(engine().docker(words).value());
+    // An engine that has just come back, or removes one of them this moment, may refuse to list.
+    Result<std::string> listed = engine().docker(words);
+    wait_until([&] { return listed || (listed = engine().docker(words)); });
+    std::istringstream lines(listed.value());
     std::vector<EngineObject> found;
     for (EngineObject one; lines >> one.name >> one.state >> one.uid >> one.ref;)
       found.push_back(one);
