@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "tests/providers/docker/provider/fixture.hpp"
@@ -69,15 +72,20 @@ class DockerRemoteTest : public DockerTest {
   void adjust(docker::ProviderSettings& settings) override {
     const DockerEngine& engine = DockerEngine::shared();
     settings.host = fmt::format("tcp://127.0.0.1:{}", engine.tls_port());
-    settings.ca_file = engine.certificates().authority;
-    settings.cert_file = engine.certificates().client;
-    settings.key_file = engine.certificates().client_key;
+    settings.ca_file = in_file("ca.pem", engine.certificates().authority);
+    settings.cert_file = in_file("cert.pem", engine.certificates().client);
+    settings.key_file = in_file("key.pem", engine.certificates().client_key);
     // From afar nobody can set its packet filter.
     settings.isolation = docker::ProviderSettings::Isolation::None;
   }
   void TearDown() override {
     settings_.host = DockerEngine::shared().host();  // for its own client, which has no certificate
     DockerTest::TearDown();
+  }
+  std::string in_file(const std::string& name, const std::string& text) const {
+    const std::filesystem::path path = directory_->path() / name;
+    std::ofstream(path) << text;
+    return path;
   }
 };
 
@@ -102,10 +110,10 @@ TEST_F(DockerRemoteTest, RunsAndChangesWhatItIsGivenWithItsFiles) {
 TEST_F(DockerRemoteTest, WithoutIsolationItSaysWhatItCannotKeepUp) {
   settings_.isolation = docker::ProviderSettings::Isolation::Full;
   restart_croft();
-  const Result<void> made = create(instance("api"), shell("sleep 1000"));
-  ASSERT_FALSE(made);
-  EXPECT_NE(made.error().describe().find("isolation: none"), std::string::npos)
-      << made.error().describe();
+  const auto judged = provider_->normalize(instance("api"), shell("sleep 1000"));
+  ASSERT_FALSE(judged);
+  EXPECT_NE(judged.error().describe().find("isolation: none"), std::string::npos)
+      << judged.error().describe();
 }
 
 TEST_F(DockerDataTest, WhatAVolumeHoldsIsMeasured) {
