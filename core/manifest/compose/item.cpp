@@ -174,10 +174,17 @@ bool is_same(const Item& a, const Item& b) {
          });
 }
 
-std::size_t weight_of(const Item& item) {
-  std::size_t weight = 1;
-  for (const Item& one : item.items) weight += weight_of(one);
-  for (const Item::Entry& entry : item.entries) weight += weight_of(entry.value);
+ItemWeight weight_of(const Item& item) {
+  ItemWeight weight{1, item.text.size()};
+  const auto add = [&](const ItemWeight& more) {
+    weight.items += more.items;
+    weight.text += more.text;
+  };
+  for (const Item& one : item.items) add(weight_of(one));
+  for (const Item::Entry& entry : item.entries) {
+    add(weight_of(entry.value));
+    weight.text += entry.key.size();
+  }
   return weight;
 }
 
@@ -189,8 +196,9 @@ Item ItemReader::read(const yaml::Tree& tree, yaml::NodeIndex root, std::uint32_
   return make(root);
 }
 
-bool ItemReader::count(std::size_t items, const Spot& spot) {
-  items_ += items;
+bool ItemReader::count(const ItemWeight& copied, const Spot& spot) {
+  items_ += copied.items;
+  text_ += copied.text;
   const bool is_more = items_ > kMostItems || text_ > kMostText;
   if (is_more && !is_too_much_) {
     complaints_.error(spot, items_ > kMostItems
@@ -208,7 +216,7 @@ Spot ItemReader::spot_of(const yaml::Node& node) const {
 
 Item ItemReader::make(yaml::NodeIndex index) {
   const yaml::Node& node = tree_->at(index);
-  if (!count(1, spot_of(node))) return Item::null(spot_of(node));
+  if (!count({.items = 1}, spot_of(node))) return Item::null(spot_of(node));
   if (node.type == yaml::Node::Type::Scalar) return scalar(index);
   Item made = Item::null(spot_of(node));
   const std::size_t entries = node.type == yaml::Node::Type::Map ? node.count / 2 : node.count;
@@ -292,8 +300,7 @@ void ItemReader::put_variables_in(Item& item) {
     item.text = std::move(made.text);
     item.is_substituted = made.is_changed;
   }
-  text_ += item.text.size();
-  count(0, item.spot);
+  count({.text = item.text.size()}, item.spot);
 }
 
 void ItemReader::judge_tag(yaml::NodeIndex index, Item& item) {

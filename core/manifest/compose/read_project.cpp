@@ -60,18 +60,42 @@ Item ProjectReader::read_inline(std::uint32_t source, std::string_view text) {
   return root;
 }
 
-std::shared_ptr<const Variables> ProjectReader::variables_of(const ProjectFiles& files) {
+std::shared_ptr<const Variables> ProjectReader::variables_of(const ProjectFiles& files,
+                                                             const Spot& asked) {
+  if (!budget_.spend(files.variables->byte_count(), asked)) return files.variables;
   auto made = std::make_shared<Variables>(*files.variables);
   const auto path = resolve_path(files.directory, ".env");
-  if (files.reads_dot_env && path) read_environment_file(*path, *files.variables, *made);
+  Variables own(files.variables.get());
+  if (files.reads_dot_env && path) read_environment_file(*path, own, asked);
+  made->add_all(own);
   return made;
 }
 
-bool ProjectReader::read_environment_file(const std::string& path, const Variables& known,
-                                          Variables& into) {
+bool ProjectReader::read_environment_file(const std::string& path, Variables& own,
+                                          const Spot& asked) {
   const auto entry = repository_.find(path);
   if (!is_file(entry)) return false;
-  const auto text = repository_.read(*entry, kLargestEnvironmentFile);
+  if (budget_.is_spent()) return true;
+  const auto source = environment_text(path, *entry);
+  if (!source) return true;
+  const std::string& text = sources_.at(*source).text;
+  if (!budget_.spend(text.size() + 1, asked)) return true;
+  const EnvironmentFile read = read_environment(text, own);
+  for (const EnvironmentFile::Problem& problem : read.problems)
+    complaints_.report(problem.is_warning ? Weight::Warning : Weight::Error,
+                       line_spot(*source, text, problem.line), problem.message, problem.hint);
+  budget_.spend(read.bytes, asked);
+  for (const EnvironmentFile::Line& line : read.lines) {
+    if (!line.value) own.add(line.name, "");
+  }
+  return true;
+}
+
+std::optional<std::uint32_t> ProjectReader::environment_text(const std::string& path,
+                                                             const TreeEntry& entry) {
+  const auto [place, is_new] = environment_texts_.try_emplace(path);
+  if (!is_new) return place->second;
+  const auto text = repository_.read(entry, kLargestEnvironmentFile);
   Source made;
   made.file = in_repository(path);
   made.text = text.value_or("");
@@ -82,20 +106,14 @@ bool ProjectReader::read_environment_file(const std::string& path, const Variabl
         line_spot(source, kept, 1),
         text ? "the file is not UTF-8 text"
              : fmt::format("the file is larger than {} KiB", kLargestEnvironmentFile >> 10));
-    return true;
+    return std::nullopt;
   }
-  const EnvironmentFile read = read_environment(kept, known);
-  for (const EnvironmentFile::Problem& problem : read.problems)
-    complaints_.error(line_spot(source, kept, problem.line), problem.message, problem.hint);
-  // A later line wins, and what was known before wins over all.
-  Variables own;
-  for (const EnvironmentFile::Line& line : read.lines) own.set(line.name, line.value.value_or(""));
-  for (const EnvironmentFile::Line& line : read.lines) into.add(line.name, *own.find(line.name));
-  return true;
+  place->second = source;
+  return source;
 }
 
 Item ProjectReader::load(const ProjectFiles& files, const Spot& asked, std::size_t depth) {
-  const auto variables = variables_of(files);
+  const auto variables = variables_of(files, asked);
   Item root = Item::map(asked);
   for (const std::string& path : files.paths) {
     if (std::ranges::find(including_, path) != including_.end()) {
@@ -181,7 +199,7 @@ Item ProjectReader::parse_text(std::uint32_t source, std::string_view text) {
     complaints_.error(whole, "the compose file is empty", "it has 'services'");
     return nothing;
   }
-  if (!items_.count(0, whole)) return nothing;
+  if (!items_.count({}, whole)) return nothing;
   check_form(root, compose_file_form(), complaints_);
   if (!root.is_map()) return nothing;
   make_canonical(root, complaints_);
@@ -198,6 +216,12 @@ void ProjectReader::include(Item& root, const Parsed& file, std::size_t depth) {
     return;
   }
   for (const Item& one : copy.items) {
+    if (files_ > kMostFiles || budget_.is_spent()) return;  // which was said
+    // Each has variables of its own, whether there is a file or not.
+    if (++includes_ > kMostFiles) {
+      complaints_.error(one.spot, fmt::format("the project has more than {} files", kMostFiles));
+      return;
+    }
     if (one.is_map()) include_one(one, root, file, depth);
   }
 }
@@ -233,14 +257,17 @@ ProjectFiles ProjectReader::included_files(const Item& include, const Parsed& fi
   made.directory = parent_of(made.paths.front());
   if (const Item* directory = include.find("project_directory"))
     made.directory = resolve(*directory).value_or("");
+  if (!budget_.spend(file.variables->byte_count(), include.spot)) return {};
   auto variables = std::make_shared<Variables>(*file.variables);
   if (const Item* environment = include.find("env_file")) {
     made.reads_dot_env = false;
+    Variables own(file.variables.get());
     for (const Item& item : environment->items) {
       const auto path = resolve(item);
-      if (path && !read_environment_file(*path, *file.variables, *variables))
+      if (path && !read_environment_file(*path, own, item.spot))
         complaints_.error(item.spot, fmt::format("there is no file '{}'", *path));
     }
+    variables->add_all(own);
   }
   made.variables = std::move(variables);
   return made;

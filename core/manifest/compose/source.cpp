@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/manifest/reporter.hpp"
 
 namespace croft::manifest::compose {
@@ -64,6 +66,21 @@ void Complaints::report(Weight weight, const Spot& spot, std::string message, st
   // An alias, or a file that is included twice, says the same thing twice.
   if (std::ranges::find(diagnostics_.list, made) != diagnostics_.list.end()) return;
   diagnostics_.add(std::move(made));
+}
+
+bool TextBudget::spend(std::size_t bytes, const Spot& spot) {
+  if (bytes < left_) {
+    left_ -= bytes;
+    return true;
+  }
+  if (left_ > 0)
+    complaints_.error(spot,
+                      fmt::format("the project's env files, and what is copied into its services, "
+                                  "are longer than {} MiB in all",
+                                  kMost >> 20),
+                      "name fewer files, or shorter ones");
+  left_ = 0;
+  return false;
 }
 
 std::optional<TreeEntry> Repository::find(std::string_view path) {

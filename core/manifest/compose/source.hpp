@@ -55,15 +55,31 @@ class Complaints {
 
   void error(const Spot& spot, std::string message, std::string hint = {});
   void warning(const Spot& spot, std::string message, std::string hint = {});
+  void report(Weight weight, const Spot& spot, std::string message, std::string hint);
   std::size_t error_count() const { return diagnostics_.errors; }
   /// Where a spot is in the file that people know.
   SourcePosition position_of(const Spot& spot) const;
 
  private:
-  void report(Weight weight, const Spot& spot, std::string message, std::string hint);
-
   const Sources& sources_;
   Diagnostics& diagnostics_;
+};
+
+/// Bounds the text that a project takes from a few places into many: files of environment variables
+/// and their values, variables that included files start with, what several services are given.
+class TextBudget {
+ public:
+  static constexpr std::size_t kMost = 8 << 20;
+
+  /// Borrows it.
+  explicit TextBudget(Complaints& complaints) : complaints_(complaints) {}
+  /// False once it is too much, which is reported at the first time.
+  bool spend(std::size_t bytes, const Spot& spot);
+  bool is_spent() const { return left_ == 0; }
+
+ private:
+  Complaints& complaints_;
+  std::size_t left_ = kMost;
 };
 
 /// What a project sees of its repository. What cannot be read for other reasons than that it is
