@@ -47,9 +47,7 @@ std::string ProjectReader::in_repository(std::string_view path) const {
 }
 
 Item ProjectReader::read(const ProjectFiles& files, const Spot& asked) {
-  Item root = load(files, asked, 0);
-  drop_tags(root);
-  return root;
+  return load(files, asked, 0);
 }
 
 Item ProjectReader::read_inline(std::uint32_t source, std::string_view text) {
@@ -125,6 +123,7 @@ Item ProjectReader::load(const ProjectFiles& files, const Spot& asked, std::size
     if (parsed == nullptr) continue;
     including_.push_back(path);
     root = merge_files(std::move(root), complete(*parsed, depth));
+    drop_tags(root);  // they are about the files before, not about those that come
     including_.pop_back();
   }
   return root;
@@ -230,9 +229,7 @@ void ProjectReader::include_one(const Item& include, Item& root, const Parsed& f
                                 std::size_t depth) {
   const ProjectFiles files = included_files(include, file);
   if (files.paths.empty()) return;
-  Item included = load(files, include.spot, depth + 1);
-  drop_tags(included);
-  import(root, included);
+  import(root, load(files, include.spot, depth + 1));
 }
 
 ProjectFiles ProjectReader::included_files(const Item& include, const Parsed& file) {
@@ -355,7 +352,9 @@ Item ProjectReader::extended(const Parsed& file, const Item::Entry& service,
     return service.value;
   }
   if (!items_.count(weight_of(base->value), extends->spot)) return own;
-  return merge_services(extended(*other, *base, chain), own);
+  Item made = extended(*other, *base, chain);
+  drop_tags(made);  // they are about what stands before the other, not before this one
+  return merge_services(std::move(made), own);
 }
 
 }  // namespace croft::manifest::compose
