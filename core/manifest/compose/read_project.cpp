@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::size_t kLargestEnvironmentFile = 256 << 10;
 
-bool is_file(const std::optional<TreeEntry>& entry) {
-  return entry && (entry->mode == FileMode::Regular || entry->mode == FileMode::Executable);
-}
-
 std::string text_at(const Item& map, std::string_view key) {
   const Item* found = map.find(key);
   return found != nullptr && found->is_scalar() ? found->text : std::string();
@@ -72,7 +68,13 @@ std::shared_ptr<const Variables> ProjectReader::variables_of(const ProjectFiles&
 bool ProjectReader::read_environment_file(const std::string& path, Variables& own,
                                           const Spot& asked) {
   const auto entry = repository_.find(path);
-  if (!is_file(entry)) return false;
+  // A directory may be called so, and is nobody's variables.
+  if (!entry || entry->mode == FileMode::Directory) return false;
+  if (const std::string_view why = why_no_file(*entry); !why.empty()) {
+    complaints_.error(asked, fmt::format("'{}' {}", path, why),
+                      "put a file with its content in its place");
+    return true;
+  }
   if (budget_.is_spent()) return true;
   const auto source = environment_text(path, *entry);
   if (!source) return true;
@@ -145,11 +147,11 @@ const ProjectReader::Parsed* ProjectReader::parse(const std::string& path,
       return known.get();
   }
   const auto entry = repository_.find(path);
-  if (!is_file(entry)) {
-    complaints_.error(
-        asked,
-        entry ? fmt::format("'{}' is no file", path) : fmt::format("there is no file '{}'", path),
-        "paths are seen from the file that names them, and stay in the repository");
+  if (!entry || !why_no_file(*entry).empty()) {
+    complaints_.error(asked,
+                      entry ? fmt::format("'{}' {}", path, why_no_file(*entry))
+                            : fmt::format("there is no file '{}'", path),
+                      "paths are seen from the file that names them, and stay in the repository");
     return nullptr;
   }
   if (++files_ > kMostFiles) {

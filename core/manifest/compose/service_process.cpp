@@ -209,12 +209,10 @@ void ServiceReader::read_environment_file(const Item& file, Variables& known) {
   }
   const auto path = resolve_path(context_.sources.of(spot).directory, *written);
   const auto found = path ? context_.repository.find(*path) : std::nullopt;
-  if (!found || found->mode == FileMode::Directory) {
-    if (!found && path && !is_required) return;
-    error(spot, fmt::format("there is no file '{}' in the repository", shortened(*written)),
-          "commit it, write 'required: false', or set 'environment'");
+  if (!found && path && !is_required) return;
+  if (!is_text_file(found, *written, spot,
+                    "commit it, write 'required: false', or set 'environment'"))
     return;
-  }
   const auto content = environment_text(*path, *found, spot);
   if (!content) return;
   const EnvironmentFile read =
@@ -228,6 +226,18 @@ void ServiceReader::read_environment_file(const Item& file, Variables& known) {
     if (outside != nullptr && context_.budget.spend(outside->size(), spot))
       made_.draft.set_in("env", line.name, Value(*outside), spot);
   }
+}
+
+bool ServiceReader::is_text_file(const std::optional<TreeEntry>& found, std::string_view written,
+                                 const Spot& spot, std::string hint) const {
+  const std::string_view why = found ? why_no_file(*found) : std::string_view();
+  if (!found)
+    error(spot, fmt::format("there is no file '{}' in the repository", shortened(written)),
+          std::move(hint));
+  if (!why.empty())
+    error(spot, fmt::format("'{}' {}", shortened(written), why),
+          "put a file with its content in its place");
+  return found && why.empty();
 }
 
 std::optional<std::string> ServiceReader::environment_text(const std::string& path,
@@ -285,11 +295,7 @@ void ServiceReader::label(std::string_view name, std::string value, const Spot& 
 void ServiceReader::read_label_file(const Item& file) {
   const auto path = resolve_path(context_.sources.of(file.spot).directory, file.text);
   const auto found = path ? context_.repository.find(*path) : std::nullopt;
-  if (!found || found->mode == FileMode::Directory) {
-    error(file.spot,
-          fmt::format("there is no text file '{}' in the repository", shortened(file.text)));
-    return;
-  }
+  if (!is_text_file(found, file.text, file.spot, "commit it, or set 'labels'")) return;
   const auto content = environment_text(*path, *found, file.spot);
   if (!content) return;
   Variables known(&variables_at(file.spot));

@@ -47,6 +47,9 @@ class ServiceReader {
   void read_command(std::string_view key, std::string_view field);
   void read_environment();
   void read_environment_file(const Item& file, Variables& known);
+  /// False if there is none, which is reported.
+  bool is_text_file(const std::optional<TreeEntry>& found, std::string_view written,
+                    const Spot& spot, std::string hint) const;
   /// The text of a file of variables or labels; nothing if it is not there or the project has too
   /// much of them, which is reported.
   std::optional<std::string> environment_text(const std::string& path, const TreeEntry& entry,

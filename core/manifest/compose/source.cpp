@@ -100,6 +100,21 @@ std::optional<std::string> Repository::read(const TreeEntry& file, std::size_t l
   return std::nullopt;
 }
 
+std::string_view why_no_file(const TreeEntry& entry) {
+  switch (entry.mode) {
+    case FileMode::Link:
+      return "is a symbolic link, which is not followed";
+    case FileMode::Submodule:
+      return "is a submodule, which is not read";
+    case FileMode::Directory:
+      return "is a directory";
+    case FileMode::Regular:
+    case FileMode::Executable:
+      return "";
+  }
+  return "";
+}
+
 std::optional<std::string> resolve_path(std::string_view directory, std::string_view path) {
   if (path.starts_with('/') || path.find('\0') != std::string_view::npos) return std::nullopt;
   std::string made(directory);

@@ -99,6 +99,10 @@ class Repository {
   std::optional<Error> failure_;
 };
 
+/// Why an entry that is there is no file to read ("is a symbolic link, which is not followed");
+/// empty if it is one.
+std::string_view why_no_file(const TreeEntry& entry);
+
 /// A path of a compose file ("./a", "../b", "c/") seen from a directory, as a path from the root of
 /// the tree ("" is the root); nothing if it leads out of it or is absolute.
 std::optional<std::string> resolve_path(std::string_view directory, std::string_view path);
