@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -251,7 +252,7 @@ Item ItemReader::scalar(yaml::NodeIndex index) {
 // Keys of the map itself stand before those that `<<` brings, and of several maps the first wins.
 void ItemReader::map(const yaml::Node& node, Item& into) {
   const auto items = tree_->items(node);
-  std::vector<Item::Entry> merged;
+  Merged merged;
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
     const yaml::Node& key = tree_->at(items[i]);
     if (key.is_plain && key.text == "<<") {
@@ -260,12 +261,15 @@ void ItemReader::map(const yaml::Node& node, Item& into) {
       into.entries.push_back({key.text, spot_of(key), make(items[i + 1])});
     }
   }
-  for (Item::Entry& entry : merged) {
-    if (into.find_entry(entry.key) == nullptr) into.entries.push_back(std::move(entry));
+  if (merged.entries.empty()) return;
+  std::unordered_set<std::string> own;
+  for (const Item::Entry& entry : into.entries) own.insert(entry.key);
+  for (Item::Entry& entry : merged.entries) {
+    if (!own.contains(entry.key)) into.entries.push_back(std::move(entry));
   }
 }
 
-void ItemReader::merge_into(yaml::NodeIndex value, std::vector<Item::Entry>& merged) {
+void ItemReader::merge_into(yaml::NodeIndex value, Merged& merged) {
   const yaml::Node& node = tree_->at(value);
   const Spot spot = spot_of(node);
   Item made = make(value);
@@ -282,8 +286,13 @@ void ItemReader::merge_into(yaml::NodeIndex value, std::vector<Item::Entry>& mer
       continue;
     }
     for (Item::Entry& entry : one.entries) {
-      if (std::ranges::find(merged, entry.key, &Item::Entry::key) == merged.end())
-        merged.push_back(std::move(entry));
+      if (!merged.keys.insert(entry.key).second) continue;
+      if (merged.entries.size() == kMostEntries) {
+        complaints_.error(spot, fmt::format("'<<' brings more than {} entries", kMostEntries),
+                          "split the map that it stands in");
+        return;
+      }
+      merged.entries.push_back(std::move(entry));
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "core/manifest/compose/source.hpp"
@@ -90,7 +91,11 @@ class ItemReader {
   Item make(yaml::NodeIndex index);
   Item scalar(yaml::NodeIndex index);
   void map(const yaml::Node& node, Item& into);
-  void merge_into(yaml::NodeIndex value, std::vector<Item::Entry>& merged);
+  struct Merged {  ///< what `<<` brings
+    std::vector<Item::Entry> entries;
+    std::unordered_set<std::string> keys;
+  };
+  void merge_into(yaml::NodeIndex value, Merged& merged);
   void put_variables_in(Item& item);
   void judge_tag(yaml::NodeIndex index, Item& item);
   Spot spot_of(const yaml::Node& node) const;

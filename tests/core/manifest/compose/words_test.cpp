@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <sys/resource.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -190,6 +191,17 @@ TEST(ComposeWordsTest, WhatServicesAreGivenIsBounded) {
                   {{"compose.yaml", file}, {"env", "A=" + std::string(100'000, 'x') + "\n"}})),
               HasSubstr("are longer than 8 MiB in all"));
   EXPECT_THAT(complaints(load_compose(grant)), HasSubstr("are longer than 8 MiB in all"));
+}
+
+TEST(ComposeWordsTest, WhatMergeKeysBringIsBounded) {
+  std::string maps;
+  for (int map = 0; map < 50; ++map) {
+    maps += "{";
+    for (int i = 0; i < 1'500; ++i) maps += fmt::format("k{}_{}: ,", map, i);
+    maps += "},";
+  }
+  const LoadedSet set = load_compose("services: {web: {image: a, labels: {<<: [" + maps + "]}}}\n");
+  EXPECT_THAT(complaints(set), HasSubstr("compose.yaml:1:41: error: '<<' brings more than 2000"));
 }
 
 TEST(ComposeWordsTest, AliasesDoNotBecomeBombs) {
