@@ -23,6 +23,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr Duration kProgressEvery{5'000};
 constexpr std::size_t kLargestDockerfile = 1 << 20;
 constexpr std::size_t kLongestLine = 4'000;
+constexpr const char* kSentDockerfile = ".croft.dockerfile";
 
 RegistryLogin login_for(const ProviderSettings& settings, const std::string& registry) {
   const auto found = settings.logins.find(registry);
@@ -190,7 +191,7 @@ struct BuildPlan {
   std::string tag;
   std::string context_path;
   std::string dockerfile;
-  std::string inline_text;
+  std::vector<std::string> bases;  ///< images that it takes from
   std::shared_ptr<const FileTree> context;
   BuildImage request;
 };
@@ -203,6 +204,33 @@ std::map<std::string, std::string> text_map(const Value& spec, std::string_view 
   return texts;
 }
 
+Result<std::string> read_dockerfile(const BuildPlan& plan) {
+  const Result<TreeEntry> entry = plan.context->entry(plan.dockerfile);
+  if (!entry)
+    return fail(Error(ErrorCode::Invalid,
+                      fmt::format("there is no {} in {}", plan.dockerfile, plan.context_path))
+                    .with_hint("say with build.dockerfile where it is, seen from the context"));
+  if (entry->mode != FileMode::Regular && entry->mode != FileMode::Executable)
+    return fail(Error(ErrorCode::Invalid, fmt::format("{} in {} is no regular file",
+                                                      plan.dockerfile, plan.context_path))
+                    .with_hint("name the file itself in build.dockerfile, not a link to it"));
+  return plan.context->read(entry->id, kLargestDockerfile);
+}
+
+/// The engine gets the very text that was checked, whatever else the tree holds. A
+/// DOCKERFILE.dockerignore goes on to count.
+Result<void> send_checked(BuildPlan& plan, const std::string& text) {
+  const Result<TreeEntry> ignore = plan.context->entry(plan.dockerfile + ".dockerignore");
+  if (ignore && ignore->mode == FileMode::Regular) {
+    TRY_ASSIGN(std::string content, plan.context->read(ignore->id, kLargestDockerfile));
+    plan.context = tree_with_file(plan.context, std::string(kSentDockerfile) + ".dockerignore",
+                                  std::move(content));
+  }
+  plan.context = tree_with_file(plan.context, kSentDockerfile, text);
+  plan.dockerfile = kSentDockerfile;
+  return {};
+}
+
 /// Blocks for reading trees.
 Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value& workload) {
   const Value& build = *workload.find("build");
@@ -210,26 +238,20 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
   BuildPlan plan;
   plan.context_path = build.text_or("context", ".");
   plan.dockerfile = build.text_or("dockerfile", "Dockerfile");
-  plan.inline_text = build.text_or("dockerfileInline", "");
   const std::string path = plan.context_path == "." ? "" : plan.context_path;
   TRY_ASSIGN(plan.context, while_doing(effect.source->subtree(path),
                                        "reading the build context " + plan.context_path));
   const std::map<std::string, std::string> arguments = text_map(build, "args");
-  std::string text = plan.inline_text;
+  const std::string tree = plan.context->id();
+  std::string text = build.text_or("dockerfileInline", "");
   if (text.empty()) {
-    const Result<TreeEntry> entry = plan.context->entry(plan.dockerfile);
-    if (!entry)
-      return fail(Error(ErrorCode::Invalid,
-                        fmt::format("there is no {} in {}", plan.dockerfile, plan.context_path))
-                      .with_hint("say with build.dockerfile where it is, seen from the context"));
-    TRY_ASSIGN(text, plan.context->read(entry->id, kLargestDockerfile));
-  } else {
-    plan.dockerfile = ".croft.dockerfile";
-    plan.context = tree_with_file(plan.context, plan.dockerfile, text);
+    TRY_ASSIGN(text, read_dockerfile(plan));
   }
   TRY(check_dockerfile(text, arguments));
+  TRY_ASSIGN(plan.bases, images_of_dockerfile(text, arguments));
+  TRY(send_checked(plan, text));
   Value key = build;
-  key.set("tree", plan.context->id());
+  key.set("tree", tree);
   key.set("platform", workload.text_or("platform", ""));
   plan.tag =
       build_image_name(effect.tenant.uid, effect.uid, sha256_hex(to_json(key)).substr(0, 20));
@@ -293,10 +315,30 @@ Task<Result<std::string>> build_network(CorePtr core, EffectPtr effect, Limit li
   co_return name;
 }
 
+/// Base images are here before the build begins, and are looked at: what they do later in this
+/// build must not take from others.
+Task<Result<void>> check_bases(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
+                               Limit limit) {
+  for (const std::string& base : plan->bases) {
+    CO_TRY_ASSIGN(ImageName name, parse_image_name(base));
+    Result<Value> image = co_await core->engine.images().inspect(base, limit.at);
+    if (!image && image.error().code() == ErrorCode::NotFound) {
+      const std::string platform = plan->request.platform;
+      image = co_await pull_and_inspect(core, effect->uid, std::move(name), platform, limit);
+    }
+    if (!image) co_return std::unexpected(std::move(image.error()));
+    const std::string doing = "looking at the Dockerfile's image " + base;
+    CO_TRY(while_doing(check_owner(*image, *effect), doing));
+    CO_TRY(while_doing(check_triggers(texts_at(*image, "Config.OnBuild")), doing));
+  }
+  co_return Result<void>{};
+}
+
 Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
                                     std::shared_ptr<Job> job) {
   const Limit limit{std::chrono::steady_clock::now() + core->settings.build_timeout};
   core->tell_all(*job, "Building", fmt::format("from {}", plan->context_path));
+  CO_TRY(co_await check_bases(core, effect, plan, limit));
   CO_TRY_ASSIGN(const std::string network, co_await build_network(core, effect, limit));
   plan->request.network = network;
   CO_TRY_ASSIGN(ByteSource context,

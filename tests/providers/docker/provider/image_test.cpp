@@ -129,6 +129,30 @@ TEST_F(DockerImageTest, ABuildThatFailsSaysWhy) {
   EXPECT_EQ(docker({"network", "ls", "-q", "--filter", "name=_build"}), "");
 }
 
+TEST_F(DockerImageTest, ADockerfileThatIsALinkIsRefused) {
+  const TemporaryDirectory repository = TemporaryDirectory::make("croft-link-").value();
+  const std::string app = (repository.path() / "app").string();
+  ASSERT_TRUE(make_directory(app, 0755));
+  ASSERT_TRUE(write_file_atomic(app + "/busybox:test", "FROM busybox:test\n", 0644));
+  std::filesystem::create_symlink("busybox:test", app + "/Dockerfile");
+  source_ = open_working_tree(repository.path().string()).value();
+  const Result<void> made = create(instance("api"), build_spec());
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().describe(), HasSubstr("no regular file"));
+}
+
+TEST_F(DockerImageTest, ABaseImageWhoseLaterStepsTakeFromOthersIsRefused) {
+  docker({"create", "--name", "croft-test-base", "busybox:test", "true"});
+  docker({"commit", "--change", "ONBUILD COPY --from=busybox:test /bin /stolen", "croft-test-base",
+          "croft-test/trap:1"});
+  docker({"rm", "croft-test-base"});
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM croft-test/trap:1\n"}});
+  const Result<void> made = create(instance("api"), build_spec());
+  docker({"rmi", "croft-test/trap:1"});
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().describe(), HasSubstr("ONBUILD COPY --from=busybox:test"));
+}
+
 TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
   source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo secret >/made\n"}});
   ASSERT_TRUE(create(instance("api"), build_spec(), "alice"));
