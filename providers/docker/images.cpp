@@ -23,6 +23,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr Duration kProgressEvery{5'000};
 constexpr std::size_t kLargestDockerfile = 1 << 20;
 constexpr std::size_t kLongestLine = 4'000;
+constexpr std::int64_t kBuildProcesses = 4096;
 constexpr const char* kSentDockerfile = ".croft.dockerfile";
 
 RegistryLogin login_for(const ProviderSettings& settings, const std::string& registry) {
@@ -255,6 +256,7 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
   key.set("platform", workload.text_or("platform", ""));
   plan.tag =
       build_image_name(effect.tenant.uid, effect.uid, sha256_hex(to_json(key)).substr(0, 20));
+  const bool is_docker = !core.identity || core.identity->kind == EngineKind::Docker;
   plan.request = {.tag = plan.tag,
                   .dockerfile = plan.dockerfile,
                   .target = build.text_or("target", ""),
@@ -269,6 +271,7 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
                   .cpu_period = 100'000,
                   .cpu_quota = core.settings.build_cpu_millis * 100,
                   .shm = 0,
+                  .processes = is_docker ? kBuildProcesses : 0,
                   .cache_from = {},
                   .extra_hosts = {},
                   .logins = all_logins(core.settings)};
@@ -334,8 +337,8 @@ Task<Result<void>> check_bases(CorePtr core, EffectPtr effect, std::shared_ptr<B
   co_return Result<void>{};
 }
 
-Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
-                                    std::shared_ptr<Job> job) {
+Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
+                                     std::shared_ptr<BuildPlan> plan, std::shared_ptr<Job> job) {
   const Limit limit{std::chrono::steady_clock::now() + core->settings.build_timeout};
   core->tell_all(*job, "Building", fmt::format("from {}", plan->context_path));
   CO_TRY(co_await check_bases(core, effect, plan, limit));
@@ -351,11 +354,30 @@ Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_
   lines->finish();
   if (network != "none")
     (void)co_await remove_network(core, network, limit.at_most(Duration(30'000)));
+  if (!built && is_out_of_space(built.error()))
+    co_return std::unexpected(
+        std::move(built.error())
+            .with_hint("the engine's disk is full: remove images, or make room"));
+  co_return built;
+}
+
+/// One build of a resource at a time, for its network and for the engine's sake. What is not
+/// wanted any more when its turn comes is not built.
+Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
+                                    std::shared_ptr<Job> job) {
+  const Core::LockPtr turn = core->lock_of("build " + effect->uid);
+  const Semaphore::Permit permit = co_await turn->acquire();
+  const auto wanted = core->wanted_builds.find(effect->uid);
+  if (wanted == core->wanted_builds.end() || wanted->second != plan->tag)
+    co_return fail(ErrorCode::Cancelled, "a newer build is wanted instead");
+  Result<std::string> built = co_await build_once(core, effect, plan, job);
+  const auto last = core->wanted_builds.find(effect->uid);
+  if (last != core->wanted_builds.end() && last->second == plan->tag)
+    core->wanted_builds.erase(last);
   if (!built) {
-    Error error = std::move(built.error());
-    if (is_out_of_space(error))
-      error = std::move(error).with_hint("the engine's disk is full: remove images, or make room");
-    co_return std::unexpected(std::move(error).while_doing("building the image"));
+    Error error = std::move(built.error()).while_doing("building the image");
+    core->tell_all(*job, "BuildFailed", error.describe(), Severity::Warning);
+    co_return std::unexpected(std::move(error));
   }
   core->tell_all(*job, "Built", *built);
   co_return *built;
@@ -389,6 +411,7 @@ Task<Result<ImageFacts>> ensure_built(CorePtr core, EffectPtr effect, Value work
     plan->request.cache_from = co_await earlier_builds(core, uid, limit);
     // Never empty: with nothing named, the engine would look through all that there is.
     if (plan->request.cache_from.empty()) plan->request.cache_from.push_back(tag);
+    core->wanted_builds[uid] = tag;
     auto make = [core, effect, plan](std::shared_ptr<Job> job) {
       return run_build(core, effect, plan, std::move(job));
     };

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -151,6 +153,43 @@ TEST_F(DockerImageTest, ABaseImageWhoseLaterStepsTakeFromOthersIsRefused) {
   docker({"rmi", "croft-test/trap:1"});
   ASSERT_FALSE(made);
   EXPECT_THAT(made.error().describe(), HasSubstr("ONBUILD COPY --from=busybox:test"));
+}
+
+TEST_F(DockerImageTest, ABuildThatFailsAfterItsEffectSaysSoOnce) {
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN sleep 3; exit 3\n"}});
+  deadline_ = Duration(1'500);
+  const Result<void> first = create(instance("api"), build_spec());
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code(), ErrorCode::Timeout);
+  changes_.clear();
+  EXPECT_TRUE(eventually([&] { return has_news("BuildFailed"); }));
+  EXPECT_THAT(changes_, testing::Contains(uid_of(instance("api"))));
+  const Result<void> second = create(instance("api"), build_spec());
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().describe(), HasSubstr("exit 3"));
+  EXPECT_EQ(std::ranges::count(news_, "Building", &ProviderNews::reason), 1);
+}
+
+TEST_F(DockerImageTest, ANewerBuildWaitsForTheOneBefore) {
+  const auto dockerfile = [](const std::string& text) {
+    return make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN " + text + "\n"}});
+  };
+  deadline_ = Duration(1'000);
+  for (const char* step : {"sleep 4; echo one >/made", "echo two >/made"}) {
+    source_ = dockerfile(step);
+    EXPECT_FALSE(create(instance("api"), build_spec()));
+  }
+  deadline_ = Duration(30'000);
+  source_ = dockerfile("grep processes /proc/self/limits; echo three >/made");
+  const Result<void> made = create(instance("api"), build_spec());
+  ASSERT_TRUE(made) << made.error().describe();
+  EXPECT_TRUE(says(instance("api"), "three"));
+  EXPECT_EQ(std::ranges::count(news_, "Building", &ProviderNews::reason), 2) << "two is not built";
+  const auto limit = std::ranges::find_if(news_, [](const ProviderNews& one) {
+    return one.reason == "BuildOutput" && one.message.starts_with("Max processes");
+  });
+  ASSERT_NE(limit, news_.end());
+  EXPECT_THAT(limit->message, HasSubstr("4096"));
 }
 
 TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
