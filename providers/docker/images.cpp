@@ -1,5 +1,3 @@
-#include "providers/docker/images.hpp"
-
 #include <algorithm>
 #include <chrono>
 
@@ -10,6 +8,7 @@
 #include "providers/docker/dockerfile.hpp"
 #include "providers/docker/engine/build_context.hpp"
 #include "providers/docker/image_name.hpp"
+#include "providers/docker/images.hpp"
 #include "providers/docker/objects.hpp"
 #include "providers/docker/spec.hpp"
 #include "providers/docker/tree_with_file.hpp"
@@ -140,8 +139,17 @@ bool has_digest(const Value& image, const std::string& digest) {
                              [&](const std::string& one) { return one.ends_with("@" + digest); });
 }
 
+/// True if a container of the resource was made from that image.
+Task<bool> is_run_by(CorePtr core, std::string uid, std::string reference, Limit limit) {
+  const Result<std::vector<ContainerSummary>> own = co_await list_containers(core, uid, limit);
+  co_return own&& std::ranges::any_of(*own, [&](const ContainerSummary& one) {
+    return label_or_empty(one.labels, label::kImage) == reference;
+  });
+}
+
 /// What the tag means at its registry now; pulled only if that is not here. An image that came from
-/// no registry is taken as it is.
+/// no registry is taken as it is, as is one whose registry does not answer; but that an image is
+/// here gives nobody what the registry denies.
 Task<Result<Value>> resolve(CorePtr core, EffectPtr effect, ImageName name, std::string platform,
                             Limit limit) {
   const std::string image = name.full();
@@ -154,6 +162,13 @@ Task<Result<Value>> resolve(CorePtr core, EffectPtr effect, ImageName name, std:
     const Limit soon = limit.at_most(limit.left() / 3);
     const Result<std::string> digest =
         co_await core->engine.images().registry_digest(image, std::move(login), soon.at);
+    if (!digest && digest.error().code() == ErrorCode::Denied) {
+      const std::string reference = facts_of(*here, &name).reference;
+      const bool has_it = co_await is_run_by(core, effect->uid, reference, limit);
+      if (!has_it)
+        co_return std::unexpected(
+            Error(digest.error()).with_hint("give the Provider a login for " + name.registry));
+    }
     if (!digest) {
       core->tell(effect->uid, "RegistryUnreachable",
                  fmt::format("{} is taken as it is here: {}", image, digest.error().message()),

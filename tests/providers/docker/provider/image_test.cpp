@@ -107,6 +107,16 @@ TEST_F(DockerImageTest, PrivateRegistriesGetTheProvidersLogin) {
   restart_croft();
   ASSERT_TRUE(create(instance("api"), spec));
   EXPECT_TRUE(says(instance("api"), "is private"));
+  // That it is here now gives it to nobody; what runs with it goes on.
+  settings_.logins.clear();
+  restart_croft();
+  const Result<void> denied = create(instance("stranger"), spec);
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().code(), ErrorCode::Denied) << denied.error().describe();
+  spec.set("imagePolicy", "follow");
+  spec.set("env", Value::map({{"A", "1"}}));
+  const Result<void> updated = update(instance("api"), spec);
+  EXPECT_TRUE(updated) << updated.error().describe();
 }
 
 TEST_F(DockerImageTest, BuildsFromTheRepositoryAndTells) {
