@@ -1,3 +1,5 @@
+#include "providers/docker/images.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -8,7 +10,6 @@
 #include "providers/docker/dockerfile.hpp"
 #include "providers/docker/engine/build_context.hpp"
 #include "providers/docker/image_name.hpp"
-#include "providers/docker/images.hpp"
 #include "providers/docker/objects.hpp"
 #include "providers/docker/spec.hpp"
 #include "providers/docker/tree_with_file.hpp"
@@ -398,6 +399,17 @@ Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_
   co_return *built;
 }
 
+/// Labels come with images of strangers, too: only what has a name that no spec may give is a
+/// build.
+bool is_build_of(const Value& image, const std::string& uid) {
+  const std::string any = build_image_name("", uid, "");
+  const std::string end = any.substr(any.rfind('/'));
+  return std::ranges::any_of(texts_at(image, "RepoTags"), [&](std::string_view tag) {
+    if (tag.starts_with("localhost/")) tag.remove_prefix(sizeof("localhost/") - 1);
+    return tag.starts_with(std::string(kBuildDomain) + "/") && tag.contains(end);
+  });
+}
+
 /// Images of this resource's earlier builds: the only ones whose layers a build may take from the
 /// cache. The engine's own cache is everybody's, and would tell one tenant what another's step
 /// made.
@@ -406,7 +418,9 @@ Task<std::vector<std::string>> earlier_builds(CorePtr core, std::string uid, Lim
   const Result<Value> list = co_await core->engine.images().list(filter, limit.at);
   std::vector<std::string> ids;
   if (list && list->is_list()) {
-    for (const Value& image : list->as_list()) ids.push_back(image.text_or("Id", ""));
+    for (const Value& image : list->as_list()) {
+      if (is_build_of(image, uid)) ids.push_back(image.text_or("Id", ""));
+    }
   }
   co_return ids;
 }

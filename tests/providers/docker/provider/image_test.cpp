@@ -222,6 +222,24 @@ TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
   docker({"rmi", "harmless:1"});
 }
 
+TEST_F(DockerImageTest, AnImageThatOnlySaysItIsABuildIsLeftAlone) {
+  const Ref ref = instance("api");
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo one >/made\n"}});
+  ASSERT_TRUE(create(ref, build_spec()));
+  docker({"create", "--name", "croft-test-base", "busybox:test", "true"});
+  docker({"commit", "--change", "LABEL croft.build=" + uid_of(ref), "croft-test-base",
+          "croft-test/claims:1"});
+  docker({"rm", "croft-test-base"});
+  const auto builds = [&] {
+    return docker({"images", "-q", "--filter", "label=croft.build=" + uid_of(ref)});
+  };
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo two >/made\n"}});
+  ASSERT_TRUE(update(ref, build_spec()));
+  EXPECT_TRUE(eventually([&] { return std::ranges::count(builds(), '\n') == 2; })) << builds();
+  EXPECT_NE(docker({"images", "-q", "croft-test/claims:1"}), "");
+  docker({"rmi", "croft-test/claims:1"});
+}
+
 TEST_F(DockerImageTest, AStepOfABuildTakesNothingFromAnothersCache) {
   source_ = make_memory_tree(
       {{"app/Dockerfile", "FROM busybox:test\nRUN cat /proc/sys/kernel/random/uuid >/made\n"}});
