@@ -118,6 +118,12 @@ bool is_instruction(const std::string& word) {
   return std::ranges::find(kInstructions, lower(word)) != kInstructions.end();
 }
 
+/// Those that can take from an image, or say which.
+bool may_take(const std::string& word) {
+  constexpr std::array<std::string_view, 6> kTaking{"add", "arg", "copy", "from", "onbuild", "run"};
+  return std::ranges::find(kTaking, lower(word)) != kTaking.end();
+}
+
 std::vector<std::string> words_of(const std::string& line) {
   std::vector<std::string> words;
   std::istringstream stream(line);
@@ -140,7 +146,7 @@ class Joiner {
     }
     if (plain.empty() && goes_on_) return {};
     const std::vector<std::string> words = words_of(plain);
-    if (is_doubtful_ && is_instruction(words[0]))
+    if (is_doubtful_ && may_take(words[0]))
       return fail(refusal(fmt::format("the Dockerfile's '{}' after an indented comment may be an "
                                       "instruction of its own or not",
                                       words[0]),

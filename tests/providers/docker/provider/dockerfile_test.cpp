@@ -98,7 +98,7 @@ TEST(DockerfileTest, TakesWhatIsUsual) {
   const std::vector<const char*> usual{
       "# syntax=docker/dockerfile:1\n# escape=`\nFROM alpine\nRUN a `\n b\n",
       "FROM alpine AS Build\nFROM alpine\nCOPY --from=Build /a /b\nCOPY --from=0 /a /b\n",
-      "FROM alpine\nRUN apk add \\\n    # what it needs\n    curl \\\n\n    git\n",
+      "FROM alpine\nRUN apk add \\\n    # what it needs\n    user \\\n\n    git\n",
       "FROM alpine\nRUN --mount=type=cache,target=/c make\nENV NAME=\"gr\xC3\xB6\xC3\x9F"
       "e\"\n",
       "ARG A=\"x y\"\nARG V='3.20'\nFROM alpine:$V\nARG V\nARG W=\"a\\\"b\"\n",
