@@ -99,14 +99,18 @@ void ServiceReader::check_build_context(const Entry& build, const std::string& c
   const std::string dockerfile = text(build.value, "dockerfile").value_or("Dockerfile");
   const auto path = resolve_path(context, dockerfile);
   const bool is_inside = path && (context.empty() || path->starts_with(context + "/"));
+  const auto file = is_inside ? context_.repository.find(*path) : std::nullopt;
   const Spot& place = named == nullptr ? spot : named->value.spot;
   if (!is_inside) {
     error(place,
           fmt::format("the Dockerfile '{}' is not in the build's context", shortened(dockerfile)),
           "move it there, or widen the context");
-  } else if (!context_.repository.find(*path)) {
+  } else if (!file) {
     error(place, fmt::format("there is no Dockerfile '{}'", *path),
           "name it in 'dockerfile', seen from the context");
+  } else if (file->mode != FileMode::Regular && file->mode != FileMode::Executable) {
+    error(place, fmt::format("the Dockerfile '{}' is no regular file", *path),
+          "name the file itself in 'dockerfile', not a link to it");
   } else if (named != nullptr) {
     made_.draft.set_in("build", "dockerfile",
                        Value(context.empty() ? *path : path->substr(context.size() + 1)), place);

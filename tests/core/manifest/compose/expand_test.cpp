@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base/files.hpp"
 #include "core/manifest/locate.hpp"
 #include "tests/core/manifest/compose/corpus.hpp"
 
@@ -229,6 +230,25 @@ TEST(ComposeExpandTest, BuildContextsAreContent) {
                              {"app/Dockerfile", "FROM a"},
                              {"app/k8s.yaml", "kind: Site\nmetadata: {name: x}\nspec: {}\n"}})),
       "");
+}
+
+TEST(ComposeExpandTest, ADockerfileIsARegularFile) {
+  const TemporaryDirectory repository = TemporaryDirectory::make("croft-compose-").value();
+  const std::string path = repository.path().string();
+  for (const auto& [name, text] :
+       Files{{"compose.yaml", "services: {web: {build: .}}\n"},
+             {"real", "FROM a"},
+             {"hosting.yaml",
+              "apiVersion: croft/v1\nkind: Stack\nmetadata: {name: shop}\nspec: {file: "
+              "compose.yaml}\n"}})
+    ASSERT_TRUE(write_file_atomic(path + "/" + name, text, 0644));
+  std::filesystem::create_symlink("real", path + "/Dockerfile");
+  DocumentCache cache;
+  const LoadRequest request{
+      .source = "alice/main", .tenant = "alice", .scope = SourceScope::Tenant};
+  const auto set = load(*open_working_tree(path).value(), request, cache);
+  ASSERT_TRUE(set);
+  EXPECT_THAT(complaints(*set), HasSubstr("the Dockerfile 'Dockerfile' is no regular file"));
 }
 
 TEST(ComposeExpandTest, TheExampleLoadsWithoutAWord) {
