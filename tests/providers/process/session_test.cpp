@@ -155,8 +155,11 @@ TEST_F(SessionTest, ATerminalIsOneAndKnowsItsSize) {
 TEST_F(SessionTest, AShellIsThereWithoutNamingOneAndTakesWhatIsTyped) {
   Result<Session> session = open({}, true);
   ASSERT_TRUE(session) << session.error().describe();
-  ASSERT_TRUE(await((*session)->write("echo $((6*7)); sleep 500\n")));
+  const std::string marker = fmt::format("500.{}", ::getpid());
+  ASSERT_TRUE(await((*session)->write(fmt::format("echo $((6*7)); sleep {}\n", marker))));
   EXPECT_THAT(until(**session, "42"), HasSubstr("42"));
+  // Before it is there the key would go to nobody.
+  EXPECT_TRUE(eventually([&] { return processes(marker) >= 1; }));
   ASSERT_TRUE(await((*session)->write("\x03")));  // ends the sleep, not the shell
   ASSERT_TRUE(await((*session)->write("exit 5\n")));
   EXPECT_EQ(await(listen(**session)).status, 5);
