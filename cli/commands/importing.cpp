@@ -34,9 +34,10 @@ docker::EngineSettings engine_settings(const Invocation& invocation) {
 }
 
 Result<EngineProject> project_asked_for(const Invocation& invocation) {
+  // Before the client: its kept connections end with it, on a loop that is still there.
+  asio::io_context io;
   TRY_ASSIGN(const docker::EngineClient engine,
              docker::EngineClient::make(engine_settings(invocation)));
-  asio::io_context io;
   std::optional<Result<EngineProject>> project;
   std::exception_ptr failure;
   // Connections that are kept for later calls must not keep the loop.
