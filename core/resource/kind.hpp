@@ -18,6 +18,7 @@ enum class Kind {
   Plan,
   Provider,
   Source,
+  Webhook,
   Instance,
   Site,
   Stack,
@@ -29,8 +30,8 @@ enum class Kind {
 };
 
 /// Who declares a kind. Operator kinds live in the platform repository only, tenant kinds in
-/// tenants' sources only.
-enum class KindScope { Operator, Tenant };
+/// tenants' sources only; what is anybody's belongs to whose repository declares it.
+enum class KindScope { Operator, Tenant, Anybody };
 
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_from(std::string_view name);

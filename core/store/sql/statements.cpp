@@ -37,10 +37,12 @@ RowsAtOnce put_many(std::string_view one, std::string_view types) {
 }  // namespace
 
 std::span<const RowsAtOnce> rows_at_once() {
-  static const std::array<RowsAtOnce, 5> kForms{
+  static const std::array<RowsAtOnce, 7> kForms{
       put_many(kPutSource, "ttttttti"), put_many(kPutResource, "ttttttttttttttiii"),
       put_many(kPutIntent, "ttttttttttti"), put_many(kPutUsage, "tttitiiiit"),
-      RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false}};
+      put_many(kPutDelivery, "tttititttttiiitii"),
+      RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false},
+      RowsAtOnce{kAppendNotification, std::string(kAppendNotifications), "tittttt", false}};
   return kForms;
 }
 
