@@ -44,6 +44,10 @@ bool is_about(const std::vector<std::string>& patterns, std::string_view ref) {
 
 }  // namespace
 
+std::string_view to_string(MessageFormat format) {
+  return std::ranges::find(kFormats, format, &Name::second)->first;
+}
+
 WebhookDeclaration webhook_of(const Resource& resource) {
   const Value& spec = *resource.spec;
   WebhookDeclaration webhook;

@@ -25,6 +25,8 @@
 namespace croft::notify {
 
 enum class MessageFormat { CloudEvents, Slack, Mattermost, Discord, Ntfy };
+/// As manifests name it: "cloudevents".
+std::string_view to_string(MessageFormat format);
 
 /// A Webhook as it is declared. A value.
 struct WebhookDeclaration {

@@ -42,7 +42,7 @@ std::span<const RowsAtOnce> rows_at_once() {
       put_many(kPutIntent, "ttttttttttti"), put_many(kPutUsage, "tttitiiiit"),
       put_many(kPutDelivery, "tttititttttiiitii"),
       RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false},
-      RowsAtOnce{kAppendNotification, std::string(kAppendNotifications), "tittttt", false}};
+      RowsAtOnce{kAppendNotification, std::string(kAppendNotifications), "titttt", false}};
   return kForms;
 }
 
