@@ -26,15 +26,15 @@ bool is_declared(const WebhookSet& set, const Ref& ref) {
 /// Shared with the coroutines that may outlive the dispatcher.
 struct Dispatcher::State {
   std::shared_ptr<DispatchParts> parts;
-  std::map<Ref, std::shared_ptr<Endpoint>> endpoints;
-  std::map<Ref, WebhookRow> known;   ///< rows of before, whose endpoints do not run
+  std::map<Ref, std::shared_ptr<WebhookQueue>> queues;
+  std::map<Ref, WebhookRow> known;   ///< rows of before, whose queues do not run
   std::optional<WebhookSet> wanted;  ///< declared, and not followed yet
   bool is_following = false;
   bool is_stopped = false;
 
   void wake(const std::string& tenant) const {
-    for (const auto& [ref, endpoint] : endpoints) {
-      if (ref.tenant.empty() || ref.tenant == tenant) endpoint->wake();
+    for (const auto& [ref, queue] : queues) {
+      if (ref.tenant.empty() || ref.tenant == tenant) queue->wake();
     }
   }
 
@@ -69,7 +69,7 @@ Task<Result<void>> Dispatcher::start() {
 
 void Dispatcher::stop() {
   state_->is_stopped = true;
-  for (const auto& [ref, endpoint] : state_->endpoints) endpoint->end();
+  for (const auto& [ref, queue] : state_->queues) queue->end();
 }
 
 void Dispatcher::wake(const std::string& tenant) { state_->wake(tenant); }
@@ -102,8 +102,8 @@ Task<Result<void>> Dispatcher::State::follow(WebhookSet set) {
   WebhookSet copy = set;
   CO_TRY(co_await forget_others(std::move(copy)));
   for (const WebhookDeclaration& declaration : set.webhooks) {
-    const auto running = endpoints.find(declaration.ref);
-    if (running == endpoints.end()) {
+    const auto running = queues.find(declaration.ref);
+    if (running == queues.end()) {
       CO_TRY(co_await begin(declaration));
     } else if (running->second->declaration() != declaration) {
       running->second->redeclare(declaration);
@@ -114,9 +114,9 @@ Task<Result<void>> Dispatcher::State::follow(WebhookSet set) {
 
 Task<Result<void>> Dispatcher::State::forget_others(WebhookSet set) {
   std::vector<Ref> gone;
-  for (const auto& [ref, endpoint] : endpoints) {
+  for (const auto& [ref, queue] : queues) {
     const bool stays = is_declared(set, ref) ||
-                       is_of_source(set.unread_sources, endpoint->status().row);
+                       is_of_source(set.unread_sources, queue->status().row);
     if (!stays) gone.push_back(ref);
   }
   for (const auto& [ref, row] : known) {
@@ -125,13 +125,13 @@ Task<Result<void>> Dispatcher::State::forget_others(WebhookSet set) {
   if (gone.empty()) co_return Result<void>();
   Transaction transaction;
   for (const Ref& ref : gone) {
-    const auto running = endpoints.find(ref);
-    if (running != endpoints.end()) running->second->end();
+    const auto running = queues.find(ref);
+    if (running != queues.end()) running->second->end();
     transaction.add(EraseWebhook{ref});
   }
   CO_TRY(co_await parts->store.commit(std::move(transaction)));
   for (const Ref& ref : gone) {
-    endpoints.erase(ref);
+    queues.erase(ref);
     known.erase(ref);
   }
   co_return Result<void>();
@@ -149,9 +149,9 @@ Task<Result<void>> Dispatcher::State::begin(WebhookDeclaration declaration) {
   }
   if (is_stopped) co_return Result<void>();
   const Ref ref = declaration.ref;
-  auto endpoint = std::make_shared<Endpoint>(parts, std::move(declaration), std::move(row));
-  endpoints.insert_or_assign(ref, endpoint);
-  spawn(parts->executor, Endpoint::run(std::move(endpoint)), "webhook");
+  auto queue = std::make_shared<WebhookQueue>(parts, std::move(declaration), std::move(row));
+  queues.insert_or_assign(ref, queue);
+  spawn(parts->executor, WebhookQueue::run(std::move(queue)), "webhook");
   co_return Result<void>();
 }
 
@@ -172,17 +172,17 @@ Task<Result<WebhookRow>> Dispatcher::State::make_row(WebhookDeclaration declarat
   co_return row;
 }
 
-Result<std::shared_ptr<Endpoint>> Dispatcher::find(const Ref& webhook) const {
-  const auto found = state_->endpoints.find(webhook);
-  if (found != state_->endpoints.end()) return found->second;
+Result<std::shared_ptr<WebhookQueue>> Dispatcher::find(const Ref& webhook) const {
+  const auto found = state_->queues.find(webhook);
+  if (found != state_->queues.end()) return found->second;
   return fail(Error(ErrorCode::NotFound, "there is no " + to_string(webhook))
                   .with_hint("see `croft webhook ls`"));
 }
 
 std::vector<WebhookStatus> Dispatcher::list(const std::string& tenant) const {
   std::vector<WebhookStatus> all;
-  for (const auto& [ref, endpoint] : state_->endpoints) {
-    if (tenant.empty() || ref.tenant == tenant) all.push_back(endpoint->status());
+  for (const auto& [ref, queue] : state_->queues) {
+    if (tenant.empty() || ref.tenant == tenant) all.push_back(queue->status());
   }
   return all;
 }
@@ -196,8 +196,8 @@ Task<Result<std::vector<DeliveryRow>>> Dispatcher::deliveries(Ref webhook, std::
 }
 
 Task<Result<TestOutcome>> Dispatcher::test(Ref webhook) {
-  CO_TRY_ASSIGN(std::shared_ptr<Endpoint> endpoint, find(webhook));
-  CO_TRY_ASSIGN(const Attempt attempt, co_await Endpoint::test(std::move(endpoint)));
+  CO_TRY_ASSIGN(std::shared_ptr<WebhookQueue> queue, find(webhook));
+  CO_TRY_ASSIGN(const Attempt attempt, co_await WebhookQueue::test(std::move(queue)));
   TestOutcome outcome;
   outcome.is_taken = attempt.fate == Attempt::Fate::Taken;
   outcome.status = attempt.status;
@@ -206,7 +206,7 @@ Task<Result<TestOutcome>> Dispatcher::test(Ref webhook) {
 }
 
 Task<Result<std::size_t>> Dispatcher::replay(Ref webhook, std::string id) {
-  CO_TRY_ASSIGN(std::shared_ptr<Endpoint> endpoint, find(webhook));
+  CO_TRY_ASSIGN(std::shared_ptr<WebhookQueue> queue, find(webhook));
   std::vector<DeliveryRow> rows;
   if (id.empty()) {
     CO_TRY_ASSIGN(rows, co_await deliveries(webhook, kMostReplayed));
@@ -222,13 +222,13 @@ Task<Result<std::size_t>> Dispatcher::replay(Ref webhook, std::string id) {
     }
   }
   const std::size_t count = rows.size();
-  CO_TRY(co_await Endpoint::replay(std::move(endpoint), std::move(rows)));
+  CO_TRY(co_await WebhookQueue::replay(std::move(queue), std::move(rows)));
   co_return count;
 }
 
 Task<Result<std::string>> Dispatcher::rotate(Ref webhook) {
-  CO_TRY_ASSIGN(std::shared_ptr<Endpoint> endpoint, find(webhook));
-  co_return co_await Endpoint::rotate(std::move(endpoint));
+  CO_TRY_ASSIGN(std::shared_ptr<WebhookQueue> queue, find(webhook));
+  co_return co_await WebhookQueue::rotate(std::move(queue));
 }
 
 }  // namespace croft::notify

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "reconciler/notify/endpoint.hpp"
+#include "reconciler/notify/webhook_queue.hpp"
 
 namespace croft::notify {
 
@@ -62,7 +62,7 @@ class Dispatcher final : public Webhooks {
  private:
   struct State;
   static Task<> follow_declarations(std::shared_ptr<State> state);
-  Result<std::shared_ptr<Endpoint>> find(const Ref& webhook) const;
+  Result<std::shared_ptr<WebhookQueue>> find(const Ref& webhook) const;
 
   std::shared_ptr<State> state_;
 };

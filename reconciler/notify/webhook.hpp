@@ -8,7 +8,7 @@
 //   signature         keys and signatures of Standard Webhooks
 //   retry             when an attempt is made again, and when an endpoint is given up
 //   sender            one attempt over HTTP
-//   endpoint          one Webhook's queue: takes from the outbox, sends, notes what became of it
+//   webhook_queue     one Webhook's queue: takes from the outbox, sends, notes what became of it
 //   dispatcher        all of them, and what people may ask of them
 //
 // It runs in the process that writes the store, although endpoints are strangers: what it reads of

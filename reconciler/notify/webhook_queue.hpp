@@ -58,12 +58,12 @@ struct WebhookStatus {
 /// One Webhook's queue. What concerns one subject is sent in its order: a delivery that failed holds
 /// back later ones of its subject, and no others. At least once: what was sent when the process
 /// ended, and not noted, is sent again. On the control executor.
-class Endpoint {
+class WebhookQueue {
  public:
-  Endpoint(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration, WebhookRow row);
+  WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration, WebhookRow row);
 
   /// Until end(). Keeps `self` alive.
-  static Task<> run(std::shared_ptr<Endpoint> self);
+  static Task<> run(std::shared_ptr<WebhookQueue> self);
   /// The outbox has something new that it may want.
   void wake();
   void redeclare(WebhookDeclaration declaration);
@@ -74,11 +74,11 @@ class Endpoint {
   WebhookStatus status() const;
 
   /// Sends croft.webhook.test now. If it is taken, a Webhook that was disabled is in use again.
-  static Task<Result<Attempt>> test(std::shared_ptr<Endpoint> self);
+  static Task<Result<Attempt>> test(std::shared_ptr<WebhookQueue> self);
   /// The new signing key, as those who verify with it need it. Conflict if it brings its own.
-  static Task<Result<std::string>> rotate(std::shared_ptr<Endpoint> self);
+  static Task<Result<std::string>> rotate(std::shared_ptr<WebhookQueue> self);
   /// Sends them once more. Conflict if it is disabled.
-  static Task<Result<void>> replay(std::shared_ptr<Endpoint> self, std::vector<DeliveryRow> rows);
+  static Task<Result<void>> replay(std::shared_ptr<WebhookQueue> self, std::vector<DeliveryRow> rows);
 
  private:
   struct Waiting {
@@ -93,8 +93,8 @@ class Endpoint {
   Task<> take_more();
   Task<Result<void>> take_over(std::vector<NotificationRow> notifications);
   /// Begins the attempts that are due; gives when the next one is.
-  std::optional<Timestamp> begin_due(const std::shared_ptr<Endpoint>& self);
-  static Task<> deliver(std::shared_ptr<Endpoint> self, Place place);
+  std::optional<Timestamp> begin_due(const std::shared_ptr<WebhookQueue>& self);
+  static Task<> deliver(std::shared_ptr<WebhookQueue> self, Place place);
   Task<Attempt> attempt(NotificationRow notification);
   Result<Post> post_of(const NotificationRow& notification) const;
   Result<std::vector<SigningKey>> signing_keys() const;

@@ -1,4 +1,4 @@
-#include "reconciler/notify/endpoint.hpp"
+#include "reconciler/notify/webhook_queue.hpp"
 
 #include <algorithm>
 #include <set>
@@ -44,7 +44,7 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
 
 }  // namespace
 
-Endpoint::Endpoint(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
+WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
                    WebhookRow row)
     : parts_(std::move(parts)),
       declaration_(std::move(declaration)),
@@ -53,24 +53,24 @@ Endpoint::Endpoint(std::shared_ptr<DispatchParts> parts, WebhookDeclaration decl
       work_(parts_->executor),
       seen_(row_.cursor) {}
 
-void Endpoint::wake() {
+void WebhookQueue::wake() {
   is_caught_up_ = false;
   work_.notify();
 }
 
-void Endpoint::redeclare(WebhookDeclaration declaration) {
+void WebhookQueue::redeclare(WebhookDeclaration declaration) {
   declaration_ = std::move(declaration);
   not_before_.reset();
   wake();
   parts_->on_change();
 }
 
-void Endpoint::end() {
+void WebhookQueue::end() {
   is_over_ = true;
   work_.notify();
 }
 
-WebhookStatus Endpoint::status() const {
+WebhookStatus WebhookQueue::status() const {
   WebhookStatus status;
   status.declaration = declaration_;
   status.row = row_;
@@ -81,13 +81,13 @@ WebhookStatus Endpoint::status() const {
   return status;
 }
 
-bool Endpoint::is_in_use() const { return !row_.disabled_at && !declaration_.is_paused; }
+bool WebhookQueue::is_in_use() const { return !row_.disabled_at && !declaration_.is_paused; }
 
-bool Endpoint::may_take_more() const {
+bool WebhookQueue::may_take_more() const {
   return is_in_use() && !is_caught_up_ && pending_.size() + kBatch <= parts_->settings.window;
 }
 
-Task<> Endpoint::run(std::shared_ptr<Endpoint> self) {
+Task<> WebhookQueue::run(std::shared_ptr<WebhookQueue> self) {
   co_await self->load_pending();
   while (!self->is_over_) {
     if (self->may_take_more()) co_await self->take_more();
@@ -102,7 +102,7 @@ Task<> Endpoint::run(std::shared_ptr<Endpoint> self) {
 }
 
 /// What an earlier run had taken from the outbox, and did not finish.
-Task<> Endpoint::load_pending() {
+Task<> WebhookQueue::load_pending() {
   while (!is_over_) {
     DeliveryQuery query;
     query.webhook = row_.ref;
@@ -122,7 +122,7 @@ Task<> Endpoint::load_pending() {
   }
 }
 
-Task<> Endpoint::take_more() {
+Task<> WebhookQueue::take_more() {
   // Whatever is written from here on wakes it again.
   is_caught_up_ = true;
   NotificationQuery query;
@@ -148,7 +148,7 @@ Task<> Endpoint::take_more() {
 
 /// The deliveries and the cursor behind them are written together: none is lost, and none is taken
 /// twice.
-Task<Result<void>> Endpoint::take_over(std::vector<NotificationRow> notifications) {
+Task<Result<void>> WebhookQueue::take_over(std::vector<NotificationRow> notifications) {
   const std::int64_t newest = notifications.back().sequence;
   std::vector<DeliveryRow> rows;
   Transaction transaction;
@@ -174,7 +174,7 @@ Task<Result<void>> Endpoint::take_over(std::vector<NotificationRow> notification
   co_return Result<void>();
 }
 
-std::optional<Timestamp> Endpoint::begin_due(const std::shared_ptr<Endpoint>& self) {
+std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQueue>& self) {
   if (!is_in_use()) return std::nullopt;
   const int most = row_.failing_since ? 1 : parts_->settings.concurrency;
   const Timestamp now = parts_->clock.now();
@@ -197,7 +197,7 @@ std::optional<Timestamp> Endpoint::begin_due(const std::shared_ptr<Endpoint>& se
   return next;
 }
 
-Task<> Endpoint::deliver(std::shared_ptr<Endpoint> self, Place place) {
+Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   DeliveryRow row = self->pending_.at(place).row;
   NotificationRow notification = row.notification;
   Attempt attempt = co_await self->attempt(std::move(notification));
@@ -225,10 +225,9 @@ Task<> Endpoint::deliver(std::shared_ptr<Endpoint> self, Place place) {
     self->pending_.at(place) = Waiting{std::move(row)};
   }
   self->work_.notify();
-  self->parts_->on_change();
 }
 
-Task<Attempt> Endpoint::attempt(NotificationRow notification) {
+Task<Attempt> WebhookQueue::attempt(NotificationRow notification) {
   Result<Post> post = post_of(notification);
   if (post) co_return co_await parts_->sender(std::move(*post));
   Attempt attempt;
@@ -236,7 +235,7 @@ Task<Attempt> Endpoint::attempt(NotificationRow notification) {
   co_return attempt;
 }
 
-Result<Post> Endpoint::post_of(const NotificationRow& notification) const {
+Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
   Post post;
   post.url = declaration_.url;
   if (post.url.empty()) {
@@ -257,7 +256,7 @@ Result<Post> Endpoint::post_of(const NotificationRow& notification) const {
   return post;
 }
 
-Result<std::vector<SigningKey>> Endpoint::signing_keys() const {
+Result<std::vector<SigningKey>> WebhookQueue::signing_keys() const {
   if (!declaration_.key_secret.empty()) {
     TRY_ASSIGN(const std::string text,
                while_doing(parts_->secret(declaration_.key_secret), "reading its signing key"));
@@ -269,7 +268,7 @@ Result<std::vector<SigningKey>> Endpoint::signing_keys() const {
   return keys;
 }
 
-Task<Result<void>> Endpoint::note(DeliveryRow delivery, Attempt attempt) {
+Task<Result<void>> WebhookQueue::note(DeliveryRow delivery, Attempt attempt) {
   Transaction transaction;
   transaction.add(PutDelivery{delivery});
   const bool is_news = attempt.fate != Attempt::Fate::Taken || row_.failing_since;
@@ -281,7 +280,7 @@ Task<Result<void>> Endpoint::note(DeliveryRow delivery, Attempt attempt) {
   co_return co_await change_row(std::move(change), std::move(transaction));
 }
 
-Task<Result<void>> Endpoint::change_row(std::function<void(WebhookRow&)> change,
+Task<Result<void>> WebhookQueue::change_row(std::function<void(WebhookRow&)> change,
                                         Transaction transaction) {
   const Semaphore::Permit turn = co_await row_turn_.acquire();
   WebhookRow row = row_;
@@ -291,12 +290,15 @@ Task<Result<void>> Endpoint::change_row(std::function<void(WebhookRow&)> change,
   if (row != row_) transaction.add(PutWebhook{row});
   if (is_over_) co_return fail(ErrorCode::Cancelled, "the Webhook is declared no more");
   CO_TRY(co_await parts_->store.commit(std::move(transaction)));
+  const bool shows = row.failing_since.has_value() != row_.failing_since.has_value() ||
+                     row.disabled_at.has_value() != row_.disabled_at.has_value();
   row_ = std::move(row);
   if (is_disabled_now) parts_->wake(row_.ref.tenant);
+  if (shows) parts_->on_change();
   co_return Result<void>();
 }
 
-void Endpoint::add_disabled(Transaction& transaction, const WebhookRow& row) const {
+void WebhookQueue::add_disabled(Transaction& transaction, const WebhookRow& row) const {
   EventRow event;
   event.time = parts_->clock.now();
   event.tenant = row.ref.tenant;
@@ -312,7 +314,7 @@ void Endpoint::add_disabled(Transaction& transaction, const WebhookRow& row) con
   transaction.add(AppendNotification{std::move(notification)});
 }
 
-Task<Result<void>> Endpoint::enable() {
+Task<Result<void>> WebhookQueue::enable() {
   std::function<void(WebhookRow&)> change = [](WebhookRow& row) {
     row.disabled_at.reset();
     row.disabled_reason.clear();
@@ -323,11 +325,10 @@ Task<Result<void>> Endpoint::enable() {
   not_before_.reset();
   for (auto& [place, waiting] : pending_) waiting.row.next_try.reset();
   wake();
-  parts_->on_change();
   co_return Result<void>();
 }
 
-Task<Result<Attempt>> Endpoint::test(std::shared_ptr<Endpoint> self) {
+Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
   NotificationRow notification =
       about_webhook("croft.webhook.test", self->row_.ref, Severity::Normal, "Test",
                     "this is what an event looks like", self->parts_->clock.now());
@@ -340,7 +341,7 @@ Task<Result<Attempt>> Endpoint::test(std::shared_ptr<Endpoint> self) {
   co_return attempt;
 }
 
-Task<Result<std::string>> Endpoint::rotate(std::shared_ptr<Endpoint> self) {
+Task<Result<std::string>> WebhookQueue::rotate(std::shared_ptr<WebhookQueue> self) {
   const std::string name = to_string(self->row_.ref);
   if (self->declaration_.format != MessageFormat::CloudEvents)
     co_return fail(ErrorCode::Conflict, name + " is told in a form that is not signed");
@@ -359,7 +360,7 @@ Task<Result<std::string>> Endpoint::rotate(std::shared_ptr<Endpoint> self) {
   co_return print_signing_key(self->parts_->keys->key(self->row_.id, self->row_.key_number));
 }
 
-Task<Result<void>> Endpoint::replay(std::shared_ptr<Endpoint> self,
+Task<Result<void>> WebhookQueue::replay(std::shared_ptr<WebhookQueue> self,
                                     std::vector<DeliveryRow> rows) {
   if (self->row_.disabled_at) {
     co_return fail(Error(ErrorCode::Conflict, to_string(self->row_.ref) + " is disabled")
