@@ -83,7 +83,8 @@ class Expander {
  private:
   void expand_one(const Resource& resource) {
     if (is_declared_twice(resource)) return;
-    // A Stack is what it expands to; by itself it is nothing that a provider runs. Nor is a Webhook.
+    // A Stack is what it expands to; by itself it is nothing that a provider runs. Nor is a
+    // Webhook.
     if (resource.ref.kind == Kind::Stack || resource.ref.kind == Kind::Webhook) return;
     Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
     const auto revision = input_.revisions.find(resource.origin.source);

@@ -37,8 +37,7 @@ Result<Ref> webhook_named(const Client& client, const Invocation& invocation) {
 }
 
 std::string path_to_webhook(const Ref& ref, std::string_view what) {
-  return fmt::format("/v1/webhooks/{}/{}/{}",
-                     ref.tenant.empty() ? "-" : percent_encode(ref.tenant),
+  return fmt::format("/v1/webhooks/{}/{}/{}", ref.tenant.empty() ? "-" : percent_encode(ref.tenant),
                      percent_encode(ref.name), what);
 }
 
@@ -49,7 +48,13 @@ std::string status_text(const std::optional<std::int64_t>& status) {
 
 void print(const std::vector<WebhookSummary>& webhooks, const Terminal& terminal) {
   const Timestamp now = SystemClock().now();
-  Table table({{"WEBHOOK", 8}, {"READY"}, {"FORMAT"}, {"URL", 12}, {"WAITING"}, {"LAST"}, {"AGE"},
+  Table table({{"WEBHOOK", 8},
+               {"READY"},
+               {"FORMAT"},
+               {"URL", 12},
+               {"WAITING"},
+               {"LAST"},
+               {"AGE"},
                {"", 10}});
   for (const WebhookSummary& one : webhooks) {
     const bool is_ready = one.ready.status == ConditionStatus::True;
@@ -100,8 +105,15 @@ Result<int> test(const Invocation& invocation) {
 
 void print(const std::vector<DeliverySummary>& deliveries, const Terminal& terminal) {
   const Timestamp now = SystemClock().now();
-  Table table({{"ID"}, {"EVENT", 12}, {"SUBJECT", 12}, {"STATE"}, {"TRIES"}, {"STATUS"}, {"AGE"},
-               {"NEXT"}, {"", 10}});
+  Table table({{"ID"},
+               {"EVENT", 12},
+               {"SUBJECT", 12},
+               {"STATE"},
+               {"TRIES"},
+               {"STATUS"},
+               {"AGE"},
+               {"NEXT"},
+               {"", 10}});
   for (const DeliverySummary& one : deliveries) {
     const bool waits = one.next_try && *one.next_try > now;
     table.add({{one.id},

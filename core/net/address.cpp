@@ -53,11 +53,10 @@ bool share_bits(const Bytes& a, const Bytes& b, unsigned bits) {
 
 bool is_in(const ip::address& address, const Network& network) {
   if (address.is_v4() != network.address.is_v4()) return false;
-  return address.is_v4()
-             ? share_bits(address.to_v4().to_bytes(), network.address.to_v4().to_bytes(),
-                          network.length)
-             : share_bits(address.to_v6().to_bytes(), network.address.to_v6().to_bytes(),
-                          network.length);
+  return address.is_v4() ? share_bits(address.to_v4().to_bytes(),
+                                      network.address.to_v4().to_bytes(), network.length)
+                         : share_bits(address.to_v6().to_bytes(),
+                                      network.address.to_v6().to_bytes(), network.length);
 }
 
 template <std::size_t size>
@@ -70,9 +69,9 @@ bool is_in_any(const ip::address& address, const std::array<std::string_view, si
 
 // IANA's registry of special-purpose addresses of IPv4, and multicast.
 constexpr std::array<std::string_view, 15> kSpecialV4{
-    "0.0.0.0/8",      "10.0.0.0/8",     "100.64.0.0/10",   "127.0.0.0/8",    "169.254.0.0/16",
-    "172.16.0.0/12",  "192.0.0.0/24",   "192.0.2.0/24",    "192.88.99.0/24", "192.168.0.0/16",
-    "198.18.0.0/15",  "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4"};
+    "0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
+    "172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
+    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4"};
 // Of what is handed out of IPv6: 2000::/3. Teredo and 6to4 would carry a packet to an address of
 // IPv4 that nobody has looked at.
 constexpr std::array<std::string_view, 1> kGlobalV6{"2000::/3"};
@@ -103,8 +102,7 @@ bool is_public_address(std::string_view text) {
 
 Result<void> check_network(std::string_view network) {
   if (parse_network(network)) return {};
-  return fail(ErrorCode::Invalid,
-              fmt::format("'{}' is no network, such as 10.1.0.0/16", network));
+  return fail(ErrorCode::Invalid, fmt::format("'{}' is no network, such as 10.1.0.0/16", network));
 }
 
 bool is_in_networks(std::string_view text, const std::vector<std::string>& networks) {

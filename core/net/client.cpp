@@ -418,7 +418,26 @@ Result<void> keep_allowed(Endpoints& endpoints, const ServerAddress& server,
                   .while_doing("connecting to " + to_string(server)));
 }
 
-Task<Result<Endpoints>> resolve(ServerAddress server) {
+using Found = asio::ip::tcp::resolver::results_type;
+
+/// What the system's resolver says of a name.
+Task<std::pair<error_code, Found>> look_up(ServerAddress server,
+                                           std::shared_ptr<BlockingPool> pool) {
+  if (!pool) {
+    asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
+    auto [code, found] = co_await resolver.async_resolve(server.host, server.port, kAwait);
+    co_return std::pair(code, found);
+  }
+  auto work = [server] {
+    asio::io_context io;
+    error_code code;
+    Found found = asio::ip::tcp::resolver(io).resolve(server.host, server.port, code);
+    return std::pair(code, std::move(found));
+  };
+  co_return co_await pool->run(std::move(work));
+}
+
+Task<Result<Endpoints>> resolve(ServerAddress server, std::shared_ptr<BlockingPool> pool) {
   Endpoints endpoints;
   if (server.scheme == ServerAddress::Scheme::Unix) {
     CO_TRY_ASSIGN(auto endpoint, unix_endpoint(server.path));
@@ -432,8 +451,7 @@ Task<Result<Endpoints>> resolve(ServerAddress server) {
     endpoints.emplace_back(asio::ip::tcp::endpoint(address, port));
     co_return endpoints;
   }
-  asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
-  auto [code, results] = co_await resolver.async_resolve(server.host, server.port, kAwait);
+  auto [code, results] = co_await look_up(server, std::move(pool));
   if (code) {
     co_return fail(Error(ErrorCode::Unavailable, "cannot resolve its name: " + code.message())
                        .while_doing("connecting to " + to_string(server)));
@@ -444,7 +462,7 @@ Task<Result<Endpoints>> resolve(ServerAddress server) {
 
 Task<Result<std::unique_ptr<PlainStream>>> connect(ServerAddress server,
                                                    HttpClientSettings settings, Deadline deadline) {
-  CO_TRY_ASSIGN(Endpoints endpoints, co_await resolve(server));
+  CO_TRY_ASSIGN(Endpoints endpoints, co_await resolve(server, settings.resolver));
   CO_TRY(keep_allowed(endpoints, server, settings));
   error_code last = make_error_code(boost::system::errc::connection_refused);
   for (const auto& endpoint : endpoints) {

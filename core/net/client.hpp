@@ -43,6 +43,9 @@ struct HttpClientSettings {
   /// a name that changes its mind gets nowhere else.
   bool only_public = false;
   std::vector<std::string> allowed_networks;
+  /// Where names are looked up, so that one whose servers do not answer keeps no others waiting.
+  /// Null: on the one thread that Asio has for it.
+  std::shared_ptr<BlockingPool> resolver;
   std::string hint = "is `croft serve` running?";  ///< of the error if nothing listens
 };
 

@@ -20,9 +20,10 @@ constexpr std::array kTypes{
     EventType{"croft.resource.asleep", EventTopic::Resource,
               "It sleeps, and wakes when it is asked for."},
     EventType{"croft.resource.completed", EventTopic::Resource, "It has run to its end."},
-    EventType{"croft.resource.failed", EventTopic::Resource,
-              "It does not do its work, or what was to be done to it did not succeed; `reason` says "
-              "which."},
+    EventType{
+        "croft.resource.failed", EventTopic::Resource,
+        "It does not do its work, or what was to be done to it did not succeed; `reason` says "
+        "which."},
     EventType{"croft.resource.drifted", EventTopic::Resource,
               "It was found to be other than declared, and is about to be repaired."},
     EventType{"croft.resource.repaired", EventTopic::Resource, "It is as declared again."},
@@ -161,8 +162,10 @@ Value schema_of_event(const EventType& type) {
   Value properties = Value::map(
       {{"specversion", constant("1.0", "Of CloudEvents.")},
        {"type", constant(type.name, type.help)},
-       {"id", text_schema("Unique; the same if it is sent again, and that of the header webhook-id.")},
-       {"source", formatted("uri-reference", "The Croft that tells it, and the tenant whose it is.")},
+       {"id",
+        text_schema("Unique; the same if it is sent again, and that of the header webhook-id.")},
+       {"source",
+        formatted("uri-reference", "The Croft that tells it, and the tenant whose it is.")},
        {"subject", text_schema(subject_help(type.topic))},
        {"time", formatted("date-time", "When it happened.")},
        {"datacontenttype", constant("application/json", "Of `data`.")},

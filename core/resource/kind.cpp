@@ -28,9 +28,8 @@ constexpr std::array<KindFacts, 11> kKinds{{{Kind::Tenant, "Tenant", KindScope::
 constexpr std::array<Kind, 8> kAll{Kind::Tenant,  Kind::Plan,     Kind::Provider, Kind::Source,
                                    Kind::Webhook, Kind::Instance, Kind::Site,     Kind::Stack};
 constexpr std::array<Kind, 3> kDerived{Kind::Service, Kind::Volume, Kind::Network};
-constexpr std::array<std::string_view, 9> kPlanned{"Secret",   "Account",  "Space",
-                                                    "Tunnel",   "Box",     "Database", "Domain",
-                                                    "Template", "Job"};
+constexpr std::array<std::string_view, 9> kPlanned{
+    "Secret", "Account", "Space", "Tunnel", "Box", "Database", "Domain", "Template", "Job"};
 
 const KindFacts& facts_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 

@@ -4,9 +4,9 @@
 //   kind, ref         the types of things and their names
 //   field             the one description of a kind's fields; everything that knows fields reads it
 //   kinds             the descriptions themselves: adding a field is one line there
-//   event_type        what may happen that Webhooks are told of: the one table, and its JSON Schemas
-//   resource          a declared thing, checked, with its defaults filled in
-//   status            phases, conditions, events: what is reported back
+//   event_type        what may happen that Webhooks are told of: the one table, and its JSON
+//   Schemas resource          a declared thing, checked, with its defaults filled in status phases,
+//   conditions, events: what is reported back
 
 #include <optional>
 #include <span>

@@ -19,9 +19,7 @@ Error invalid(std::string message) { return Error(ErrorCode::Invalid, std::move(
 
 std::optional<Error> check_webhook_url(const Value& value) {
   const std::string& url = value.as_text();
-  const std::size_t scheme = url.starts_with("https://")  ? 8
-                             : url.starts_with("http://") ? 7
-                                                          : 0;
+  const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
   if (scheme == 0) return invalid("must begin with https:// or http://");
   const std::string_view rest = std::string_view(url).substr(scheme);
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
@@ -38,9 +36,8 @@ std::optional<Error> check_webhook_url(const Value& value) {
 
 std::optional<Error> check_event_pattern(const Value& value) {
   const std::string& pattern = value.as_text();
-  const bool fits_any = std::ranges::any_of(event_types(), [&](const EventType& type) {
-    return fits_pattern(pattern, type.name);
-  });
+  const bool fits_any = std::ranges::any_of(
+      event_types(), [&](const EventType& type) { return fits_pattern(pattern, type.name); });
   if (fits_any) return std::nullopt;
   std::vector<std::string_view> names;
   for (const EventType& type : event_types()) names.push_back(type.name);
@@ -52,11 +49,11 @@ std::optional<Error> check_event_pattern(const Value& value) {
 std::optional<Error> check_resource_pattern(const Value& value) {
   const std::string& pattern = value.as_text();
   const auto slashes = std::ranges::count(pattern, '/');
-  const bool is_odd = pattern.starts_with('/') || pattern.ends_with('/') ||
-                      pattern.find("//") != std::string::npos;
+  const bool is_odd =
+      pattern.starts_with('/') || pattern.ends_with('/') || pattern.find("//") != std::string::npos;
   if ((slashes == 1 || slashes == 2) && !is_odd) return std::nullopt;
-  return invalid(fmt::format("must be KIND/NAME, such as 'Instance/*', got '{}'",
-                             pattern.substr(0, 100)));
+  return invalid(
+      fmt::format("must be KIND/NAME, such as 'Instance/*', got '{}'", pattern.substr(0, 100)));
 }
 
 std::optional<Error> check_only_a_reference(const Value&) {

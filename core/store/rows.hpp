@@ -170,8 +170,8 @@ struct AcknowledgementRow {
   bool operator==(const AcknowledgementRow&) const = default;
 };
 
-/// What happened, as those are told who asked to be told: a row of the outbox, written with the fact
-/// itself. The store keeps the newest 50,000 or so.
+/// What happened, as those are told who asked to be told: a row of the outbox, written with the
+/// fact itself. The store keeps the newest 50,000 or so.
 struct NotificationRow {
   std::int64_t sequence = 0;  ///< given by the store on append; rises, never reused
   std::string id;             ///< of the message, the same for all who get it
@@ -192,8 +192,8 @@ struct NotificationQuery {
 /// What Croft remembers of a declared Webhook.
 struct WebhookRow {
   Ref ref;
-  std::string id;      ///< minted when it was first seen; its signing keys are made from it
-  std::string source;  ///< key of the source that declares it
+  std::string id;            ///< minted when it was first seen; its signing keys are made from it
+  std::string source;        ///< key of the source that declares it
   std::int64_t cursor = -1;  ///< the newest notification that was looked at for it; -1: none
   std::int64_t key_number = 1;  ///< which of its signing keys is in use; rises by rotation
   std::optional<Timestamp> old_key_until;  ///< until then the key before signs, too
@@ -214,8 +214,8 @@ enum class DeliveryState {
 std::string_view to_string(DeliveryState state);
 std::optional<DeliveryState> delivery_state_from(std::string_view name);
 
-/// One notification on its way to one Webhook. Pending ones are kept; of those that ended the newest
-/// 10,000 or so.
+/// One notification on its way to one Webhook. Pending ones are kept; of those that ended the
+/// newest 10,000 or so.
 struct DeliveryRow {
   std::string id;
   Ref webhook;

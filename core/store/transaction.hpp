@@ -81,11 +81,10 @@ struct PutDelivery {
   DeliveryRow row;
 };
 
-using Write =
-    std::variant<PutTenant, EraseTenant, PutSource, EraseSource, PutResource, EraseResource,
-                 PutIntent, PutDirective, EraseDirective, AppendEvent, PutUsage, PutToken,
-                 EraseToken, PutAcknowledgement, EraseAcknowledgement, AppendNotification,
-                 PutWebhook, EraseWebhook, PutDelivery>;
+using Write = std::variant<PutTenant, EraseTenant, PutSource, EraseSource, PutResource,
+                           EraseResource, PutIntent, PutDirective, EraseDirective, AppendEvent,
+                           PutUsage, PutToken, EraseToken, PutAcknowledgement, EraseAcknowledgement,
+                           AppendNotification, PutWebhook, EraseWebhook, PutDelivery>;
 
 /// Changes that happen together or not at all, in order.
 struct Transaction {

@@ -345,7 +345,8 @@ std::vector<Operation> make_operations() {
       {"POST",
        "/v1/webhooks/{tenant}/{name}/test",
        "testWebhook",
-       "Sends an event of the type croft.webhook.test now; enables what was disabled if it is taken",
+       "Sends an event of the type croft.webhook.test now; enables what was disabled if it is "
+       "taken",
        Scope::Tenant,
        {},
        "",

@@ -462,9 +462,10 @@ Value make_schemas() {
                               {"Webhook", webhook_schema()},
                               {"Delivery", delivery_schema()},
                               {"Token", token_schema()}});
-  schemas.set("ReplayRequest",
-              request_schema({optional(
-                  "delivery", bounded_text("Which; all that were given up if there is none", 64))}));
+  schemas.set(
+      "ReplayRequest",
+      request_schema({optional(
+          "delivery", bounded_text("Which; all that were given up if there is none", 64))}));
   add_requests(schemas);
   add_answers(schemas);
   return schemas;

@@ -100,9 +100,8 @@ Result<DeliverySummary> delivery_from_form(const Value& form) {
 }
 
 Value to_form(const notify::TestOutcome& outcome) {
-  return Value::map({{"taken", outcome.is_taken},
-                     {"status", outcome.status},
-                     {"answer", outcome.answer}});
+  return Value::map(
+      {{"taken", outcome.is_taken}, {"status", outcome.status}, {"answer", outcome.answer}});
 }
 
 Result<notify::TestOutcome> test_outcome_from_form(const Value& form) {

@@ -16,8 +16,8 @@ struct WebhookSummary {
   std::string url;  ///< without what may be a key; empty if it is a secret
   std::string format;
   Condition ready;
-  std::int64_t waiting = 0;              ///< deliveries that are tried, or to be
-  std::optional<std::int64_t> status;    ///< of HTTP, of the last attempt; 0: no answer
+  std::int64_t waiting = 0;            ///< deliveries that are tried, or to be
+  std::optional<std::int64_t> status;  ///< of HTTP, of the last attempt; 0: no answer
   std::optional<Timestamp> disabled_at;
   Timestamp created_at;
 

@@ -52,8 +52,8 @@ Task<Result<HttpResponse>> test_webhook(Service& service, Call call) {
 Task<Result<HttpResponse>> replay_webhook(Service& service, Call call) {
   CO_TRY_ASSIGN(Ref webhook, named_webhook(call));
   std::string id = call.body.text_or("delivery", "");
-  CO_TRY_ASSIGN(const std::size_t count, co_await service.parts.engine.webhooks().replay(
-                                             std::move(webhook), std::move(id)));
+  CO_TRY_ASSIGN(const std::size_t count,
+                co_await service.parts.engine.webhooks().replay(std::move(webhook), std::move(id)));
   co_return json_response(Value::map({{"count", static_cast<std::int64_t>(count)}}));
 }
 

@@ -67,12 +67,11 @@ Task<Result<std::set<std::string>>> Journal::reload_orders() {
 }
 
 std::set<std::string> Journal::add_notifications(Transaction& transaction) {
-  const notify::Before before{
-      [this](const Ref& ref) { return resource_of(ref); },
-      [this](const std::string& key) {
-        const auto row = sources_.find(key);
-        return row == sources_.end() ? nullptr : &row->second;
-      }};
+  const notify::Before before{[this](const Ref& ref) { return resource_of(ref); },
+                              [this](const std::string& key) {
+                                const auto row = sources_.find(key);
+                                return row == sources_.end() ? nullptr : &row->second;
+                              }};
   std::set<std::string> tenants;
   std::vector<NotificationRow> rows = notify::what_happened(transaction, before);
   for (NotificationRow& row : rows) {

@@ -29,8 +29,8 @@ class Journal {
   /// whose changed.
   Task<Result<std::set<std::string>>> reload_orders();
 
-  /// Commits, then shows the change in the maps below. What it makes known goes into the outbox with
-  /// it (reconciler/notify/what_happened.hpp).
+  /// Commits, then shows the change in the maps below. What it makes known goes into the outbox
+  /// with it (reconciler/notify/what_happened.hpp).
   Task<Result<void>> commit(Transaction transaction);
   /// Called with each tenant ("" for the platform) of whom a commit has put something into the
   /// outbox.

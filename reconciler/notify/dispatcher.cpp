@@ -115,8 +115,8 @@ Task<Result<void>> Dispatcher::State::follow(WebhookSet set) {
 Task<Result<void>> Dispatcher::State::forget_others(WebhookSet set) {
   std::vector<Ref> gone;
   for (const auto& [ref, queue] : queues) {
-    const bool stays = is_declared(set, ref) ||
-                       is_of_source(set.unread_sources, queue->status().row);
+    const bool stays =
+        is_declared(set, ref) || is_of_source(set.unread_sources, queue->status().row);
     if (!stays) gone.push_back(ref);
   }
   for (const auto& [ref, row] : known) {

@@ -71,16 +71,18 @@ std::string for_slack(std::string_view text) {
 
 std::string in_markdown(const NotificationRow& notification) {
   const std::string why = why_of(notification);
-  std::string text = fmt::format("{} **{}**", is_warning(notification) ? ":warning:" : ":information_source:",
-                                 title_of(notification));
+  std::string text = fmt::format(
+      "{} **{}**",
+      is_warning(notification) ? ":warning:" : ":information_source:", title_of(notification));
   if (!why.empty()) text += "\n" + as_code(why);
   return text;
 }
 
 std::string in_slacks_marks(const NotificationRow& notification) {
   const std::string why = why_of(notification);
-  std::string text = fmt::format("{} *{}*", is_warning(notification) ? ":warning:" : ":information_source:",
-                                 for_slack(title_of(notification)));
+  std::string text =
+      fmt::format("{} *{}*", is_warning(notification) ? ":warning:" : ":information_source:",
+                  for_slack(title_of(notification)));
   if (!why.empty()) text += "\n" + for_slack(as_code(why));
   return text;
 }

@@ -20,8 +20,8 @@ struct Message {
 
 /// The notification as an endpoint of that format takes it. Pure.
 ///
-/// What is for people has one line that says what happened to what, and below it why. None of it can
-/// mention anybody or make links of a stranger's choice: chats' own marks are taken out of it.
+/// What is for people has one line that says what happened to what, and below it why. None of it
+/// can mention anybody or make links of a stranger's choice: chats' own marks are taken out of it.
 Message compose(MessageFormat format, const NotificationRow& notification, std::string_view domain);
 
 }  // namespace croft::notify

@@ -19,8 +19,7 @@ Duration delay_after(std::int64_t attempts, const Attempt& attempt, const RetryS
                      double chance) {
   const Duration planned = schedule.delays[static_cast<std::size_t>(attempts - 1)];
   const double factor = 1 + schedule.jitter * (2 * chance - 1);
-  const Duration varied(
-      static_cast<std::int64_t>(static_cast<double>(planned.count()) * factor));
+  const Duration varied(static_cast<std::int64_t>(static_cast<double>(planned.count()) * factor));
   if (!attempt.retry_after) return varied;
   return std::max(varied, std::min(*attempt.retry_after, schedule.longest_wish));
 }

@@ -16,9 +16,9 @@ struct Attempt {
     Gone,    ///< it says that it is there no more, and is to be left alone
   };
   Fate fate = Fate::NotNow;
-  int status = 0;                        ///< of HTTP; 0: there was no answer
+  int status = 0;                       ///< of HTTP; 0: there was no answer
   std::optional<Duration> retry_after;  ///< what the endpoint asks for
-  std::string answer;                    ///< for people: how it ended
+  std::string answer;                   ///< for people: how it ended
 };
 
 /// When attempts are made.

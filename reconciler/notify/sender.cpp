@@ -13,6 +13,7 @@ namespace croft::notify {
 namespace {
 
 constexpr std::size_t kLongestExcerpt = 300;
+constexpr std::size_t kLookedUpAtOnce = 16;
 
 /// Where a URL leads, and what is asked for there.
 struct Target {
@@ -56,14 +57,17 @@ Attempt judge(const HttpReply& reply, Timestamp now) {
   if (reply.status == 410) attempt.fate = Attempt::Fate::Gone;
   if (const std::string* wish = reply.headers.find("Retry-After"))
     attempt.retry_after = parse_retry_after(*wish, now);
-  attempt.answer = reply.status >= 300 && reply.status < 400
-                       ? fmt::format("it answered {}; redirects are not followed", reply.status)
-                       : fmt::format("it answered {} {}", reply.status, reason_phrase(reply.status));
+  attempt.answer =
+      reply.status >= 300 && reply.status < 400
+          ? fmt::format("it answered {}; redirects are not followed", reply.status)
+          : fmt::format("it answered {} {}", reply.status, reason_phrase(reply.status));
   return attempt;
 }
 
-HttpClientSettings client_settings(const SenderSettings& settings, const Post& post) {
+HttpClientSettings client_settings(const SenderSettings& settings, const Post& post,
+                                   std::shared_ptr<BlockingPool> resolver) {
   HttpClientSettings client;
+  client.resolver = std::move(resolver);
   client.connect_timeout = settings.connect_timeout;
   client.reply_timeout = settings.timeout;
   client.idle_timeout = Duration(2'000);
@@ -74,10 +78,11 @@ HttpClientSettings client_settings(const SenderSettings& settings, const Post& p
   return client;
 }
 
-Task<Attempt> send(SenderSettings settings, const Clock& clock, Post post) {
+Task<Attempt> send(SenderSettings settings, const Clock& clock,
+                   std::shared_ptr<BlockingPool> resolver, Post post) {
   const Result<Target> target = parse_url(post.url);
   if (!target) co_return refused(target.error());
-  const HttpClient client(target->server, client_settings(settings, post));
+  const HttpClient client(target->server, client_settings(settings, post, std::move(resolver)));
   HttpRequest request;
   request.method = "POST";
   request.target = target->path;
@@ -97,8 +102,9 @@ Task<Attempt> send(SenderSettings settings, const Clock& clock, Post post) {
 }  // namespace
 
 Sender http_sender(SenderSettings settings, const Clock& clock) {
-  return [settings = std::move(settings), &clock](Post post) -> Task<Attempt> {
-    return send(settings, clock, std::move(post));
+  auto resolver = std::make_shared<BlockingPool>(kLookedUpAtOnce);
+  return [settings = std::move(settings), &clock, resolver](Post post) -> Task<Attempt> {
+    return send(settings, clock, resolver, std::move(post));
   };
 }
 

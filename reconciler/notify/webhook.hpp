@@ -12,8 +12,8 @@
 //   dispatcher        all of them, and what people may ask of them
 //
 // It runs in the process that writes the store, although endpoints are strangers: what it reads of
-// an answer is a status line and headers of bounded size, by the HTTP client that adapters use there
-// already, and some bytes of an error's text that nothing looks into.
+// an answer is a status line and headers of bounded size, by the HTTP client that adapters use
+// there already, and some bytes of an error's text that nothing looks into.
 
 #include <memory>
 #include <string>
@@ -31,8 +31,8 @@ std::string_view to_string(MessageFormat format);
 /// A Webhook as it is declared. A value.
 struct WebhookDeclaration {
   Ref ref;
-  std::string source;  ///< key of the source that declares it
-  std::string url;     ///< or:
+  std::string source;      ///< key of the source that declares it
+  std::string url;         ///< or:
   std::string url_secret;  ///< name of the secret that holds it
   MessageFormat format = MessageFormat::CloudEvents;
   std::vector<std::string> events;     ///< patterns; empty: all

@@ -30,10 +30,10 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
     return Condition{"Ready", status, std::move(reason), std::move(message), since};
   };
   if (row.disabled_at) {
-    return condition(ConditionStatus::False, row.disabled_reason,
-                     fmt::format("disabled: {}; `croft webhook test` enables it once it answers",
-                                 row.message),
-                     *row.disabled_at);
+    return condition(
+        ConditionStatus::False, row.disabled_reason,
+        fmt::format("disabled: {}; `croft webhook test` enables it once it answers", row.message),
+        *row.disabled_at);
   }
   if (declaration.is_paused)
     return condition(ConditionStatus::False, "Paused", "it is declared disabled", row.created_at);
@@ -45,7 +45,7 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
 }  // namespace
 
 WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
-                   WebhookRow row)
+                           WebhookRow row)
     : parts_(std::move(parts)),
       declaration_(std::move(declaration)),
       row_(std::move(row)),
@@ -205,7 +205,8 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   if (self->is_over_) co_return;
   const Timestamp now = self->parts_->clock.now();
   if (attempt.retry_after && attempt.fate == Attempt::Fate::NotNow)
-    self->not_before_ = now + std::min(*attempt.retry_after, self->parts_->settings.schedule.longest_wish);
+    self->not_before_ =
+        now + std::min(*attempt.retry_after, self->parts_->settings.schedule.longest_wish);
   row = after_attempt(std::move(row), attempt, self->parts_->settings.schedule,
                       chance_from(self->parts_->random), now);
   DeliveryRow noted = row;
@@ -273,15 +274,15 @@ Task<Result<void>> WebhookQueue::note(DeliveryRow delivery, Attempt attempt) {
   transaction.add(PutDelivery{delivery});
   const bool is_news = attempt.fate != Attempt::Fate::Taken || row_.failing_since;
   if (!is_news) co_return co_await parts_->store.commit(std::move(transaction));
-  std::function<void(WebhookRow&)> change = [&delivery, &attempt, now = parts_->clock.now()](
-                                                WebhookRow& row) {
+  std::function<void(WebhookRow&)> change = [&delivery, &attempt,
+                                             now = parts_->clock.now()](WebhookRow& row) {
     row = after_attempt(std::move(row), delivery, attempt, now);
   };
   co_return co_await change_row(std::move(change), std::move(transaction));
 }
 
 Task<Result<void>> WebhookQueue::change_row(std::function<void(WebhookRow&)> change,
-                                        Transaction transaction) {
+                                            Transaction transaction) {
   const Semaphore::Permit turn = co_await row_turn_.acquire();
   WebhookRow row = row_;
   change(row);
@@ -306,9 +307,8 @@ void WebhookQueue::add_disabled(Transaction& transaction, const WebhookRow& row)
   event.severity = Severity::Warning;
   event.reason = "WebhookDisabled";
   event.message = row.message;
-  NotificationRow notification =
-      about_webhook("croft.webhook.disabled", row.ref, Severity::Warning, row.disabled_reason,
-                    row.message, event.time);
+  NotificationRow notification = about_webhook("croft.webhook.disabled", row.ref, Severity::Warning,
+                                               row.disabled_reason, row.message, event.time);
   notification.id = parts_->random.id();
   transaction.add(AppendEvent{std::move(event)});
   transaction.add(AppendNotification{std::move(notification)});
@@ -347,8 +347,8 @@ Task<Result<std::string>> WebhookQueue::rotate(std::shared_ptr<WebhookQueue> sel
     co_return fail(ErrorCode::Conflict, name + " is told in a form that is not signed");
   if (!self->declaration_.key_secret.empty()) {
     co_return fail(
-        Error(ErrorCode::Conflict, fmt::format("{} signs with the secret '{}'", name,
-                                               self->declaration_.key_secret))
+        Error(ErrorCode::Conflict,
+              fmt::format("{} signs with the secret '{}'", name, self->declaration_.key_secret))
             .with_hint("write the new key into a line before the old one there: both sign"));
   }
   const Timestamp until = self->parts_->clock.now() + self->parts_->settings.old_key_life;
@@ -361,7 +361,7 @@ Task<Result<std::string>> WebhookQueue::rotate(std::shared_ptr<WebhookQueue> sel
 }
 
 Task<Result<void>> WebhookQueue::replay(std::shared_ptr<WebhookQueue> self,
-                                    std::vector<DeliveryRow> rows) {
+                                        std::vector<DeliveryRow> rows) {
   if (self->row_.disabled_at) {
     co_return fail(Error(ErrorCode::Conflict, to_string(self->row_.ref) + " is disabled")
                        .with_hint("`croft webhook test` enables it once it answers"));

@@ -22,10 +22,11 @@ struct DispatcherSettings {
   std::string domain = "localhost";  ///< of the platform, for what a CloudEvent comes from
   std::filesystem::path key_file;    ///< what signing keys are made from; made if it is not there
   RetrySchedule schedule = RetrySchedule::standard();
-  int concurrency = 4;       ///< attempts at a time at one endpoint; one at one that fails
-  std::size_t window = 500;  ///< deliveries that wait for one endpoint; the rest stays in the outbox
+  int concurrency = 4;  ///< attempts at a time at one endpoint; one at one that fails
+  std::size_t window =
+      500;  ///< deliveries that wait for one endpoint; the rest stays in the outbox
   Duration old_key_life{86'400'000};  ///< for so long a key signs beside the one that replaced it
-  Duration look_again{60'000};  ///< the outbox is looked at so often, whether woken or not
+  Duration look_again{60'000};        ///< the outbox is looked at so often, whether woken or not
 };
 
 /// Reads the secret of that name, of the operator's.
@@ -55,12 +56,13 @@ struct WebhookStatus {
   Condition ready;
 };
 
-/// One Webhook's queue. What concerns one subject is sent in its order: a delivery that failed holds
-/// back later ones of its subject, and no others. At least once: what was sent when the process
-/// ended, and not noted, is sent again. On the control executor.
+/// One Webhook's queue. What concerns one subject is sent in its order: a delivery that failed
+/// holds back later ones of its subject, and no others. At least once: what was sent when the
+/// process ended, and not noted, is sent again. On the control executor.
 class WebhookQueue {
  public:
-  WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration, WebhookRow row);
+  WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
+               WebhookRow row);
 
   /// Until end(). Keeps `self` alive.
   static Task<> run(std::shared_ptr<WebhookQueue> self);
@@ -78,7 +80,8 @@ class WebhookQueue {
   /// The new signing key, as those who verify with it need it. Conflict if it brings its own.
   static Task<Result<std::string>> rotate(std::shared_ptr<WebhookQueue> self);
   /// Sends them once more. Conflict if it is disabled.
-  static Task<Result<void>> replay(std::shared_ptr<WebhookQueue> self, std::vector<DeliveryRow> rows);
+  static Task<Result<void>> replay(std::shared_ptr<WebhookQueue> self,
+                                   std::vector<DeliveryRow> rows);
 
  private:
   struct Waiting {
@@ -101,7 +104,8 @@ class WebhookQueue {
   Task<Result<void>> note(DeliveryRow delivery, Attempt attempt);
   void add_disabled(Transaction& transaction, const WebhookRow& row) const;
   Task<Result<void>> enable();
-  /// Changes the row, and writes it with what `transaction` has. One at a time: none undoes another.
+  /// Changes the row, and writes it with what `transaction` has. One at a time: none undoes
+  /// another.
   Task<Result<void>> change_row(std::function<void(WebhookRow&)> change, Transaction transaction);
 
   std::shared_ptr<DispatchParts> parts_;

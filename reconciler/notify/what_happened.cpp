@@ -115,8 +115,7 @@ std::string tenant_of_source(const std::string& key) {
 NotificationRow about_source(std::string_view type, const SourceRow& row, std::string revision,
                              const Condition& said) {
   const std::string tenant = tenant_of_source(row.key);
-  const Severity severity =
-      type == "croft.revision.applied" ? Severity::Normal : Severity::Warning;
+  const Severity severity = type == "croft.revision.applied" ? Severity::Normal : Severity::Warning;
   Value data = common_data(tenant, severity, said.reason, said.message);
   data.set("source", row.key);
   data.set("revision", revision);
@@ -131,7 +130,8 @@ std::optional<NotificationRow> from_source(const SourceRow& row, const SourceRow
   const std::string applied_before = known == nullptr ? "" : known->applied_revision;
   if (!row.applied_revision.empty() && row.applied_revision != applied_before) {
     const Condition* ready = find_condition(row.conditions, "Ready");
-    Condition said{"Ready", ConditionStatus::True, "Applied", "", row.fetched_at.value_or(Timestamp{})};
+    Condition said{"Ready", ConditionStatus::True, "Applied", "",
+                   row.fetched_at.value_or(Timestamp{})};
     if (ready != nullptr) said.since = std::max(said.since, ready->since);
     return about_source("croft.revision.applied", row, row.applied_revision, said);
   }
@@ -144,7 +144,8 @@ std::optional<NotificationRow> from_source(const SourceRow& row, const SourceRow
     if (!is_other) return std::nullopt;
     return about_source("croft.source.failed", row, "", *stalled);
   }
-  const bool is_same_commit = known != nullptr && known->attempted_revision == row.attempted_revision;
+  const bool is_same_commit =
+      known != nullptr && known->attempted_revision == row.attempted_revision;
   if (!is_other && is_same_commit) return std::nullopt;
   Condition said = *stalled;
   said.since = std::max(said.since, row.fetched_at.value_or(Timestamp{}));

@@ -673,10 +673,9 @@ TEST_P(StoreContract, KeepsTheOutboxOverARestart) {
 }
 
 TEST_P(StoreContract, PagesNotificationsOfATenantOrOfAll) {
-  EXPECT_GOOD(commit(AppendNotification{notification("a", "alice")},
-                     AppendNotification{notification("b", "bob")},
-                     AppendNotification{notification("c", "alice")},
-                     AppendNotification{notification("d", "")}));
+  EXPECT_GOOD(commit(
+      AppendNotification{notification("a", "alice")}, AppendNotification{notification("b", "bob")},
+      AppendNotification{notification("c", "alice")}, AppendNotification{notification("d", "")}));
   const auto sequences = [this](NotificationQuery query) {
     return all_of(rows(store().notifications(query)), &NotificationRow::sequence);
   };
@@ -729,7 +728,8 @@ TEST_P(StoreContract, GivesDeliveriesOfAWebhookInTheirOrder) {
 
 TEST_P(StoreContract, ErasesAWebhookWithItsDeliveries) {
   EXPECT_GOOD(commit(PutWebhook{webhook("ops")}, PutWebhook{webhook("chat")},
-                     PutDelivery{delivery("d1", "ops", 1)}, PutDelivery{delivery("d2", "chat", 1)}));
+                     PutDelivery{delivery("d1", "ops", 1)},
+                     PutDelivery{delivery("d2", "chat", 1)}));
   EXPECT_GOOD(commit(EraseWebhook{webhook_ref("ops")}));
   EXPECT_EQ(rows(store().webhooks()), (std::vector<WebhookRow>{webhook("chat")}));
   EXPECT_TRUE(rows(store().delivery("d1")).empty());
@@ -743,9 +743,9 @@ TEST_P(StoreContract, ForgetsDeliveriesThatEndedButNeverPendingOnes) {
     for (int i = 0; i < 500; ++i) {
       const std::int64_t number = round * 500 + i;
       const bool is_old = number < 20;
-      transaction.add(PutDelivery{
-          delivery(fmt::format("d{:04}", number), "ops", number,
-                   is_old ? DeliveryState::Pending : DeliveryState::Delivered)});
+      transaction.add(
+          PutDelivery{delivery(fmt::format("d{:04}", number), "ops", number,
+                               is_old ? DeliveryState::Pending : DeliveryState::Delivered)});
     }
     EXPECT_GOOD(run(store().commit(std::move(transaction))));
   }

@@ -40,7 +40,8 @@ class Receiver {
 
 std::string manifest(int port) {
   return fmt::format(
-      "apiVersion: croft/v1\nkind: Site\nmetadata: {{name: www}}\nspec: {{files: {{path: public}}}}\n"
+      "apiVersion: croft/v1\nkind: Site\nmetadata: {{name: www}}\nspec: {{files: {{path: "
+      "public}}}}\n"
       "---\napiVersion: croft/v1\nkind: Webhook\nmetadata: {{name: ops}}\n"
       "spec:\n  url: http://127.0.0.1:{}/hooks\n  allowPrivate: true\n  secret: {{secret: "
       "ops-hook}}\n",
@@ -75,8 +76,9 @@ TEST_F(WebhookTest, TellsWhatBecomesOfCommitsAndGoesOnAfterAKill) {
   })) << daemon_.log();
   EXPECT_TRUE(receiver.says("croft.resource.ready home/Site/www")) << daemon_.log();
 
-  repository_.commit({{"broken.yaml", "apiVersion: croft/v1\nkind: Site\nmetadata: {name: x}\n"
-                                      "spec: {fils: {path: public}}\n"}});
+  repository_.commit({{"broken.yaml",
+                       "apiVersion: croft/v1\nkind: Site\nmetadata: {name: x}\n"
+                       "spec: {fils: {path: public}}\n"}});
   EXPECT_TRUE(receiver.says("croft.revision.rejected home/home")) << daemon_.log();
 
   daemon_.kill();

@@ -205,7 +205,8 @@ Select<NotificationRow> select_notifications(const NotificationQuery& query) {
   cells.push_back(limit_cell(query.limit));
   const std::string_view text =
       query.tenant ? is_forward ? kNotificationsOfTenant : kNewestNotificationsOfTenant
-                   : is_forward ? kNotifications : kNewestNotifications;
+      : is_forward ? kNotifications
+                   : kNewestNotifications;
   return {{text, std::move(cells)}, notification_from, !is_forward};
 }
 

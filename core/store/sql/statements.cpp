@@ -38,8 +38,10 @@ RowsAtOnce put_many(std::string_view one, std::string_view types) {
 
 std::span<const RowsAtOnce> rows_at_once() {
   static const std::array<RowsAtOnce, 7> kForms{
-      put_many(kPutSource, "ttttttti"), put_many(kPutResource, "ttttttttttttttiii"),
-      put_many(kPutIntent, "ttttttttttti"), put_many(kPutUsage, "tttitiiiit"),
+      put_many(kPutSource, "ttttttti"),
+      put_many(kPutResource, "ttttttttttttttiii"),
+      put_many(kPutIntent, "ttttttttttti"),
+      put_many(kPutUsage, "tttitiiiit"),
       put_many(kPutDelivery, "tttititttttiiitii"),
       RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false},
       RowsAtOnce{kAppendNotification, std::string(kAppendNotifications), "titttt", false}};

@@ -236,14 +236,14 @@ inline constexpr std::string_view kPutDelivery = R"(
   ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
     next_try = excluded.next_try, status = excluded.status, answer = excluded.answer,
     ended_at = excluded.ended_at)";
-#define CROFT_DELIVERIES                                                                       \
+#define CROFT_DELIVERIES                                                                         \
   "SELECT id, webhook_tenant, webhook_name, sequence, notification, happened_at, tenant, type, " \
-  "subject, data, state, attempts, next_try, status, answer, created_at, ended_at FROM deliveries "
-inline constexpr std::string_view kPendingDeliveries =
-    CROFT_DELIVERIES
-    "WHERE webhook_tenant = $1 AND webhook_name = $2 AND state = 'Pending' ORDER BY sequence LIMIT $3";
-inline constexpr std::string_view kNewestDeliveries =
-    CROFT_DELIVERIES
+  "subject, data, state, attempts, next_try, status, answer, created_at, ended_at FROM "         \
+  "deliveries "
+inline constexpr std::string_view kPendingDeliveries = CROFT_DELIVERIES
+    "WHERE webhook_tenant = $1 AND webhook_name = $2 AND state = 'Pending' ORDER BY sequence LIMIT "
+    "$3";
+inline constexpr std::string_view kNewestDeliveries = CROFT_DELIVERIES
     "WHERE webhook_tenant = $1 AND webhook_name = $2 ORDER BY sequence DESC LIMIT $3";
 inline constexpr std::string_view kDelivery = CROFT_DELIVERIES "WHERE id = $1";
 #undef CROFT_DELIVERIES

@@ -115,15 +115,16 @@ TEST(ValidationTest, WebhooksAreAnybodysButSomeOfTheirFieldsTheOperators) {
               HasSubstr("6:3: error: allowPrivate is the operator's to set"));
   EXPECT_THAT(complaints(of_tenant("  url: {secret: x}\n")),
               HasSubstr("url names a secret; secrets of tenants arrive with a later version"));
-  const LoadedSet platform = load_text(
-      document("Webhook", "ops",
-               "  url: {secret: x}\n  allowPrivate: true\n  secret: {secret: key}\n"),
-      SourceScope::Platform);
+  const LoadedSet platform =
+      load_text(document("Webhook", "ops",
+                         "  url: {secret: x}\n  allowPrivate: true\n  secret: {secret: key}\n"),
+                SourceScope::Platform);
   EXPECT_EQ(complaints(platform), "");
   EXPECT_EQ(names_of(platform), std::vector<std::string>{"Webhook/ops"});
-  EXPECT_EQ(names_of(load_text(document("Webhook", "ops", "  url: http://x\n  allowPrivate: true\n"),
-                               SourceScope::Solo)),
-            std::vector<std::string>{"alice/Webhook/ops"});
+  EXPECT_EQ(
+      names_of(load_text(document("Webhook", "ops", "  url: http://x\n  allowPrivate: true\n"),
+                         SourceScope::Solo)),
+      std::vector<std::string>{"alice/Webhook/ops"});
 }
 
 TEST(ValidationTest, WhatAWebhookNamesIsChecked) {

@@ -23,8 +23,8 @@ struct Received {
   std::string subject() const { return event.text_or("subject", ""); }
 };
 
-/// A dispatcher on a real store, with real endpoints on loopback. Everything is on one loop that runs
-/// while a test waits for something.
+/// A dispatcher on a real store, with real endpoints on loopback. Everything is on one loop that
+/// runs while a test waits for something.
 class DispatcherTest : public testing::Test {
  protected:
   using Answer = std::function<Task<HttpResponse>(HttpRequest request)>;

@@ -36,9 +36,9 @@ TEST_F(DispatcherTest, TellsWhatIsWantedAndSigned) {
   EXPECT_EQ(got.event.text_or("id", ""), got.headers.value_or("webhook-id", "?"));
   const std::int64_t at = std::stoll(got.headers.value_or("webhook-timestamp", "0"));
   const std::vector<SigningKey> keys{parse_signing_key(key_of("picky")).value()};
-  EXPECT_EQ(got.headers.value_or("webhook-signature", ""),
-            sign(keys, got.headers.value_or("webhook-id", ""), Timestamp(Duration(at * 1000)),
-                 got.body));
+  EXPECT_EQ(
+      got.headers.value_or("webhook-signature", ""),
+      sign(keys, got.headers.value_or("webhook-id", ""), Timestamp(Duration(at * 1000)), got.body));
 }
 
 TEST_F(DispatcherTest, OperatorsHearOfEverybody) {
@@ -56,11 +56,11 @@ TEST_F(DispatcherTest, AFailureHoldsBackLaterOnesOfItsResourceOnly) {
   settings_.schedule.delays = {Duration(800), Duration(800), Duration(800)};
   restart();
   declare({webhook("ops", serve("ops", [&](HttpRequest request) -> Task<HttpResponse> {
-             HttpResponse response;
-             const bool is_api = request.body.find(kApi) != std::string::npos;
-             response.status = is_api && refusals-- > 0 ? 500 : 204;
-             co_return response;
-           }))});
+                     HttpResponse response;
+                     const bool is_api = request.body.find(kApi) != std::string::npos;
+                     response.status = is_api && refusals-- > 0 ? 500 : 204;
+                     co_return response;
+                   }))});
   tell(kApi, "croft.resource.failed");
   tell(kApi, "croft.resource.ready");
   tell(kBlog);
@@ -138,11 +138,11 @@ TEST_F(DispatcherTest, OneThatKeepsFailingIsDisabled) {
 TEST_F(DispatcherTest, SendsGivenUpOnesOnceMoreWhenAsked) {
   bool is_well = false;
   declare({webhook("ops", serve("ops", [&](HttpRequest request) -> Task<HttpResponse> {
-             HttpResponse response;
-             const bool is_api = request.body.find(kApi) != std::string::npos;
-             response.status = is_api && !is_well ? 500 : 204;
-             co_return response;
-           }))});
+                     HttpResponse response;
+                     const bool is_api = request.body.find(kApi) != std::string::npos;
+                     response.status = is_api && !is_well ? 500 : 204;
+                     co_return response;
+                   }))});
   tell(kApi);
   // Others get through meanwhile: it is not disabled for one that it does not take.
   ASSERT_TRUE(runs_until([&] {
@@ -154,19 +154,20 @@ TEST_F(DispatcherTest, SendsGivenUpOnesOnceMoreWhenAsked) {
   is_well = true;
   EXPECT_FALSE(run(dispatcher_->replay(ref("ops"), "nonsense")).has_value());
   EXPECT_EQ(run(dispatcher_->replay(ref("ops"), "")).value(), 1U);
-  ASSERT_TRUE(runs_until([&] { return deliveries("ops").front().state == DeliveryState::Delivered; }));
+  ASSERT_TRUE(
+      runs_until([&] { return deliveries("ops").front().state == DeliveryState::Delivered; }));
   EXPECT_EQ(deliveries("ops").front().attempts, 1);
 }
 
 TEST_F(DispatcherTest, WaitsAsLongAsItIsAskedTo) {
   std::vector<std::chrono::steady_clock::time_point> times;
   declare({webhook("busy", serve("busy", [&](HttpRequest) -> Task<HttpResponse> {
-             times.push_back(std::chrono::steady_clock::now());
-             HttpResponse response;
-             response.status = times.size() == 1 ? 503 : 204;
-             response.headers = {{"Retry-After", "1"}};
-             co_return response;
-           }))});
+                     times.push_back(std::chrono::steady_clock::now());
+                     HttpResponse response;
+                     response.status = times.size() == 1 ? 503 : 204;
+                     response.headers = {{"Retry-After", "1"}};
+                     co_return response;
+                   }))});
   tell(kApi);
   ASSERT_TRUE(runs_until([&] { return times.size() == 1; }));
   tell(kBlog);
@@ -194,7 +195,8 @@ TEST_F(DispatcherTest, ReadsLittleOfAnAnswer) {
 
 TEST_F(DispatcherTest, ReachesPrivateAddressesOnlyIfItMay) {
   std::vector<WebhookDeclaration> all;
-  const std::vector<std::string> hosts{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433"};
+  const std::vector<std::string> hosts{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]",
+                                       "2130706433"};
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     const std::string url = fmt::format("http://{}:{}/inside", hosts[i], port_);
     all.push_back(webhook(fmt::format("n{}", i), url));
@@ -225,9 +227,9 @@ TEST_F(DispatcherTest, SignsWithBothKeysAfterARotation) {
   const std::vector<SigningKey> both{parse_signing_key(new_key).value(),
                                      parse_signing_key(old_key).value()};
   const std::int64_t at = std::stoll(got.headers.value_or("webhook-timestamp", "0"));
-  EXPECT_EQ(got.headers.value_or("webhook-signature", ""),
-            sign(both, got.headers.value_or("webhook-id", ""), Timestamp(Duration(at * 1000)),
-                 got.body));
+  EXPECT_EQ(
+      got.headers.value_or("webhook-signature", ""),
+      sign(both, got.headers.value_or("webhook-id", ""), Timestamp(Duration(at * 1000)), got.body));
 }
 
 TEST_F(DispatcherTest, SignsWithTheKeysThatItIsGiven) {
@@ -239,7 +241,8 @@ TEST_F(DispatcherTest, SignsWithTheKeysThatItIsGiven) {
   EXPECT_THAT(status("own").last->answer, HasSubstr("there is no secret ops-hook"));
   secrets_["ops-hook"] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
   expect_received("own", 1);
-  EXPECT_THAT(received_["own"].front().headers.value_or("webhook-signature", ""), StartsWith("v1,"));
+  EXPECT_THAT(received_["own"].front().headers.value_or("webhook-signature", ""),
+              StartsWith("v1,"));
   EXPECT_EQ(run(dispatcher_->rotate(ref("own"))).error().code(), ErrorCode::Conflict);
 }
 
@@ -263,10 +266,10 @@ TEST_F(DispatcherTest, GoesOnWhereItWasAfterARestart) {
   settings_.schedule.delays = {Duration(100), Duration(60'000)};
   restart();
   declare({webhook("ops", serve("ops", [&](HttpRequest) -> Task<HttpResponse> {
-             HttpResponse response;
-             response.status = status_code;
-             co_return response;
-           }))});
+                     HttpResponse response;
+                     response.status = status_code;
+                     co_return response;
+                   }))});
   tell(kApi);
   tell(kBlog);
   expect_received("ops", 2);

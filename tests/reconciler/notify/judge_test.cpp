@@ -1,5 +1,5 @@
-// What is sent, judged by the reference verifier of Standard Webhooks and the schemas of CloudEvents
-// and of docs/events (tests/vendors/judge.mjs).
+// What is sent, judged by the reference verifier of Standard Webhooks and the schemas of
+// CloudEvents and of docs/events (tests/vendors/judge.mjs).
 
 #include <cstdlib>
 #include <filesystem>
@@ -44,10 +44,11 @@ class JudgeTest : public DispatcherTest {
     for (const std::string& secret : secrets) keys.push_back(secret);
     ChildCommand command;
     command.arguments = {"node", (kVendors / "judge.mjs").string()};
-    command.input = to_json(Value::map({{"secrets", keys},
-                                        {"cloudEvents", cloud_events().string()},
-                                        {"schemas", (fs::path(CROFT_SOURCE) / "docs/events").string()},
-                                        {"deliveries", deliveries}}));
+    command.input =
+        to_json(Value::map({{"secrets", keys},
+                            {"cloudEvents", cloud_events().string()},
+                            {"schemas", (fs::path(CROFT_SOURCE) / "docs/events").string()},
+                            {"deliveries", deliveries}}));
     return run_child(command).value();
   }
 

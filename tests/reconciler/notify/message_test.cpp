@@ -39,10 +39,12 @@ TEST(MessageTest, ReadsLikeAMessageInChats) {
   const auto text = [](MessageFormat format) {
     return compose(format, failed("exit 1"), "example.com").body;
   };
-  EXPECT_EQ(text(MessageFormat::Slack),
-            R"({"text":":warning: *alice/Instance/api failed*\n`CrashLoop: exit 1 (at 8d1c0aa)`"})");
-  EXPECT_EQ(text(MessageFormat::Mattermost),
-            R"({"text":":warning: **alice/Instance/api failed**\n`CrashLoop: exit 1 (at 8d1c0aa)`"})");
+  EXPECT_EQ(
+      text(MessageFormat::Slack),
+      R"({"text":":warning: *alice/Instance/api failed*\n`CrashLoop: exit 1 (at 8d1c0aa)`"})");
+  EXPECT_EQ(
+      text(MessageFormat::Mattermost),
+      R"({"text":":warning: **alice/Instance/api failed**\n`CrashLoop: exit 1 (at 8d1c0aa)`"})");
   EXPECT_EQ(text(MessageFormat::Discord),
             R"({"allowed_mentions":{"parse":[]},"content":)"
             R"(":warning: **alice/Instance/api failed**\n`CrashLoop: exit 1 (at 8d1c0aa)`"})");
@@ -59,7 +61,8 @@ TEST(MessageTest, LetsNobodySpeakInChats) {
   EXPECT_THAT(slack, Not(HasSubstr("<")));
   EXPECT_THAT(slack, HasSubstr("&lt;!channel&gt;"));
   EXPECT_THAT(slack, Not(HasSubstr("``")));
-  const std::string discord = compose(MessageFormat::Discord, failed(evil + "\n@everyone"), "d").body;
+  const std::string discord =
+      compose(MessageFormat::Discord, failed(evil + "\n@everyone"), "d").body;
   EXPECT_THAT(discord, HasSubstr(R"("allowed_mentions":{"parse":[]})"));
   EXPECT_THAT(discord, HasSubstr("```\\nCrashLoop: '<!channel>"));
   NotificationRow split = failed("x");

@@ -25,8 +25,7 @@ Attempt taken() {
 
 TEST(RetryTest, GoesOnForThreeDays) {
   const RetrySchedule schedule = RetrySchedule::standard();
-  const Duration all =
-      std::accumulate(schedule.delays.begin(), schedule.delays.end(), Duration(0));
+  const Duration all = std::accumulate(schedule.delays.begin(), schedule.delays.end(), Duration(0));
   EXPECT_GT(all, Duration(3 * 86'400'000LL));
   EXPECT_LT(all, Duration(4 * 86'400'000LL));
   DeliveryRow row;
@@ -44,7 +43,8 @@ TEST(RetryTest, GoesOnForThreeDays) {
 TEST(RetryTest, VariesTheDelays) {
   const RetrySchedule schedule{.delays = {Duration(1'000)}};
   EXPECT_EQ(*after_attempt({}, failure(), schedule, 0, kNow).next_try - kNow, Duration(800));
-  EXPECT_EQ(*after_attempt({}, failure(), schedule, 0.999999, kNow).next_try - kNow, Duration(1'199));
+  EXPECT_EQ(*after_attempt({}, failure(), schedule, 0.999999, kNow).next_try - kNow,
+            Duration(1'199));
 }
 
 TEST(RetryTest, GrantsWhatIsAskedForWithinBounds) {

@@ -1,8 +1,9 @@
 #include "reconciler/notify/signature.hpp"
 
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include "core/base/files.hpp"
 
@@ -22,10 +23,10 @@ TEST(SignatureTest, IsThatOfTheSpecification) {
 }
 
 TEST(SignatureTest, SaysOneForEachKey) {
-  const auto keys =
-      parse_signing_keys("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n\n  "
-                         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  \n")
-          .value();
+  const auto keys = parse_signing_keys(
+                        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n\n  "
+                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  \n")
+                        .value();
   ASSERT_EQ(keys.size(), 2U);
   const std::string both = sign(keys, "id", Timestamp(Duration(0)), "{}");
   EXPECT_EQ(both, sign({keys[0]}, "id", Timestamp(Duration(0)), "{}") + " " +
@@ -48,7 +49,7 @@ TEST(KeyRingTest, KeepsItsRootToItself) {
   const auto file = directory.path() / "webhooks.key";
   SystemRandom random;
   const KeyRing ring = KeyRing::open(file, random).value();
-  struct stat facts {};
+  struct stat facts{};
   ASSERT_EQ(::stat(file.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777U, 0600U);
   const std::string first = print_signing_key(ring.key("w1", 1));

@@ -1,6 +1,6 @@
 // Facts told to twenty endpoints, of which five fail, hang, answer garbage or are not there, by a
-// process that is killed again and again: every healthy endpoint gets every fact at least once, those
-// of a resource in their order.
+// process that is killed again and again: every healthy endpoint gets every fact at least once,
+// those of a resource in their order.
 
 #include <array>
 #include <cstdio>
@@ -32,8 +32,8 @@ bool is_soak() { return std::getenv("CROFT_SOAK") != nullptr; }
 
 /// What one healthy endpoint got.
 struct Ledger {
-  std::map<std::int64_t, int> times;              ///< by number of the fact
-  std::map<std::string, std::int64_t> newest;     ///< of each subject
+  std::map<std::int64_t, int> times;           ///< by number of the fact
+  std::map<std::string, std::int64_t> newest;  ///< of each subject
   std::map<std::int64_t, std::string> message_of;
   int out_of_order = 0;
   int renamed = 0;  ///< facts that came a second time under another id
@@ -42,8 +42,9 @@ struct Ledger {
 class NotifySoak : public testing::Test {
  protected:
   NotifySoak()
-      : server_(io_.get_executor(),
-                [this](HttpRequest request) { return answer(std::move(request)); }, settings()),
+      : server_(
+            io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
+            settings()),
         hangs_(io_, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)),
         garbles_(io_, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)) {
     port_ = server_.listen_tcp("127.0.0.1", 0).value();
@@ -104,7 +105,8 @@ class NotifySoak : public testing::Test {
 
   std::vector<std::string> urls() const {
     std::vector<std::string> all;
-    for (int i = 0; i < kHealthy; ++i) all.push_back(fmt::format("http://127.0.0.1:{}/{}", port_, i));
+    for (int i = 0; i < kHealthy; ++i)
+      all.push_back(fmt::format("http://127.0.0.1:{}/{}", port_, i));
     all.push_back(fmt::format("http://127.0.0.1:{}/fails", port_));
     all.push_back(fmt::format("http://127.0.0.1:{}/fails-too", port_));
     all.push_back(fmt::format("http://127.0.0.1:{}/", hangs_.local_endpoint().port()));
@@ -167,7 +169,8 @@ TEST_F(NotifySoak, LosesNothingAndKeepsTheOrder) {
   }
   ServerProcess worker(command(facts), log, "", SIGKILL);
   ASSERT_TRUE(serves_until([&] { return received() >= all; }, Duration(600'000)))
-      << received() << " of " << all << "\n" << read_file(log, 1U << 20U).value_or("no log");
+      << received() << " of " << all << "\n"
+      << read_file(log, 1U << 20U).value_or("no log");
   serves_until([] { return false; }, Duration(500));
   worker.end(SIGKILL);
 
@@ -183,7 +186,8 @@ TEST_F(NotifySoak, LosesNothingAndKeepsTheOrder) {
   }
   const double seconds = std::chrono::duration<double>(Time::now() - began).count();
   std::printf(
-      "webhooks: %d facts to %d endpoints, 5 of them bad; killed %d times: %zu of %zu deliveries to "
+      "webhooks: %d facts to %d endpoints, 5 of them bad; killed %d times: %zu of %zu deliveries "
+      "to "
       "healthy ones, %zu lost, 0 out of order, %zu doubled; %.0f a second\n",
       facts, kHealthy + 5, kills, received(), all, all - received(), duplicates,
       static_cast<double>(all) / seconds);

@@ -51,9 +51,9 @@ Condition stalled(std::string reason) {
 
 const ResourceRow* no_resource(const Ref&) { return nullptr; }
 
-std::vector<NotificationRow> told(const Transaction& transaction, const SourceRow* known = nullptr) {
-  return what_happened(transaction,
-                       {no_resource, [known](const std::string&) { return known; }});
+std::vector<NotificationRow> told(const Transaction& transaction,
+                                  const SourceRow* known = nullptr) {
+  return what_happened(transaction, {no_resource, [known](const std::string&) { return known; }});
 }
 
 template <typename... Writes>
@@ -103,9 +103,9 @@ TEST(WhatHappenedTest, NotBeingReadyIsAFailureUnlessItWasMeant) {
   EXPECT_THAT(types(nullptr, AppendEvent{event("Stopped", Severity::Warning)},
                     PutResource{api(ConditionStatus::False, "Stopped")}),
               ElementsAre("croft.resource.failed"));
-  EXPECT_THAT(types(nullptr, AppendEvent{event("Held")},
-                    PutResource{api(ConditionStatus::False, "Held")}),
-              ElementsAre("croft.resource.stopped"));
+  EXPECT_THAT(
+      types(nullptr, AppendEvent{event("Held")}, PutResource{api(ConditionStatus::False, "Held")}),
+      ElementsAre("croft.resource.stopped"));
 }
 
 TEST(WhatHappenedTest, SaysWhoseAndWhat) {
