@@ -183,12 +183,13 @@ void measure_start(asio::io_context& io, const std::filesystem::path& directory,
 int main(int argc, char** argv) {
   const TemporaryDirectory temporary = TemporaryDirectory::make("croft-store-bench-").value();
   const std::filesystem::path place = argc > 1 ? argv[1] : temporary.path();
-  const std::string url = argc > 2 ? argv[2] : "";
+  // Without URLs each is a directory of SQLite's.
+  const auto url = [argc, argv](int index) { return argc > index ? argv[index] : std::string(); };
   asio::io_context io;
   {
-    const std::unique_ptr<Store> store = open_store(place / "commits", url).value();
+    const std::unique_ptr<Store> store = open_store(place / "commits", url(2)).value();
     for (const int in_flight : {1, 16, 64}) measure_commits(io, *store, in_flight);
   }
-  measure_start(io, place / "start", argc > 3 ? argv[3] : "");
-  measure_inventory(io, place / "inventory", url);
+  measure_start(io, place / "start", url(3));
+  measure_inventory(io, place / "inventory", url(4));
 }

@@ -42,18 +42,18 @@ def shim(scratch, quick: bool) -> None:
 def store(scratch, quick: bool) -> None:
     bench = BUILD / "bench" / "store_bench"
     text("The store (SQLite)", [bench, scratch])
-    print(f"size of the database after that: {(scratch / 'inventory' / 'croft.db').stat().st_size >> 20} MiB")
+    print(f"size of the inventory's database: {(scratch / 'inventory' / 'croft.db').stat().st_size >> 20} MiB")
     with postgres.running(scratch) as server:
         if server is None:
             print("PostgreSQL is not installed: its half is left out")
             return
-        text("The store (PostgreSQL)", [bench, scratch / "beside-postgres", server.make_database("bench"),
-                                      server.make_database("start")])
+        databases = ["commits", "start", "inventory"]
+        text("The store (PostgreSQL)", [bench, scratch / "beside-postgres", *map(server.make_database, databases)])
         text("The store (PostgreSQL, over its Unix socket)",
-             [bench, scratch / "beside-socket", server.socket_url(server.make_database("local")),
-              server.socket_url(server.make_database("local_start"))])
-        size = server.sql("bench", "SELECT pg_database_size('bench') >> 20")
-        print(f"size of the database after that: {size} MiB")
+             [bench, scratch / "beside-socket",
+              *(server.socket_url(server.make_database("local_" + name)) for name in databases)])
+        size = server.sql("inventory", "SELECT pg_database_size('inventory') >> 20")
+        print(f"size of the inventory's database: {size} MiB")
 
 
 def git(scratch, quick: bool) -> None:

@@ -221,6 +221,7 @@ class OfflineDiffer {
     TRY_ASSIGN(const FilesSizes sizes,
                measure_sites(*repository.tree, repository.set.resources, known_sizes_));
     sizes_.insert(sizes.begin(), sizes.end());
+    read_last_ = std::move(repository);
     return desired;
   }
 
@@ -254,6 +255,9 @@ class OfflineDiffer {
                .sizes = &sizes_,
                .loosening = platform_.loosening ? &*platform_.loosening : nullptr});
     changeset.refusals = std::move(admission.refusals);
+    if (read_last_)
+      place_problems(*read_last_->tree, read_last_->directory, read_last_->set.resources,
+                     changeset.refusals);
     changeset.quotas = std::move(admission.quotas);
     for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));
     TRY_ASSIGN(plans::Pricer pricer, plans::Pricer::make());
@@ -267,6 +271,7 @@ class OfflineDiffer {
   std::string tenant_;
   FilesSizes sizes_;
   FilesSizes known_sizes_;
+  std::optional<Repository> read_last_;
   OfflineDiff out_;
 };
 

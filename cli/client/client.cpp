@@ -223,7 +223,7 @@ Result<std::string> tenant_of(const Client& client, const Invocation& invocation
   const std::string more = names.size() > kNamed ? ", ..." : "";
   names.resize(std::min(names.size(), kNamed));
   return fail(Error(ErrorCode::Invalid, "which tenant is meant?")
-                  .with_hint(fmt::format("say -t TENANT (or CROFT_TENANT), one of {}{}",
+                  .with_hint(fmt::format("say --tenant TENANT (or CROFT_TENANT), one of {}{}",
                                          fmt::join(names, ", "), more)));
 }
 

@@ -38,6 +38,7 @@ std::string quota_phrase(const std::vector<plans::QuotaUse>& quotas) {
 std::string refusal_phrase(const Problem& refusal) {
   std::string text = refusal.message;
   if (!refusal.ref.name.empty()) text = local_name(refusal.ref) + ": " + text;
+  if (!refusal.place.empty()) text = refusal.place + ": " + text;
   return refusal.hint.empty() ? text : text + "; " + refusal.hint;
 }
 

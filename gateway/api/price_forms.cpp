@@ -143,7 +143,8 @@ Value to_form(const Problem& refusal) {
   return Value::map({{"ref", refusal.ref.name.empty() ? "" : to_string(refusal.ref)},
                      {"path", refusal.path},
                      {"message", refusal.message},
-                     {"hint", refusal.hint}});
+                     {"hint", refusal.hint},
+                     {"place", refusal.place}});
 }
 
 namespace {
@@ -255,6 +256,7 @@ Result<Problem> refusal_from_form(const Value& form) {
   refusal.path = reader.text_or("path", "");
   refusal.message = reader.text("message");
   refusal.hint = reader.text_or("hint", "");
+  refusal.place = reader.text_or("place", "");
   return reader.finish(std::move(refusal));
 }
 

@@ -203,7 +203,8 @@ Value refusal_schema() {
   return object_schema({{"ref", text_schema("The resource that it is about, or empty")},
                         {"path", text_schema("The field")},
                         {"message", text_schema("For people")},
-                        {"hint", text_schema("What to try, or empty")}});
+                        {"hint", text_schema("What to try, or empty")},
+                        {"place", text_schema("file:line:column in the repository, or empty")}});
 }
 
 Value changeset_schema() {

@@ -107,6 +107,8 @@ Task<Result<void>> observe_containers(CorePtr core, std::vector<Observed>& out, 
     // Gone between the list and the look: the event of that brings the next pass.
     if (!seen && seen.error().code() == ErrorCode::NotFound) continue;
     if (!seen) co_return std::unexpected(std::move(seen.error()));
+    // One that is stopped is tidied up when it starts, or goes.
+    if (current.is_running()) seen->left_behind = left_beside(current, those);
     out.push_back(std::move(*seen));
   }
   co_return Result<void>{};

@@ -308,6 +308,15 @@ const ContainerSummary* choose_current(const std::vector<const ContainerSummary*
   return best;
 }
 
+std::string left_beside(const ContainerSummary& current,
+                        const std::vector<const ContainerSummary*>& all) {
+  const auto others = std::ranges::count_if(all, [&current](const ContainerSummary* one) {
+    return one->id != current.id && !one->is_gone();
+  });
+  if (others == 0) return {};
+  return others == 1 ? "another container" : fmt::format("{} other containers", others);
+}
+
 Observed describe_container(const ContainerSummary& summary, const ContainerDetails& details,
                             const Circumstances& known) {
   Observed seen = labelled(summary.labels, known.record, summary.id);

@@ -63,6 +63,10 @@ std::string fingerprint(const ContainerSummary& summary);
 /// stands for it. The newest that runs (and is not known to be unwell), else the newest.
 const ContainerSummary* choose_current(const std::vector<const ContainerSummary*>& all);
 
+/// Pure: what else of the resource is there, for Observed::left_behind; empty if nothing.
+std::string left_beside(const ContainerSummary& current,
+                        const std::vector<const ContainerSummary*>& all);
+
 /// What else is known when a container is described.
 struct Circumstances {
   const Record* record = nullptr;  ///< of its uid, or null

@@ -100,6 +100,9 @@ struct Observed {
   Health health = Health::Unknown;      ///< if the provider checks by itself
   std::optional<Timestamp> started_at;  ///< of the present run
   int restarts = 0;
+  /// What an interrupted effect left beside it: "the container before it". Any effect of the
+  /// resource ends and removes it. Empty: nothing.
+  std::string left_behind;
 };
 
 /// All endpoints of it as one text, for the journal: "tcp:127.0.0.1:32768", or by its own ports

@@ -175,6 +175,7 @@ Task<Result<Prepared>> EngineImpl::prepare_for(DiffRequest request) {
     Result<SourceLoad> loaded = co_await reading_.run(std::move(work));
     if (!loaded) co_return std::unexpected(std::move(loaded.error()));
     loaded->commit = request.label;
+    loaded->working_tree = tree;
     instead = SourceOverride{key, std::make_shared<const SourceLoad>(std::move(*loaded))};
   }
   const std::shared_ptr<const FileTree> tree = request.tree;
@@ -188,6 +189,27 @@ Task<Result<Prepared>> EngineImpl::prepare_for(DiffRequest request) {
   co_return prepared;
 }
 
+Task<std::vector<Problem>> EngineImpl::placed(std::vector<Problem> problems,
+                                              std::shared_ptr<const Prepared> prepared) {
+  for (const auto& [key, load] : prepared->loads) {
+    if (problems.empty()) break;
+    std::shared_ptr<const FileTree> tree = load->working_tree;
+    if (const auto source = sources_.find(key); tree == nullptr && source != sources_.end()) {
+      const std::shared_ptr<SourceKeeper> keeper = source->second.keeper;
+      const auto opened = co_await keeper->tree(load->commit, ".");
+      if (opened) tree = *opened;
+    }
+    if (tree == nullptr) continue;
+    const std::shared_ptr<const SourceLoad> from = load;
+    auto work = [tree, from, problems = std::move(problems)]() mutable {
+      place_problems(*tree, "", *from->resources, problems);
+      return std::move(problems);
+    };
+    problems = co_await reading_.run(std::move(work));
+  }
+  co_return problems;
+}
+
 Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
   CO_TRY_ASSIGN(Prepared prepared, co_await prepare_for(std::move(request)));
   constexpr Duration kFreshEnough{1'000};
@@ -197,8 +219,9 @@ Task<Result<Changeset>> EngineImpl::diff(DiffRequest request) {
   Admission admission = admission_of(prepared);
   changeset.quotas = std::move(admission.quotas);
   for (std::string& warning : admission.warnings) changeset.notes.push_back(std::move(warning));
-  if (prepared.is_judged) changeset.refusals = std::move(admission.refusals);
+  const bool is_judged = prepared.is_judged;
   auto kept = std::make_shared<const Prepared>(std::move(prepared));
+  if (is_judged) changeset.refusals = co_await placed(std::move(admission.refusals), kept);
   Changeset with_prices = co_await priced(std::move(changeset), std::move(kept));
   co_return with_prices;
 }

@@ -165,6 +165,9 @@ class EngineImpl final : public Engine {
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
   /// What a request for a diff or a price is about; Invalid with everything that is wrong with it.
   Task<Result<Prepared>> prepare_for(DiffRequest request);
+  /// The problems, with the places in what they were declared in.
+  Task<std::vector<Problem>> placed(std::vector<Problem> problems,
+                                    std::shared_ptr<const Prepared> prepared);
   Task<Result<Prepared>> prepare(std::string tenant, std::optional<SourceOverride> instead,
                                  bool use_candidates);
   /// What the tenant's sources declare, and which of them could not be read or are empty.

@@ -184,4 +184,15 @@ std::string render_problems(const FileTree* tree, const std::vector<Resource>& r
   return manifest::render(diagnostics);
 }
 
+void place_problems(const FileTree& tree, const std::string& directory,
+                    const std::vector<Resource>& resources, std::vector<Problem>& problems) {
+  manifest::Locator locator(tree, directory);
+  for (Problem& problem : problems) {
+    const Resource* resource = find_resource(resources, problem.ref);
+    if (resource == nullptr) continue;
+    const SourcePosition at = locator.diagnose(*resource, problem.path, {}, {}).position;
+    problem.place = fmt::format("{}:{}:{}", at.file, at.line, at.column);
+  }
+}
+
 }  // namespace croft

@@ -26,8 +26,9 @@ struct SourceLoad {
   std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
   /// `adapters/NAME/adapter.lua` by NAME; never in a tenant's source.
   std::map<std::string, AdapterScript> adapters;
-  FilesSizes sizes;  ///< of the trees that Sites serve
-  Scripts scripts;   ///< of a platform
+  FilesSizes sizes;                              ///< of the trees that Sites serve
+  Scripts scripts;                               ///< of a platform
+  std::shared_ptr<const FileTree> working_tree;  ///< what it was read from, if that is no commit
 };
 
 /// What the Sites among the resources serve weighs, by tree id. `known` are sizes of before: their
@@ -48,5 +49,10 @@ std::vector<Problem> check_set(const std::vector<Resource>& resources);
 /// there. Blocking.
 std::string render_problems(const FileTree* tree, const std::vector<Resource>& resources,
                             const std::vector<Problem>& problems);
+
+/// Fills in `place` of those problems that are about one of these resources, which were loaded from
+/// that directory of the tree. Blocking.
+void place_problems(const FileTree& tree, const std::string& directory,
+                    const std::vector<Resource>& resources, std::vector<Problem>& problems);
 
 }  // namespace croft

@@ -103,7 +103,7 @@ Changeset make_refused() {
   Changeset changeset = make_priced();
   changeset.refusals = {{ref(Kind::Instance, "worker"), "spec",
                          "plan 'studio' allows 512MiB of memory, this asks for 640MiB (512MiB now)",
-                         "plan 'large' allows 64GiB of memory"},
+                         "plan 'large' allows 64GiB of memory", "hosting.yaml:9:5"},
                         {Ref{}, "", "the operator's policy: not on a Friday", ""}};
   return changeset;
 }

@@ -215,8 +215,9 @@ TEST_F(PriceTest, ADiffBeyondThePlanIsRefused) {
   const Ran ran = diff({});
   EXPECT_EQ(ran.status, 2);
   EXPECT_NE(ran.out.find("Refused: nothing of this is applied."), std::string::npos) << ran.out;
-  EXPECT_NE(ran.out.find("Instance/api: plan 'studio' allows 0 instances, this asks for 1 (0 now)"),
-            std::string::npos);
+  EXPECT_NE(ran.out.find("api.yaml:4:1: Instance/api: plan 'studio' allows 0 instances,"),
+            std::string::npos)
+      << ran.out;
 }
 
 TEST_F(CheckingTest, ValidateSpeaksJson) {

@@ -172,9 +172,9 @@ TEST_F(ServerTest, AsksWhichTenantIsMeant) {
   served_.with([](FakeEngine& engine) { engine.tenant_names = {"alice", "bob"}; });
   const Ran ran = served_.run({"get"});
   EXPECT_EQ(ran.status, 2);
-  EXPECT_EQ(
-      ran.err,
-      "croft get: which tenant is meant?\n  say -t TENANT (or CROFT_TENANT), one of alice, bob\n");
+  EXPECT_EQ(ran.err,
+            "croft get: which tenant is meant?\n  say --tenant TENANT (or CROFT_TENANT), one of "
+            "alice, bob\n");
   EXPECT_EQ(served_.run({"get", "-t", "alice"}).status, 0);
   EXPECT_EQ(served_.run({"describe", "alice/Site/blog"}).status, 0);
 }

@@ -526,6 +526,17 @@ TEST_P(StoreContract, ReadsResourcesOfATenantAlone) {
   EXPECT_EQ(all_of(rows(store().all_resources()), &ResourceRow::uid), texts({"u3", "u1", "u2"}));
 }
 
+TEST_P(StoreContract, FindsNothingByWhatNoRowCanHave) {
+  EXPECT_GOOD(commit(AppendEvent{event("alice", "s")}, PutUsage{usage("u", 0, 5)}));
+  for (const std::string& key : {std::string(kLongestKey + 1, 'a'), std::string(1 << 20, 'a'),
+                                 std::string("a\0b", 3), std::string("\xFF"), std::string("'")}) {
+    EXPECT_TRUE(rows(store().resources(key)).empty());
+    EXPECT_TRUE(rows(store().events({.tenant = key})).empty());
+    EXPECT_TRUE(rows(store().events({.subject = key})).empty());
+    EXPECT_TRUE(rows(store().usage(key, at(0), at(20))).empty());
+  }
+}
+
 TEST_P(StoreContract, GivesRowsInTheOrderOfTheirKeys) {
   EXPECT_GOOD(commit(PutResource{resource("u1", site("bob", "a-b"))},
                      PutResource{resource("u2", site("bob", "a0"))},

@@ -173,6 +173,35 @@ TEST_F(StackTest, WhatTheWallsForbidIsRefusedWithItsLineAndChangesNothing) {
       << croft({"get", "-t", "alice"}).error;
   EXPECT_EQ(containers("web"), web);
   EXPECT_TRUE(platform_->shows(kShop, "hello"));
+  // The same before it is pushed.
+  EXPECT_TRUE(has(differ().output, "compose.yaml:8:")) << differ().output << differ().error;
+}
+
+TEST_F(StackTest, CommandsRunInAServiceAndAreWrittenDown) {
+  const ChildOutput said = croft(
+      {"exec", "--tenant", "alice", "shop.web", "sh", "-c", "echo $GREETING; echo no >&2; exit 7"});
+  EXPECT_EQ(said.status, 7) << said.error;
+  EXPECT_EQ(said.output, "hello\n");
+  EXPECT_EQ(said.error, "no\n");
+  EXPECT_TRUE(has(croft({"events", "-t", "alice"}).output, "exit status 7"));
+}
+
+TEST_F(StackTest, AVolumeGoesOutAndComesBack) {
+  const std::string archive = (daemon().data() / "data.tar").string();
+  const auto in_db = [&](const std::string& line) {
+    return croft({"exec", "--tenant", "alice", "shop.db", "sh", "-c", line});
+  };
+  ASSERT_EQ(in_db("echo precious > /data/kept").status, 0);
+  const ChildOutput out = croft({"volume", "export", "shop.data", "-t", "alice", "-o", archive});
+  ASSERT_EQ(out.status, 0) << out.error;
+  ASSERT_EQ(in_db("rm /data/kept").status, 0);
+  const ChildOutput refused = croft({"volume", "import", "shop.data", archive, "-t", "alice"});
+  EXPECT_TRUE(refused.status != 0 && has(refused.error, "--quiesce")) << refused.error;
+  const ChildOutput in =
+      croft({"volume", "import", "shop.data", archive, "--quiesce", "-t", "alice"});
+  EXPECT_EQ(in.status, 0) << in.error << circumstances();
+  EXPECT_TRUE(wait_until([&] { return in_db("cat /data/kept").output == "precious\n"; }))
+      << circumstances();
 }
 
 TEST_F(StackTest, AVolumeThatIsNoLongerDeclaredWaitsForAPerson) {

@@ -81,6 +81,19 @@ TEST(DiffTest, RepairsFieldsThatWereChangedOutsideOfGit) {
             (FieldChange{"env.GREETING", "\"tampered\"", "\"hello\""}));
 }
 
+TEST(DiffTest, TidiesUpWhatAnInterruptedChangeLeftBehind) {
+  World world = empty_world();
+  settle(world, instance("api"), app());
+  run(world, instance("api"), app());
+  world.observed.begin()->second.left_behind = "another container";
+  const Changeset changeset = diff(world);
+  const Change& change = change_of(changeset, instance("api"));
+  EXPECT_EQ(change.action, Action::Update);
+  EXPECT_TRUE(change.is_drift);
+  EXPECT_EQ(change.why, "drifted: an interrupted change left another container");
+  EXPECT_TRUE(change.fields.empty());
+}
+
 TEST(DiffTest, KeepsFieldsTheProviderOwns) {
   World world = empty_world();
   settle(world, instance("api"), app());

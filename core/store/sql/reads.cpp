@@ -157,6 +157,10 @@ Cell limit_cell(std::size_t limit) {
       std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max())));
 }
 
+/// What rows are found by, as it was written: strangers' bytes (an address in a browser) are no
+/// text that an engine takes.
+Cell found_by(const std::string& key) { return Cell(clean_text(key)); }
+
 Cell cell(Timestamp time) { return Cell(std::int64_t{time.time_since_epoch().count()}); }
 
 }  // namespace
@@ -165,8 +169,8 @@ Select<TenantRow> select_tenants() { return {{kTenants, {}}, tenant_from}; }
 
 Select<SourceRow> select_sources() { return {{kSources, {}}, source_from}; }
 
-Select<ResourceRow> select_resources(std::string tenant) {
-  return {{kResourcesOfTenant, {Cell(std::move(tenant))}}, resource_from};
+Select<ResourceRow> select_resources(const std::string& tenant) {
+  return {{kResourcesOfTenant, {found_by(tenant)}}, resource_from};
 }
 
 Select<ResourceRow> select_all_resources() { return {{kAllResources, {}}, resource_from}; }
@@ -178,16 +182,16 @@ Select<DirectiveRow> select_directives() { return {{kDirectives, {}}, directive_
 Select<EventRow> select_events(const EventQuery& query) {
   const bool is_forward = query.after != 0;
   std::vector<Cell> cells{Cell(query.after)};
-  if (query.tenant) cells.emplace_back(*query.tenant);
-  if (!query.subject.empty()) cells.emplace_back(query.subject);
+  if (query.tenant) cells.push_back(found_by(*query.tenant));
+  if (!query.subject.empty()) cells.push_back(found_by(query.subject));
   cells.push_back(limit_cell(query.limit));
   const std::string_view text =
       events_statement(query.tenant.has_value(), !query.subject.empty(), is_forward);
   return {{text, std::move(cells)}, event_from, !is_forward};
 }
 
-Select<UsageRow> select_usage(std::string tenant_uid, Timestamp from, Timestamp to) {
-  return {{kUsageWithin, {Cell(std::move(tenant_uid)), cell(to), cell(from)}}, usage_from};
+Select<UsageRow> select_usage(const std::string& tenant_uid, Timestamp from, Timestamp to) {
+  return {{kUsageWithin, {found_by(tenant_uid), cell(to), cell(from)}}, usage_from};
 }
 
 Select<UsageRow> select_open_usage() { return {{kOpenUsage, {}}, usage_from}; }
@@ -201,7 +205,7 @@ Select<AcknowledgementRow> select_acknowledgements() {
 Select<NotificationRow> select_notifications(const NotificationQuery& query) {
   const bool is_forward = query.after != 0;
   std::vector<Cell> cells{Cell(query.after)};
-  if (query.tenant) cells.emplace_back(*query.tenant);
+  if (query.tenant) cells.push_back(found_by(*query.tenant));
   cells.push_back(limit_cell(query.limit));
   const std::string_view text =
       query.tenant ? is_forward ? kNotificationsOfTenant : kNewestNotificationsOfTenant
@@ -213,7 +217,7 @@ Select<NotificationRow> select_notifications(const NotificationQuery& query) {
 Select<WebhookRow> select_webhooks() { return {{kWebhooks, {}}, webhook_from}; }
 
 Select<DeliveryRow> select_deliveries(const DeliveryQuery& query) {
-  std::vector<Cell> cells{Cell(query.webhook.tenant), Cell(query.webhook.name),
+  std::vector<Cell> cells{found_by(query.webhook.tenant), found_by(query.webhook.name),
                           limit_cell(query.limit)};
   return {{query.only_pending ? kPendingDeliveries : kNewestDeliveries, std::move(cells)},
           delivery_from,
@@ -221,7 +225,7 @@ Select<DeliveryRow> select_deliveries(const DeliveryQuery& query) {
 }
 
 Select<DeliveryRow> select_delivery(std::string id) {
-  return {{kDelivery, {Cell(std::move(id))}}, delivery_from};
+  return {{kDelivery, {found_by(id)}}, delivery_from};
 }
 
 }  // namespace croft::sql

@@ -21,12 +21,12 @@ struct Select {
 
 Select<TenantRow> select_tenants();
 Select<SourceRow> select_sources();
-Select<ResourceRow> select_resources(std::string tenant);
+Select<ResourceRow> select_resources(const std::string& tenant);
 Select<ResourceRow> select_all_resources();
 Select<IntentRow> select_open_intents();
 Select<DirectiveRow> select_directives();
 Select<EventRow> select_events(const EventQuery& query);
-Select<UsageRow> select_usage(std::string tenant_uid, Timestamp from, Timestamp to);
+Select<UsageRow> select_usage(const std::string& tenant_uid, Timestamp from, Timestamp to);
 Select<UsageRow> select_open_usage();
 Select<TokenRow> select_tokens();
 Select<AcknowledgementRow> select_acknowledgements();

@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "tests/providers/docker/provider/fixture.hpp"
@@ -61,6 +64,56 @@ TEST_F(DockerDataTest, FilesOfTheRepositoryAreThereAndReadOnly) {
   ASSERT_TRUE(create(ref_, spec));
   EXPECT_TRUE(says(ref_, "first"));
   EXPECT_NE(exec(ref_, "echo no >/app/marker.txt"), 0);
+}
+
+/// The engine of another machine: TCP with certificates of both sides.
+class DockerRemoteTest : public DockerTest {
+ protected:
+  void adjust(docker::ProviderSettings& settings) override {
+    const DockerEngine& engine = DockerEngine::shared();
+    settings.host = fmt::format("tcp://127.0.0.1:{}", engine.tls_port());
+    settings.ca_file = in_file("ca.pem", engine.certificates().authority);
+    settings.cert_file = in_file("cert.pem", engine.certificates().client);
+    settings.key_file = in_file("key.pem", engine.certificates().client_key);
+    // From afar nobody can set its packet filter.
+    settings.isolation = docker::ProviderSettings::Isolation::None;
+  }
+  void TearDown() override {
+    settings_.host = DockerEngine::shared().host();  // for its own client, which has no certificate
+    DockerTest::TearDown();
+  }
+  std::string in_file(const std::string& name, const std::string& text) const {
+    const std::filesystem::path path = directory_->path() / name;
+    std::ofstream(path) << text;
+    return path;
+  }
+};
+
+TEST_F(DockerRemoteTest, RunsAndChangesWhatItIsGivenWithItsFiles) {
+  const Ref ref = instance("api");
+  source_ = make_memory_tree({{"marker.txt", "first\n"}});
+  Value spec = shell("cat marker.txt; sleep 1000");
+  spec.set("files", Value::map({{"path", "."}, {"tree", source_->id()}}));
+  const Result<void> made = create(ref, spec);
+  ASSERT_TRUE(made) << made.error().describe();
+  EXPECT_TRUE(becomes(ref, Phase::Running));
+  EXPECT_TRUE(says(ref, "first"));
+  source_ = make_memory_tree({{"marker.txt", "second\n"}});
+  spec.set("files", Value::map({{"path", "."}, {"tree", source_->id()}}));
+  const Result<void> changed = update(ref, spec);
+  ASSERT_TRUE(changed) << changed.error().describe();
+  EXPECT_TRUE(says(ref, "second"));
+  EXPECT_TRUE(destroy(ref));
+  EXPECT_FALSE(seen(ref));
+}
+
+TEST_F(DockerRemoteTest, WithoutIsolationItSaysWhatItCannotKeepUp) {
+  settings_.isolation = docker::ProviderSettings::Isolation::Full;
+  restart_croft();
+  const auto judged = provider_->normalize(instance("api"), shell("sleep 1000"));
+  ASSERT_FALSE(judged);
+  EXPECT_NE(judged.error().describe().find("isolation: none"), std::string::npos)
+      << judged.error().describe();
 }
 
 TEST_F(DockerDataTest, WhatAVolumeHoldsIsMeasured) {

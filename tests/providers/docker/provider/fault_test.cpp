@@ -1,4 +1,5 @@
 #include <chrono>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -75,6 +76,33 @@ TEST_F(DockerFaultTest, AHalfMadeContainerIsFinished) {
   ASSERT_TRUE(await(provider_->create(another)));
   EXPECT_TRUE(becomes(ref, Phase::Running));
   EXPECT_EQ(container_count(ref), 1);
+}
+
+TEST_F(DockerFaultTest, WhatAnInterruptedUpdateLeftBehindIsSeenAndTidiedUp) {
+  const Ref ref = instance("api");
+  ASSERT_TRUE(create(ref, shell("sleep 1000")));
+  // As if an update had ended after the new container ran, and before the old one went.
+  const Effect other = effect(ref, shell("sleep 1000"));
+  const std::string left = docker::container_name(ref, other.uid, other.intent);
+  std::vector<std::string> words{"create", "--name", left};
+  std::istringstream labels(docker({"inspect", "-f",
+                                    R"({{range $k, $v := .Config.Labels}}{{$k}}={{$v}}
+{{end}})",
+                                    container_of(ref)}));
+  for (std::string line; std::getline(labels, line);) {
+    if (line.starts_with(docker::label::kIntent))
+      line = docker::label::kIntent + ("=" + other.intent);
+    if (!line.empty()) words.insert(words.end(), {"--label", line});
+  }
+  words.insert(words.end(), {"busybox:test", "sleep", "1000"});
+  const std::string kept = container_of(ref);
+  docker(words);
+  ASSERT_EQ(container_count(ref), 2);
+  EXPECT_EQ(seen(ref)->left_behind, "another container");
+  ASSERT_TRUE(update(ref, shell("sleep 1000")));
+  EXPECT_EQ(container_count(ref), 1);
+  EXPECT_EQ(container_of(ref), kept) << "what runs as declared runs on";
+  EXPECT_EQ(seen(ref)->left_behind, "");
 }
 
 TEST_F(DockerFaultTest, AnEngineThatHangsIsATimeout) {

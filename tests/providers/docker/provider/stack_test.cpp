@@ -41,6 +41,20 @@ TEST_F(DockerStackTest, ServicesReachEachOtherByName) {
   EXPECT_EQ(seen(network_)->phase, Phase::Running);
 }
 
+TEST_F(DockerStackTest, AServiceMayShareTheNetworkOfAnother) {
+  ASSERT_TRUE(create(network_, Value::map()));
+  Value sidecar = service("sleep 1000");
+  sidecar.set("networkMode", "service:web");
+  const Result<void> early = create(worker_, sidecar);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code(), ErrorCode::Conflict) << early.error().describe();
+  ASSERT_TRUE(create(web_, web_service()));
+  ASSERT_TRUE(create(worker_, sidecar));
+  EXPECT_TRUE(eventually([&] {
+    return exec(worker_, "[ \"$(wget -q -O - http://127.0.0.1:8080/)\" = 'from web' ]") == 0;
+  }));
+}
+
 TEST_F(DockerStackTest, AVolumeIsSharedAndKept) {
   ASSERT_TRUE(create(network_, Value::map()));
   ASSERT_TRUE(create(volume_, Value::map()));
