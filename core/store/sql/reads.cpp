@@ -224,7 +224,7 @@ Select<DeliveryRow> select_deliveries(const DeliveryQuery& query) {
           !query.only_pending};
 }
 
-Select<DeliveryRow> select_delivery(std::string id) {
+Select<DeliveryRow> select_delivery(const std::string& id) {
   return {{kDelivery, {found_by(id)}}, delivery_from};
 }
 

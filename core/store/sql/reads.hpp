@@ -33,7 +33,7 @@ Select<AcknowledgementRow> select_acknowledgements();
 Select<NotificationRow> select_notifications(const NotificationQuery& query);
 Select<WebhookRow> select_webhooks();
 Select<DeliveryRow> select_deliveries(const DeliveryQuery& query);
-Select<DeliveryRow> select_delivery(std::string id);
+Select<DeliveryRow> select_delivery(const std::string& id);
 
 /// Gathers the rows of a Select as an engine hands them over.
 template <typename RowType>

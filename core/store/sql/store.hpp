@@ -44,7 +44,7 @@ class SqlStore : public Store {
     return run(select_deliveries(query));
   }
   Task<Result<std::vector<DeliveryRow>>> delivery(std::string id) final {
-    return run(select_delivery(std::move(id)));
+    return run(select_delivery(id));
   }
 
  private:
