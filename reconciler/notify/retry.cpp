@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <ctime>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -33,6 +34,11 @@ RetrySchedule RetrySchedule::standard() {
                      Duration(24 * kHour)}};
 }
 
+Duration RetrySchedule::shortest() const {
+  const Duration planned = std::accumulate(delays.begin(), delays.end(), Duration(0));
+  return Duration(static_cast<std::int64_t>(static_cast<double>(planned.count()) * (1 - jitter)));
+}
+
 DeliveryRow after_attempt(DeliveryRow delivery, const Attempt& attempt,
                           const RetrySchedule& schedule, double chance, Timestamp now) {
   ++delivery.attempts;
@@ -52,7 +58,7 @@ DeliveryRow after_attempt(DeliveryRow delivery, const Attempt& attempt,
 }
 
 WebhookRow after_attempt(WebhookRow webhook, const DeliveryRow& delivery, const Attempt& attempt,
-                         Timestamp now) {
+                         const RetrySchedule& schedule, Timestamp now) {
   if (attempt.fate == Attempt::Fate::Taken) {
     webhook.failing_since.reset();
     webhook.message.clear();
@@ -65,7 +71,7 @@ WebhookRow after_attempt(WebhookRow webhook, const DeliveryRow& delivery, const 
     webhook.disabled_at = now;
     webhook.disabled_reason = "Gone";
   } else if (delivery.state == DeliveryState::Failed &&
-             *webhook.failing_since <= delivery.created_at + Duration(kMinute)) {
+             now - *webhook.failing_since >= schedule.shortest()) {
     webhook.disabled_at = now;
     webhook.disabled_reason = "KeepsFailing";
   }

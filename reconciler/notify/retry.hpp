@@ -28,6 +28,9 @@ struct RetrySchedule {
   Duration longest_wish{86'400'000};
   double jitter = 0.2;  ///< delays vary by so much of themselves, up and down
 
+  /// From the first attempt of a delivery to the last, at the least.
+  Duration shortest() const;
+
   /// 5 s, 30 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: over three days.
   static RetrySchedule standard();
 };
@@ -40,7 +43,7 @@ DeliveryRow after_attempt(DeliveryRow delivery, const Attempt& attempt,
 /// disabled if it is gone, or if a delivery was given up and no other got through in all that time.
 /// Pure.
 WebhookRow after_attempt(WebhookRow webhook, const DeliveryRow& delivery, const Attempt& attempt,
-                         Timestamp now);
+                         const RetrySchedule& schedule, Timestamp now);
 
 /// Seconds or a date (RFC 9110, 10.2.3), from `now`; nothing for what is neither.
 std::optional<Duration> parse_retry_after(std::string_view text, Timestamp now);

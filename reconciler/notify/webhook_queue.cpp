@@ -274,9 +274,9 @@ Task<Result<void>> WebhookQueue::note(DeliveryRow delivery, Attempt attempt) {
   transaction.add(PutDelivery{delivery});
   const bool is_news = attempt.fate != Attempt::Fate::Taken || row_.failing_since;
   if (!is_news) co_return co_await parts_->store.commit(std::move(transaction));
-  std::function<void(WebhookRow&)> change = [&delivery, &attempt,
-                                             now = parts_->clock.now()](WebhookRow& row) {
-    row = after_attempt(std::move(row), delivery, attempt, now);
+  std::function<void(WebhookRow&)> change = [this, &delivery, &attempt](WebhookRow& row) {
+    row = after_attempt(std::move(row), delivery, attempt, parts_->settings.schedule,
+                        parts_->clock.now());
   };
   co_return co_await change_row(std::move(change), std::move(transaction));
 }

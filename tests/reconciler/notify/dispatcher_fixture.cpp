@@ -156,7 +156,7 @@ WebhookStatus DispatcherTest::status(const std::string& name) const {
 }
 
 std::vector<DeliveryRow> DispatcherTest::deliveries(const std::string& name) {
-  auto rows = run(dispatcher_->deliveries(ref(name), 100));
+  auto rows = run(dispatcher_->deliveries(ref(name), 1'000));
   EXPECT_TRUE(rows.has_value());
   return rows ? std::move(*rows) : std::vector<DeliveryRow>();
 }

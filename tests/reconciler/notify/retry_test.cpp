@@ -70,22 +70,24 @@ TEST(RetryTest, ReadsWishesInBothForms) {
 }
 
 TEST(RetryTest, DisablesWhatIsGoneOrTookNothingAllTheTime) {
+  const RetrySchedule schedule = RetrySchedule::standard();
   DeliveryRow pending;
   pending.created_at = kNow;
   Attempt gone = failure(410);
   gone.fate = Attempt::Fate::Gone;
-  EXPECT_EQ(after_attempt(WebhookRow{}, pending, gone, kNow).disabled_reason, "Gone");
-  const WebhookRow failing = after_attempt(WebhookRow{}, pending, failure(), kNow);
+  EXPECT_EQ(after_attempt(WebhookRow{}, pending, gone, schedule, kNow).disabled_reason, "Gone");
+  const WebhookRow failing = after_attempt(WebhookRow{}, pending, failure(), schedule, kNow);
   EXPECT_FALSE(failing.disabled_at);
   EXPECT_EQ(failing.failing_since, kNow);
   DeliveryRow given_up = pending;
   given_up.state = DeliveryState::Failed;
   const Timestamp later = kNow + Duration(3 * 86'400'000LL);
-  EXPECT_EQ(after_attempt(failing, given_up, failure(), later).disabled_reason, "KeepsFailing");
+  EXPECT_EQ(after_attempt(failing, given_up, failure(), schedule, later).disabled_reason,
+            "KeepsFailing");
   // Something else got through since: it is this one that the endpoint does not take.
-  WebhookRow mixed = after_attempt(failing, pending, taken(), kNow + Duration(3'600'000));
+  WebhookRow mixed = after_attempt(failing, pending, taken(), schedule, kNow + Duration(3'600'000));
   EXPECT_FALSE(mixed.failing_since);
-  mixed = after_attempt(mixed, given_up, failure(), later);
+  mixed = after_attempt(mixed, given_up, failure(), schedule, later);
   EXPECT_FALSE(mixed.disabled_at);
 }
 
