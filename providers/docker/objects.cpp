@@ -46,7 +46,7 @@ struct NetworkWish {
   bool is_internal = false;
 };
 
-Value network_config(const NetworkWish& wish, const std::string& subnet) {
+Value network_config(const NetworkWish& wish, const Subnet& subnet) {
   Value config = Value::map({{"Name", wish.name}, {"Driver", "bridge"}});
   config.set("CheckDuplicate", true);
   config.set("Internal", wish.is_internal);
@@ -54,7 +54,11 @@ Value network_config(const NetworkWish& wish, const std::string& subnet) {
   config.set("Labels", to_value(wish.labels));
   config.set("Options", Value::map({{"com.docker.network.bridge.name", wish.bridge}}));
   Value ipam = Value::map({{"Driver", "default"}});
-  ipam.set("Config", Value(Value::List{Value::map({{"Subnet", subnet}})}));
+  // Without a gateway, a Docker 20.10 that is killed while it makes or removes the network crashes
+  // at every start after that.
+  ipam.set(
+      "Config",
+      Value(Value::List{Value::map({{"Subnet", subnet.network}, {"Gateway", subnet.gateway}})}));
   config.set("IPAM", std::move(ipam));
   return config;
 }
@@ -84,11 +88,13 @@ Task<Result<void>> create_network(CorePtr core, NetworkWish wish, Limit limit) {
   }
   int tries = 0;
   for (std::int64_t index = 0;; ++index) {
-    const Result<std::string> subnet = subnet_at(core->settings.ipv4_pool, kSubnetLength, index);
+    const Result<Subnet> subnet = subnet_at(core->settings.ipv4_pool, kSubnetLength, index);
     if (!subnet)
       co_return fail(Error(ErrorCode::Unavailable, subnet.error().message())
                          .with_hint("give the provider a larger ipv4Pool"));
-    const auto overlaps = [&](const std::string& other) { return do_overlap(*subnet, other); };
+    const auto overlaps = [&](const std::string& other) {
+      return do_overlap(subnet->network, other);
+    };
     if (std::ranges::any_of(used, overlaps)) continue;
     CO_TRY(limit.check("the network was made"));
     Value config = network_config(wish, *subnet);

@@ -117,7 +117,7 @@ Result<SlotAddresses> slot_addresses(const std::string& pool, int slot) {
       .host = print(1), .app = print(2), .prefix = prefix.family == AF_INET ? 30 : 126};
 }
 
-Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t index) {
+Result<Subnet> subnet_at(const std::string& pool, int length, std::int64_t index) {
   Prefix prefix;
   const bool is_pool =
       parse_prefix(pool, prefix) && prefix.family == AF_INET && prefix.length <= length;
@@ -128,11 +128,15 @@ Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t 
   std::memcpy(&address, prefix.bytes.data(), sizeof address);
   const std::uint64_t mask = ~std::uint64_t{0} << (32 - prefix.length);
   const std::uint64_t base = ntohl(address.s_addr) & mask;
-  address.s_addr = htonl(
-      static_cast<std::uint32_t>(base + (static_cast<std::uint64_t>(index) << (32 - length))));
-  std::array<char, INET_ADDRSTRLEN> text{};
-  ::inet_ntop(AF_INET, &address, text.data(), text.size());
-  return fmt::format("{}/{}", text.data(), length);
+  const auto first =
+      static_cast<std::uint32_t>(base + (static_cast<std::uint64_t>(index) << (32 - length)));
+  const auto print = [](std::uint32_t number) {
+    const in_addr printed{htonl(number)};
+    std::array<char, INET_ADDRSTRLEN> text{};
+    ::inet_ntop(AF_INET, &printed, text.data(), text.size());
+    return std::string(text.data());
+  };
+  return Subnet{.network = fmt::format("{}/{}", print(first), length), .gateway = print(first + 1)};
 }
 
 bool do_overlap(const std::string& one, const std::string& other) {

@@ -26,7 +26,11 @@ Result<SlotAddresses> slot_addresses(const std::string& pool, int slot);
 
 /// Pure: the subnet number `index` of that length of an IPv4 pool: subnet_at("10.214.0.0/16", 26,
 /// 1) is "10.214.0.64/26". Unavailable past its end.
-Result<std::string> subnet_at(const std::string& pool, int length, std::int64_t index);
+struct Subnet {
+  std::string network;
+  std::string gateway;  ///< its first address
+};
+Result<Subnet> subnet_at(const std::string& pool, int length, std::int64_t index);
 
 /// Pure: whether two IPv4 networks, or a network and an address, have an address in common.
 bool do_overlap(const std::string& one, const std::string& other);

@@ -219,6 +219,14 @@ TEST_F(StackTest, StopHoldsAllServicesUntilStart) {
   EXPECT_TRUE(platform_->shows(kShop, "hello")) << daemon().log();
 }
 
+TEST_F(StackTest, DownEndsEverythingAndKeepsTheVolumes) {
+  daemon().stop();
+  const ChildOutput down = daemon().croft({"down", "--data", daemon().data().string()});
+  EXPECT_EQ(down.status, 0) << down.output << down.error;
+  EXPECT_EQ(engine().docker({"ps", "-aq"}).value(), "") << down.output;
+  EXPECT_TRUE(has(engine().docker({"volume", "ls", "-q"}).value(), "croft_"));
+}
+
 TEST_F(StackTest, ALostStoreDoublesNothingAndAdoptTakesItOver) {
   const std::string web = containers("web");
   const std::string db = containers("db");

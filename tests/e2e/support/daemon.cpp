@@ -141,15 +141,20 @@ void Daemon::start() {
 }
 
 int Daemon::stop() {
+  if (pid_ <= 0) return 0;
   signal(SIGTERM);
   if (const std::optional<int> status = ended(40s)) return *status;
   kill();
   return 128 + SIGKILL;
 }
 
-void Daemon::signal(int number) const { ::kill(pid_, number); }
+// Of one that does not run the pid is -1, which to the kernel means everybody.
+void Daemon::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);
+}
 
 void Daemon::kill() {
+  if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;

@@ -122,8 +122,9 @@ TEST_F(PlanTest, SharingAServicesNetworkPublishesNothing) {
 }
 
 TEST(AddressesTest, SubnetsOfAPoolDoNotOverlap) {
-  EXPECT_EQ(subnet_at("10.214.0.0/16", 26, 0).value(), "10.214.0.0/26");
-  EXPECT_EQ(subnet_at("10.214.7.9/16", 26, 5).value(), "10.214.1.64/26");
+  EXPECT_EQ(subnet_at("10.214.0.0/16", 26, 0)->network, "10.214.0.0/26");
+  EXPECT_EQ(subnet_at("10.214.7.9/16", 26, 5)->network, "10.214.1.64/26");
+  EXPECT_EQ(subnet_at("10.214.7.9/16", 26, 5)->gateway, "10.214.1.65");
   EXPECT_FALSE(subnet_at("10.214.0.0/16", 26, 1024));
   EXPECT_FALSE(subnet_at("10.214.0.0/28", 26, 0));
   EXPECT_TRUE(do_overlap("10.214.0.0/26", "10.214.0.1"));
