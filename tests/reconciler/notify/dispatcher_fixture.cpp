@@ -1,5 +1,7 @@
 #include "tests/reconciler/notify/dispatcher_fixture.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "tests/support/test_store.hpp"
