@@ -30,7 +30,14 @@ void ServiceReading::read_ports() {
   std::vector<std::string> made;
   for (const Value::Entry& entry : bindings.as_map()) {
     const std::size_t slash = std::min(entry.key.find('/'), entry.key.size());
-    const bool is_tcp = entry.key.substr(slash) != "/udp";
+    const std::string protocol = entry.key.substr(slash);
+    if (protocol == "/sctp") {
+      note(fmt::format("the port {} is left out", entry.key),
+           "ports of a Stack are TCP or UDP: reach it within the Stack's network, or use one of "
+           "those");
+      continue;
+    }
+    const bool is_tcp = protocol != "/udp";
     const std::string port = entry.key.substr(0, slash) + (is_tcp ? "" : "/udp");
     int number = 0;
     std::from_chars(entry.key.data(), entry.key.data() + slash, number);

@@ -19,6 +19,14 @@ bool is_anonymous(const std::string& volume) {
          });
 }
 
+/// Which part of its volume is mounted at the path; empty for all of it.
+std::string subpath_at(const Value& mounts, const std::string& path) {
+  for (const Value& mount : mounts.is_list() ? mounts.as_list() : Value::List{}) {
+    if (text_at(mount, {"Target"}) == path) return text_at(mount, {"VolumeOptions", "Subpath"});
+  }
+  return {};
+}
+
 /// The path as seen from the project's directory ("./site"), or nothing if it is elsewhere.
 std::string below(const std::string& directory, const std::string& path) {
   if (directory.empty() || !path.starts_with(directory + "/")) return {};
@@ -67,6 +75,10 @@ void ServiceReading::read_volume(const Value& mount, std::vector<Value>& list) {
     return;
   }
   const std::string target = key == names_.volumes.end() ? name : key->second;
+  if (const std::string subpath = subpath_at(host("Mounts"), path); !subpath.empty())
+    note(fmt::format("of the volume '{}', '{}' alone was at {}; now all of it is", target, subpath,
+                     path),
+         "put what is there on a volume of its own");
   if (path.find(':') == std::string::npos &&
       text_at(mount, {"Mode"}).find("nocopy") == std::string::npos) {
     list.emplace_back(fmt::format("{}:{}{}", target, path, is_read_only ? ":ro" : ""));

@@ -152,32 +152,55 @@ class ProjectImport {
     }
   }
 
+  // Two volumes never become one.
+  std::string free_volume_key(const std::string& key) const {
+    constexpr std::size_t kLongestStem = 55;
+    std::string made = key;
+    for (int i = 2; volumes_.find(made) != nullptr; ++i)
+      made = fmt::format("{}-{}", key.substr(0, kLongestStem), i);
+    return made;
+  }
+
   void name_volumes() {
-    for (const Value& volume : project_.volumes) {
-      const std::string name = text_at(volume, {"Name"});
-      std::string key = text_at(volume, {"Labels", compose_label::kVolume});
-      const bool is_unnamed = key.empty() && name.size() == 64 && !is_part_name(name);
-      if (is_unnamed) continue;
-      if (!is_own(volume) || key.empty()) {
-        key = std::string(name);
-        std::ranges::replace_if(
-            key, [](char c) { return !is_part_name(std::string("a") + c); }, '-');
-        made_.notes.push_back({fmt::format("volume '{}'", name),
-                               "it is not the project's own, and others may use it",
-                               "the Stack gets one of its own, empty at first"});
+    // Those of the project keep the names that its file has.
+    for (const bool is_first : {true, false}) {
+      for (const Value& volume : project_.volumes) {
+        const bool has_key =
+            is_own(volume) && !text_at(volume, {"Labels", compose_label::kVolume}).empty();
+        if (has_key == is_first) name_volume(volume);
       }
-      names_.volumes.emplace(name, key);
-      made_.data.push_back({name, fmt::format("Volume/{}.{}", made_.name, key)});
-      Value made = Value::map();
-      if (Value labels = own_labels(volume); labels.size() > 0)
-        made.set("labels", std::move(labels));
-      volumes_.set(key, std::move(made));
-      const std::string driver = text_at(volume, {"Driver"});
-      if (driver != "local" || !pairs_at(volume, {"Options"}).empty())
-        made_.notes.push_back({fmt::format("volume '{}'", key),
-                               fmt::format("its driver '{}' and its options are left out", driver),
-                               "volumes of a Stack are local ones of the machine"});
     }
+  }
+
+  void name_volume(const Value& volume) {
+    const std::string name = text_at(volume, {"Name"});
+    std::string wanted = text_at(volume, {"Labels", compose_label::kVolume});
+    const bool is_unnamed = wanted.empty() && name.size() == 64 && !is_part_name(name);
+    if (is_unnamed) return;
+    if (!is_own(volume) || wanted.empty()) {
+      wanted = name;
+      std::ranges::replace_if(
+          wanted, [](char c) { return !is_part_name(std::string("a") + c); }, '-');
+      made_.notes.push_back({fmt::format("volume '{}'", name),
+                             "it is not the project's own, and others may use it",
+                             "the Stack gets one of its own, empty at first"});
+    }
+    const std::string key = free_volume_key(wanted);
+    if (key != wanted)
+      made_.notes.push_back(
+          {fmt::format("volume '{}'", name),
+           fmt::format("it is called '{}' here, as there is another '{}'", key, wanted),
+           "give it a name of your own if you like"});
+    names_.volumes.emplace(name, key);
+    made_.data.push_back({name, fmt::format("Volume/{}.{}", made_.name, key)});
+    Value made = Value::map();
+    if (Value labels = own_labels(volume); labels.size() > 0) made.set("labels", std::move(labels));
+    volumes_.set(key, std::move(made));
+    const std::string driver = text_at(volume, {"Driver"});
+    if (driver != "local" || !pairs_at(volume, {"Options"}).empty())
+      made_.notes.push_back({fmt::format("volume '{}'", key),
+                             fmt::format("its driver '{}' and its options are left out", driver),
+                             "volumes of a Stack are local ones of the machine"});
   }
 
   void add_service(const Value& container) {

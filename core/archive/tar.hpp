@@ -58,7 +58,8 @@ class TarReader {
  public:
   using Part = std::variant<TarEntry, std::string>;
   /// What this piece completes. Invalid for what is no tar archive (a wrong check sum, a head
-  /// longer than 1 MiB, sparse files); the reader is of no use then.
+  /// longer than 1 MiB, sparse files, one path or size for all entries); the reader is of no use
+  /// then.
   Result<std::vector<Part>> feed(std::string_view bytes);
   /// At the end of the bytes: Invalid if the archive is cut short. One without its end mark passes
   /// if an entry ends there, as with GNU tar.
@@ -74,6 +75,7 @@ class TarReader {
   Result<void> take_head(std::vector<Part>& out);
   Result<void> begin_extension(char type, std::uint64_t size);
   Result<void> end_extension();
+  Result<void> keep_global();
   Result<void> apply_records(TarEntry& entry) const;
 
   State state_ = State::Head;

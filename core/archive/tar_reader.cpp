@@ -12,6 +12,7 @@ namespace {
 using namespace tar;
 
 constexpr std::uint64_t kLongestExtension = 1U << 20U;
+constexpr std::size_t kLongestGlobal = 256;
 constexpr std::uint64_t kLargestSize = 1ULL << 62U;
 
 std::unexpected<Error> bad(std::string what) {
@@ -153,6 +154,10 @@ Result<bool> set_field(TarEntry& entry, const std::string& key, const std::strin
   return true;
 }
 
+bool is_global_field(std::string_view key) {
+  return key == "uname" || key == "gname" || key == "uid" || key == "gid" || key == "mtime";
+}
+
 bool is_zero(std::string_view block) {
   return block.find_first_not_of('\0') == std::string_view::npos;
 }
@@ -243,11 +248,11 @@ Result<void> TarReader::begin_extension(char type, std::uint64_t size) {
 }
 
 Result<void> TarReader::end_extension() {
-  if (extension_type_ == 'x' || extension_type_ == 'g') {
-    Records& records = extension_type_ == 'x' ? records_ : global_;
-    TRY(read_records(extension_, records));
+  if (extension_type_ == 'g') return keep_global();
+  if (extension_type_ == 'x') {
+    TRY(read_records(extension_, records_));
     // One head may follow another, and each may say something else.
-    if (bytes_of(records) > kLongestExtension) return bad("its heads are too long");
+    if (bytes_of(records_) > kLongestExtension) return bad("its heads are too long");
     return {};
   }
   // GNU's long names, ended by a zero.
@@ -256,10 +261,28 @@ Result<void> TarReader::end_extension() {
   return {};
 }
 
+// A global record costs its bytes once, and is work for every entry: only what is a short field of
+// entries is kept.
+Result<void> TarReader::keep_global() {
+  Records said;
+  TRY(read_records(extension_, said));
+  for (auto& [key, value] : said) {
+    if (key.starts_with("GNU.sparse.")) return bad("it has sparse files");
+    if (key == "path" || key == "linkpath" || key == "size")
+      return bad("a global pax record says '" + key + "', which no two entries share");
+    if (!is_global_field(key)) continue;
+    if (value.size() > kLongestGlobal) return bad("a global pax record is too long");
+    global_.insert_or_assign(key, std::move(value));
+  }
+  return {};
+}
+
 Result<void> TarReader::apply_records(TarEntry& entry) const {
-  Records all = records_;
-  all.insert(global_.begin(), global_.end());
-  for (const auto& [key, value] : all) {
+  for (const auto& [key, value] : global_) {
+    if (value.empty() || records_.contains(key)) continue;
+    TRY(set_field(entry, key, value));
+  }
+  for (const auto& [key, value] : records_) {
     if (key.starts_with("GNU.sparse.")) return bad("it has sparse files");
     if (value.empty()) continue;  // what a global record says does not hold here
     TRY_ASSIGN(const bool is_field, set_field(entry, key, value));

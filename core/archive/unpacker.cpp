@@ -17,6 +17,8 @@ namespace croft {
 namespace {
 
 constexpr std::size_t kDepth = 256;
+// What an entry takes of a file system beside its content: an inode, a name in its directory.
+constexpr std::uint64_t kEntryCost = 4 << 10;
 constexpr unsigned kPermissions = 01777;  // set-user and set-group bits are not taken over
 
 Error refused(const std::string& path, std::string_view why) {
@@ -120,11 +122,23 @@ Result<void> DirectoryUnpacker::begin(const TarEntry& entry) {
     if (entry.type == TarType::Directory) return {};
     return fail(refused(entry.path, "would take the place of the volume itself"));
   }
+  TRY(charge(kEntryCost + entry.target.size() + entry.size));
   if (entry.type == TarType::HardLink) return make_hard_link(parts, entry);
   TRY_ASSIGN(const int parent, parent_of(parts));
   if (entry.type == TarType::Directory) return make_directory_entry(parent, parts.back(), entry);
   if (entry.type == TarType::Link) return make_symbolic_link(parent, parts.back(), entry);
   return make_file(parent, parts.back(), entry);
+}
+
+Result<void> DirectoryUnpacker::charge(std::uint64_t bytes) {
+  if (settings_.limit && bytes > *settings_.limit - std::min(taken_, *settings_.limit)) {
+    return fail(Error(ErrorCode::Invalid,
+                      fmt::format("the archive holds more than {}, with 4 KiB for each entry",
+                                  format_bytes({static_cast<std::int64_t>(*settings_.limit)})))
+                    .with_hint("raise the volume's size first"));
+  }
+  taken_ += bytes;
+  return {};
 }
 
 Result<int> DirectoryUnpacker::parent_of(const std::vector<std::string>& parts) {
@@ -140,11 +154,11 @@ Result<int> DirectoryUnpacker::parent_of(const std::vector<std::string>& parts) 
   return parent_.get();
 }
 
-Result<UniqueFd> DirectoryUnpacker::open_below(int directory, const std::string& name,
-                                               bool makes) const {
+Result<UniqueFd> DirectoryUnpacker::open_below(int directory, const std::string& name, bool makes) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd fd(::openat(directory, name.c_str(), kFlags));
   if (!fd.is_open() && errno == ENOENT && makes) {
+    TRY(charge(kEntryCost));
     if (::mkdirat(directory, name.c_str(), 0700) != 0) return fail(failed(errno, path_));
     fd = UniqueFd(::openat(directory, name.c_str(), kFlags));
     if (fd.is_open()) {
@@ -172,7 +186,7 @@ Result<void> DirectoryUnpacker::make_room(int parent, const std::string& name,
 }
 
 Result<void> DirectoryUnpacker::make_directory_entry(int parent, const std::string& name,
-                                                     const TarEntry& entry) const {
+                                                     const TarEntry& entry) {
   TRY(make_room(parent, name, true));
   if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(failed(errno, path_));
@@ -182,13 +196,6 @@ Result<void> DirectoryUnpacker::make_directory_entry(int parent, const std::stri
 
 Result<void> DirectoryUnpacker::make_file(int parent, const std::string& name,
                                           const TarEntry& entry) {
-  if (settings_.limit && entry.size > *settings_.limit - std::min(taken_, *settings_.limit)) {
-    return fail(Error(ErrorCode::Invalid,
-                      fmt::format("the archive holds more than {}",
-                                  format_bytes({static_cast<std::int64_t>(*settings_.limit)})))
-                    .with_hint("raise the volume's size first"));
-  }
-  taken_ += entry.size;
   TRY(make_room(parent, name, false));
   file_ = UniqueFd(
       ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));

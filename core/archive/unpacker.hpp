@@ -13,7 +13,7 @@ namespace croft {
 
 struct UnpackSettings {
   std::optional<uid_t> owner;          ///< whose everything becomes, user and group; nothing: ours
-  std::optional<std::uint64_t> limit;  ///< of the files' content together
+  std::optional<std::uint64_t> limit;  ///< of all content, with 4 KiB for each entry
 };
 
 /// Unpacks an archive, as it comes, into a directory, over what is there: files and links of the
@@ -41,10 +41,11 @@ class DirectoryUnpacker {
 
   /// The open directory that holds the last part of a path; kept for the next entry.
   Result<int> parent_of(const std::vector<std::string>& parts);
-  Result<UniqueFd> open_below(int directory, const std::string& name, bool makes) const;
+  Result<UniqueFd> open_below(int directory, const std::string& name, bool makes);
+  /// Against the limit.
+  Result<void> charge(std::uint64_t bytes);
   Result<void> make_room(int parent, const std::string& name, bool for_directory) const;
-  Result<void> make_directory_entry(int parent, const std::string& name,
-                                    const TarEntry& entry) const;
+  Result<void> make_directory_entry(int parent, const std::string& name, const TarEntry& entry);
   Result<void> make_file(int parent, const std::string& name, const TarEntry& entry);
   Result<void> make_symbolic_link(int parent, const std::string& name, const TarEntry& entry) const;
   Result<void> make_hard_link(const std::vector<std::string>& parts, const TarEntry& entry);

@@ -16,7 +16,14 @@ namespace {
 constexpr const char* kEmptyImage = "croft-build/empty:1";
 constexpr const char* kPlace = "/volume";
 constexpr const char* kPart = "archive";
+constexpr const char* kProcess = "croft.process";
 constexpr Duration kQuick{60'000};
+
+/// Of this process alone: a Provider that is made anew leaves the transfers of the one before.
+const std::string& process_token() {
+  static const std::string token = SystemRandom().id();
+  return token;
+}
 
 Limit a_while() { return {std::chrono::steady_clock::now() + kQuick}; }
 
@@ -61,7 +68,9 @@ Task<Result<std::string>> open_helper(CorePtr core, std::string volume, Limit li
   Value config = Value::map({{"Image", kEmptyImage}});
   config.set("Cmd", Value(Value::List{Value("none")}));
   config.set("HostConfig", std::move(host));
-  config.set("Labels", to_value({{label::kProvider, core->settings.name}, {label::kPart, kPart}}));
+  config.set("Labels", to_value({{label::kProvider, core->settings.name},
+                                 {label::kPart, kPart},
+                                 {kProcess, process_token()}}));
   const std::string name = "croft-archive-" + SystemRandom().id();
   const auto created =
       co_await core->engine.containers().create(name, std::move(config), {}, limit.at);
@@ -117,7 +126,10 @@ Task<> remove_leftovers(CorePtr core) {
   const Limit limit = a_while();
   const Result<Value> list = co_await core->engine.containers().list(filter, limit.at);
   if (!list || !list->is_list()) co_return;
-  for (const Value& entry : list->as_list()) co_await close_helper(core, entry.text_or("Id", ""));
+  for (const Value& entry : list->as_list()) {
+    if (label_or_empty(read_labels(entry.find("Labels")), kProcess) == process_token()) continue;
+    co_await close_helper(core, entry.text_or("Id", ""));
+  }
 }
 
 }  // namespace croft::docker

@@ -9,12 +9,22 @@ namespace {
 
 /// Nothing is begun that could only end past the deadline.
 constexpr Duration kReserve{20};
+constexpr std::chrono::minutes kFailureKept{15};
+
+bool is_over(const Job& job) {
+  return job.result && std::chrono::steady_clock::now() - job.ended > kFailureKept;
+}
 
 Task<> run_job(CorePtr core, std::string key, std::shared_ptr<Job> job,
                std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> make) {
-  job->result = co_await make(job);
-  core->jobs.erase(key);
+  Result<std::string> made = co_await make(job);
+  // Else what takes longer than an effect would fail, and be begun again, for ever.
+  const bool is_kept = !made && made.error().code() != ErrorCode::Cancelled && job->waiters.empty();
+  if (!is_kept) core->jobs.erase(key);
+  job->result = std::move(made);
+  job->ended = std::chrono::steady_clock::now();
   for (asio::steady_timer* waiter : job->waiters) waiter->cancel();
+  for (const std::string& uid : job->uids) core->notify(uid);
 }
 
 }  // namespace
@@ -61,8 +71,9 @@ void Core::tell(const std::string& uid, std::string reason, std::string message,
         .severity = severity});
 }
 
-void Core::tell_all(const Job& job, const std::string& reason, const std::string& message) const {
-  for (const std::string& uid : job.uids) tell(uid, reason, message);
+void Core::tell_all(const Job& job, const std::string& reason, const std::string& message,
+                    Severity severity) const {
+  for (const std::string& uid : job.uids) tell(uid, reason, message, severity);
 }
 
 void Core::close() {
@@ -94,10 +105,15 @@ Task<Result<std::string>> join_job(
     CorePtr core, std::string key, std::string uid,
     std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> make, std::string doing,
     Limit limit) {
+  std::erase_if(core->jobs, [](const auto& one) { return is_over(*one.second); });
   std::shared_ptr<Job>& slot = core->jobs[key];
   const bool is_new = !slot;
   if (is_new) slot = std::make_shared<Job>();
   const std::shared_ptr<Job> job = slot;
+  if (job->result) {
+    core->jobs.erase(key);
+    co_return *job->result;
+  }
   job->uids.insert(uid);
   if (is_new) spawn(core->executor, run_job(core, key, job, std::move(make)), doing);
   asio::steady_timer timer(core->executor, limit.at);

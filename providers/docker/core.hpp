@@ -40,9 +40,10 @@ struct Limit {
 Limit limit_of(const Effect& effect);
 
 /// A pull or build that is under way. It goes on when an effect that waits for it runs out of time;
-/// the next one finds it again.
+/// the next one finds it again, also if it failed meanwhile.
 struct Job {
   std::optional<Result<std::string>> result;
+  std::chrono::steady_clock::time_point ended{};
   std::set<std::string> uids;  ///< who wants to hear of it
   std::set<asio::steady_timer*> waiters;
 };
@@ -59,7 +60,8 @@ struct Core : std::enable_shared_from_this<Core> {
   void tell(const std::string& uid, std::string reason, std::string message,
             Severity severity = Severity::Normal) const;
   /// Tells everyone who waits for a job.
-  void tell_all(const Job& job, const std::string& reason, const std::string& message) const;
+  void tell_all(const Job& job, const std::string& reason, const std::string& message,
+                Severity severity = Severity::Normal) const;
   void close();
 
   /// The words for an error that says what is not enforceable here; fine if the operator accepts
@@ -90,6 +92,7 @@ struct Core : std::enable_shared_from_this<Core> {
   std::map<std::string, std::string> moved_images;    ///< by uid, of `imagePolicy: follow`
   std::map<std::string, std::string> told_of_images;  ///< by uid: a digest that was told
   std::map<std::string, std::shared_ptr<Job>> jobs;   ///< by what they make
+  std::map<std::string, std::string> wanted_builds;   ///< by uid: what is to be built last
 
   std::map<std::string, std::weak_ptr<Semaphore>> locks;
   asio::steady_timer upkeep_timer;
@@ -116,7 +119,7 @@ class Ending {
 };
 
 /// Waits for a job, or starts it with `make`. Gives what it made; Timeout at the limit, while it
-/// goes on.
+/// goes on. A failure that nobody waited for is given to the next that asks within 15 minutes.
 Task<Result<std::string>> join_job(
     CorePtr core, std::string key, std::string uid,
     std::function<Task<Result<std::string>>(std::shared_ptr<Job>)> make, std::string doing,

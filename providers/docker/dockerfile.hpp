@@ -9,9 +9,10 @@
 
 namespace croft::docker {
 
-/// Pure: the images that a Dockerfile takes something from (`FROM`, `COPY --from`), build stages
-/// left out, variables filled in from `arguments` and the file's own defaults.
-/// Source: https://docs.docker.com/reference/dockerfile/
+/// Pure: the images that a Dockerfile takes something from (`FROM`, `--from`, `--mount` with
+/// from=), build stages left out, variables filled in from `arguments` and the file's own defaults.
+/// Invalid for what engines may read in another way. Source:
+/// https://docs.docker.com/reference/dockerfile/
 Result<std::vector<std::string>> images_of_dockerfile(
     std::string_view text, const std::map<std::string, std::string>& arguments);
 
@@ -19,5 +20,8 @@ Result<std::vector<std::string>> images_of_dockerfile(
 /// beginning of one, which engines complete), or from what other tenants built.
 Result<void> check_dockerfile(std::string_view text,
                               const std::map<std::string, std::string>& arguments);
+
+/// Pure: Invalid if an ONBUILD step of a base image takes something from another image.
+Result<void> check_triggers(const std::vector<std::string>& triggers);
 
 }  // namespace croft::docker

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "providers/docker/containers.hpp"
+#include "providers/docker/exec_end.hpp"
 
 namespace croft::docker {
 
@@ -31,8 +32,12 @@ Task<Result<int>> status_of(CorePtr core, std::string exec, Limit limit) {
 
 class DockerSession final : public ExecSession {
  public:
-  DockerSession(CorePtr core, std::string exec, std::unique_ptr<AttachedStream> stream)
-      : core_(std::move(core)), exec_(std::move(exec)), stream_(std::move(stream)) {}
+  DockerSession(CorePtr core, std::string exec, std::unique_ptr<ExecEnd> end,
+                std::unique_ptr<AttachedStream> stream)
+      : core_(std::move(core)),
+        exec_(std::move(exec)),
+        end_(std::move(end)),
+        stream_(std::move(stream)) {}
 
   Task<Result<Output>> read() override {
     CO_TRY_ASSIGN(AttachedStream::Piece piece, co_await stream_->read());
@@ -54,12 +59,14 @@ class DockerSession final : public ExecSession {
   }
   Task<Result<int>> exit_status() override {
     Result<int> status = co_await status_of(core_, exec_, within(kStatusWithin));
+    if (status) end_->has_ended();
     co_return status;
   }
 
  private:
   CorePtr core_;
   std::string exec_;
+  std::unique_ptr<ExecEnd> end_;
   std::unique_ptr<AttachedStream> stream_;
 };
 
@@ -84,9 +91,10 @@ Task<Result<std::unique_ptr<ExecSession>>> open_session(CorePtr core, ExecReques
   command.working_dir = request.working_dir;
   command.terminal = request.terminal;
   CO_TRY_ASSIGN(const std::string exec, co_await core->engine.execs().create(command, limit.at));
+  auto end = std::make_unique<ExecEnd>(core, container.id, exec);
   CO_TRY_ASSIGN(std::unique_ptr<AttachedStream> stream,
                 co_await core->engine.execs().start(exec, request.terminal, limit.at));
-  auto session = std::make_unique<DockerSession>(core, exec, std::move(stream));
+  auto session = std::make_unique<DockerSession>(core, exec, std::move(end), std::move(stream));
   // A terminal's size counts only once it is there.
   if (request.terminal) (void)co_await session->resize(request.rows, request.columns);
   co_return std::unique_ptr<ExecSession>(std::move(session));
@@ -101,6 +109,7 @@ Task<Result<int>> run_command(CorePtr core, std::string uid, std::vector<std::st
   wanted.input = false;
   CO_TRY_ASSIGN(const std::string exec,
                 co_await core->engine.execs().create(std::move(wanted), limit.at));
+  ExecEnd end(core, container.id, exec);
   CO_TRY_ASSIGN(const std::shared_ptr<AttachedStream> stream,
                 co_await core->engine.execs().start(exec, false, limit.at));
   asio::steady_timer timer(core->executor, limit.at);
@@ -117,6 +126,7 @@ Task<Result<int>> run_command(CorePtr core, std::string uid, std::vector<std::st
     break;
   }
   Result<int> status = co_await status_of(core, exec, within(kStatusWithin));
+  if (status) end.has_ended();
   co_return status;
 }
 

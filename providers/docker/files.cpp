@@ -191,7 +191,7 @@ Task<Result<void>> write_files(CorePtr core, EffectPtr effect, std::vector<Plann
 void sweep_files(Core& core, const std::set<std::string>& mounted) {
   std::set<std::string> trees;
   for (const std::string& source : mounted) trees.insert(fs::path(source).filename().string());
-  core.checkouts.sweep(trees);
+  core.checkouts.sweep(trees, kYoung);
   std::error_code error;
   const auto young = fs::file_time_type::clock::now() - kYoung;
   for (const fs::directory_entry& entry :

@@ -23,6 +23,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr Duration kProgressEvery{5'000};
 constexpr std::size_t kLargestDockerfile = 1 << 20;
 constexpr std::size_t kLongestLine = 4'000;
+constexpr std::int64_t kBuildProcesses = 4096;
+constexpr const char* kSentDockerfile = ".croft.dockerfile";
 
 RegistryLogin login_for(const ProviderSettings& settings, const std::string& registry) {
   const auto found = settings.logins.find(registry);
@@ -138,8 +140,18 @@ bool has_digest(const Value& image, const std::string& digest) {
                              [&](const std::string& one) { return one.ends_with("@" + digest); });
 }
 
+/// True if a container of the resource was made from that image.
+Task<bool> is_run_by(CorePtr core, std::string uid, std::string reference, Limit limit) {
+  const Result<std::vector<ContainerSummary>> own = co_await list_containers(core, uid, limit);
+  if (!own) co_return false;
+  co_return std::ranges::any_of(*own, [&](const ContainerSummary& one) {
+    return label_or_empty(one.labels, label::kImage) == reference;
+  });
+}
+
 /// What the tag means at its registry now; pulled only if that is not here. An image that came from
-/// no registry is taken as it is.
+/// no registry is taken as it is, as is one whose registry does not answer; but that an image is
+/// here gives nobody what the registry denies.
 Task<Result<Value>> resolve(CorePtr core, EffectPtr effect, ImageName name, std::string platform,
                             Limit limit) {
   const std::string image = name.full();
@@ -152,6 +164,13 @@ Task<Result<Value>> resolve(CorePtr core, EffectPtr effect, ImageName name, std:
     const Limit soon = limit.at_most(limit.left() / 3);
     const Result<std::string> digest =
         co_await core->engine.images().registry_digest(image, std::move(login), soon.at);
+    if (!digest && digest.error().code() == ErrorCode::Denied) {
+      const std::string reference = facts_of(*here, &name).reference;
+      const bool has_it = co_await is_run_by(core, effect->uid, reference, limit);
+      if (!has_it)
+        co_return std::unexpected(
+            Error(digest.error()).with_hint("give the Provider a login for " + name.registry));
+    }
     if (!digest) {
       core->tell(effect->uid, "RegistryUnreachable",
                  fmt::format("{} is taken as it is here: {}", image, digest.error().message()),
@@ -190,7 +209,7 @@ struct BuildPlan {
   std::string tag;
   std::string context_path;
   std::string dockerfile;
-  std::string inline_text;
+  std::vector<std::string> bases;  ///< images that it takes from
   std::shared_ptr<const FileTree> context;
   BuildImage request;
 };
@@ -203,6 +222,33 @@ std::map<std::string, std::string> text_map(const Value& spec, std::string_view 
   return texts;
 }
 
+Result<std::string> read_dockerfile(const BuildPlan& plan) {
+  const Result<TreeEntry> entry = plan.context->entry(plan.dockerfile);
+  if (!entry)
+    return fail(Error(ErrorCode::Invalid,
+                      fmt::format("there is no {} in {}", plan.dockerfile, plan.context_path))
+                    .with_hint("say with build.dockerfile where it is, seen from the context"));
+  if (entry->mode != FileMode::Regular && entry->mode != FileMode::Executable)
+    return fail(Error(ErrorCode::Invalid, fmt::format("{} in {} is no regular file",
+                                                      plan.dockerfile, plan.context_path))
+                    .with_hint("name the file itself in build.dockerfile, not a link to it"));
+  return plan.context->read(entry->id, kLargestDockerfile);
+}
+
+/// The engine gets the very text that was checked, whatever else the tree holds. A
+/// DOCKERFILE.dockerignore goes on to count.
+Result<void> send_checked(BuildPlan& plan, const std::string& text) {
+  const Result<TreeEntry> ignore = plan.context->entry(plan.dockerfile + ".dockerignore");
+  if (ignore && ignore->mode == FileMode::Regular) {
+    TRY_ASSIGN(std::string content, plan.context->read(ignore->id, kLargestDockerfile));
+    plan.context = tree_with_file(plan.context, std::string(kSentDockerfile) + ".dockerignore",
+                                  std::move(content));
+  }
+  plan.context = tree_with_file(plan.context, kSentDockerfile, text);
+  plan.dockerfile = kSentDockerfile;
+  return {};
+}
+
 /// Blocks for reading trees.
 Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value& workload) {
   const Value& build = *workload.find("build");
@@ -210,29 +256,24 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
   BuildPlan plan;
   plan.context_path = build.text_or("context", ".");
   plan.dockerfile = build.text_or("dockerfile", "Dockerfile");
-  plan.inline_text = build.text_or("dockerfileInline", "");
   const std::string path = plan.context_path == "." ? "" : plan.context_path;
   TRY_ASSIGN(plan.context, while_doing(effect.source->subtree(path),
                                        "reading the build context " + plan.context_path));
   const std::map<std::string, std::string> arguments = text_map(build, "args");
-  std::string text = plan.inline_text;
+  const std::string tree = plan.context->id();
+  std::string text = build.text_or("dockerfileInline", "");
   if (text.empty()) {
-    const Result<TreeEntry> entry = plan.context->entry(plan.dockerfile);
-    if (!entry)
-      return fail(Error(ErrorCode::Invalid,
-                        fmt::format("there is no {} in {}", plan.dockerfile, plan.context_path))
-                      .with_hint("say with build.dockerfile where it is, seen from the context"));
-    TRY_ASSIGN(text, plan.context->read(entry->id, kLargestDockerfile));
-  } else {
-    plan.dockerfile = ".croft.dockerfile";
-    plan.context = tree_with_file(plan.context, plan.dockerfile, text);
+    TRY_ASSIGN(text, read_dockerfile(plan));
   }
   TRY(check_dockerfile(text, arguments));
+  TRY_ASSIGN(plan.bases, images_of_dockerfile(text, arguments));
+  TRY(send_checked(plan, text));
   Value key = build;
-  key.set("tree", plan.context->id());
+  key.set("tree", tree);
   key.set("platform", workload.text_or("platform", ""));
   plan.tag =
       build_image_name(effect.tenant.uid, effect.uid, sha256_hex(to_json(key)).substr(0, 20));
+  const bool is_docker = !core.identity || core.identity->kind == EngineKind::Docker;
   plan.request = {.tag = plan.tag,
                   .dockerfile = plan.dockerfile,
                   .target = build.text_or("target", ""),
@@ -247,6 +288,7 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
                   .cpu_period = 100'000,
                   .cpu_quota = core.settings.build_cpu_millis * 100,
                   .shm = 0,
+                  .processes = is_docker ? kBuildProcesses : 0,
                   .cache_from = {},
                   .extra_hosts = {},
                   .logins = all_logins(core.settings)};
@@ -293,10 +335,30 @@ Task<Result<std::string>> build_network(CorePtr core, EffectPtr effect, Limit li
   co_return name;
 }
 
-Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
-                                    std::shared_ptr<Job> job) {
+/// Base images are here before the build begins, and are looked at: what they do later in this
+/// build must not take from others.
+Task<Result<void>> check_bases(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
+                               Limit limit) {
+  for (const std::string& base : plan->bases) {
+    CO_TRY_ASSIGN(ImageName name, parse_image_name(base));
+    Result<Value> image = co_await core->engine.images().inspect(base, limit.at);
+    if (!image && image.error().code() == ErrorCode::NotFound) {
+      const std::string platform = plan->request.platform;
+      image = co_await pull_and_inspect(core, effect->uid, std::move(name), platform, limit);
+    }
+    if (!image) co_return std::unexpected(std::move(image.error()));
+    const std::string doing = "looking at the Dockerfile's image " + base;
+    CO_TRY(while_doing(check_owner(*image, *effect), doing));
+    CO_TRY(while_doing(check_triggers(texts_at(*image, "Config.OnBuild")), doing));
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
+                                     std::shared_ptr<BuildPlan> plan, std::shared_ptr<Job> job) {
   const Limit limit{std::chrono::steady_clock::now() + core->settings.build_timeout};
   core->tell_all(*job, "Building", fmt::format("from {}", plan->context_path));
+  CO_TRY(co_await check_bases(core, effect, plan, limit));
   CO_TRY_ASSIGN(const std::string network, co_await build_network(core, effect, limit));
   plan->request.network = network;
   CO_TRY_ASSIGN(ByteSource context,
@@ -309,14 +371,44 @@ Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_
   lines->finish();
   if (network != "none")
     (void)co_await remove_network(core, network, limit.at_most(Duration(30'000)));
+  if (!built && is_out_of_space(built.error()))
+    co_return std::unexpected(
+        std::move(built.error())
+            .with_hint("the engine's disk is full: remove images, or make room"));
+  co_return built;
+}
+
+/// One build of a resource at a time, for its network and for the engine's sake. What is not
+/// wanted any more when its turn comes is not built.
+Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
+                                    std::shared_ptr<Job> job) {
+  const Core::LockPtr turn = core->lock_of("build " + effect->uid);
+  const Semaphore::Permit permit = co_await turn->acquire();
+  const auto wanted = core->wanted_builds.find(effect->uid);
+  if (wanted == core->wanted_builds.end() || wanted->second != plan->tag)
+    co_return fail(ErrorCode::Cancelled, "a newer build is wanted instead");
+  Result<std::string> built = co_await build_once(core, effect, plan, job);
+  const auto last = core->wanted_builds.find(effect->uid);
+  if (last != core->wanted_builds.end() && last->second == plan->tag)
+    core->wanted_builds.erase(last);
   if (!built) {
-    Error error = std::move(built.error());
-    if (is_out_of_space(error))
-      error = std::move(error).with_hint("the engine's disk is full: remove images, or make room");
-    co_return std::unexpected(std::move(error).while_doing("building the image"));
+    Error error = std::move(built.error()).while_doing("building the image");
+    core->tell_all(*job, "BuildFailed", error.describe(), Severity::Warning);
+    co_return std::unexpected(std::move(error));
   }
   core->tell_all(*job, "Built", *built);
   co_return *built;
+}
+
+/// Labels come with images of strangers, too: only what has a name that no spec may give is a
+/// build.
+bool is_build_of(const Value& image, const std::string& uid) {
+  const std::string any = build_image_name("", uid, "");
+  const std::string end = any.substr(any.rfind('/'));
+  return std::ranges::any_of(texts_at(image, "RepoTags"), [&](std::string_view tag) {
+    if (tag.starts_with("localhost/")) tag.remove_prefix(sizeof("localhost/") - 1);
+    return tag.starts_with(std::string(kBuildDomain) + "/") && tag.contains(end);
+  });
 }
 
 /// Images of this resource's earlier builds: the only ones whose layers a build may take from the
@@ -327,7 +419,9 @@ Task<std::vector<std::string>> earlier_builds(CorePtr core, std::string uid, Lim
   const Result<Value> list = co_await core->engine.images().list(filter, limit.at);
   std::vector<std::string> ids;
   if (list && list->is_list()) {
-    for (const Value& image : list->as_list()) ids.push_back(image.text_or("Id", ""));
+    for (const Value& image : list->as_list()) {
+      if (is_build_of(image, uid)) ids.push_back(image.text_or("Id", ""));
+    }
   }
   co_return ids;
 }
@@ -347,6 +441,7 @@ Task<Result<ImageFacts>> ensure_built(CorePtr core, EffectPtr effect, Value work
     plan->request.cache_from = co_await earlier_builds(core, uid, limit);
     // Never empty: with nothing named, the engine would look through all that there is.
     if (plan->request.cache_from.empty()) plan->request.cache_from.push_back(tag);
+    core->wanted_builds[uid] = tag;
     auto make = [core, effect, plan](std::shared_ptr<Job> job) {
       return run_build(core, effect, plan, std::move(job));
     };

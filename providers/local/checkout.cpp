@@ -128,7 +128,7 @@ Checkouts::Pin::~Pin() {
 Result<void> Checkouts::materialize(const FileTree& tree) {
   const std::string id = tree.id();
   const fs::path target = path_of(id);
-  if (::access(target.c_str(), F_OK) == 0) return {};
+  if (::utimensat(AT_FDCWD, target.c_str(), nullptr, 0) == 0) return {};
   std::string unfinished = (directory_ / fmt::format("{}{}-XXXXXX", kUnfinished, id)).string();
   if (::mkdtemp(unfinished.data()) == nullptr)
     return fail(system_error(errno, "making " + unfinished));
@@ -142,7 +142,8 @@ Result<void> Checkouts::materialize(const FileTree& tree) {
   return written;
 }
 
-void Checkouts::sweep(const std::set<std::string>& used) {
+void Checkouts::sweep(const std::set<std::string>& used, std::chrono::seconds young) {
+  const fs::file_time_type before = fs::file_time_type::clock::now() - young;
   // Under the lock they only get another name, so that nobody waits for long, and a pin taken next
   // finds its tree gone.
   std::vector<fs::path> unused;
@@ -154,7 +155,8 @@ void Checkouts::sweep(const std::set<std::string>& used) {
         const std::string id =
             name.substr(kUnfinished.size(), name.rfind('-') - kUnfinished.size());
         if (!pins.contains(id)) unused.push_back(entry.path());
-      } else if (!pins.contains(name) && !used.contains(name)) {
+      } else if (!pins.contains(name) && !used.contains(name) &&
+                 entry.last_write_time(error) <= before) {
         const fs::path doomed = directory_ / fmt::format("{}{}-doomed", kUnfinished, name);
         if (::rename(entry.path().c_str(), doomed.c_str()) == 0) unused.push_back(doomed);
       }

@@ -5,6 +5,7 @@
 //   addresses     networks as text; which ones are not the outside
 //   machine_facts name servers, what directories hold
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -38,11 +39,12 @@ class Checkouts {
     std::string tree_;
   };
 
-  /// Writes the tree, unless it is there. Links that lead out of the tree are Invalid, as are more
-  /// than 100,000 files or 4 GiB.
+  /// Writes the tree, unless it is there; either way it is young from then on. Links that lead out
+  /// of the tree are Invalid, as are more than 100,000 files or 4 GiB.
   Result<void> materialize(const FileTree& tree);
-  /// Removes what neither the set names nor a pin holds, and what an interrupted write left.
-  void sweep(const std::set<std::string>& used);
+  /// Removes what neither the set names nor a pin holds, unless it is younger than that, and what
+  /// an interrupted write left.
+  void sweep(const std::set<std::string>& used, std::chrono::seconds young = {});
 
  private:
   std::filesystem::path directory_;

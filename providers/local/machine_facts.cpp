@@ -6,8 +6,10 @@
 #include <csignal>
 #include <cstring>
 #include <fts.h>
+#include <functional>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <optional>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +19,50 @@
 #include "core/base/files.hpp"
 
 namespace croft {
+
+namespace {
+
+struct ProcessFacts {
+  int session = 0;
+  std::string control_groups;
+};
+
+/// Nothing if it is gone.
+std::optional<ProcessFacts> facts_of(const std::filesystem::path& process) {
+  const Result<std::string> groups = read_file(process / "cgroup", 1 << 16);
+  const Result<std::string> stat = read_file(process / "stat", 1 << 12);
+  if (!groups || !stat) return std::nullopt;
+  // "PID (NAME) STATE PARENT GROUP SESSION ..."; a name may have anything in it.
+  const std::size_t end = stat->rfind(')');
+  if (end == std::string::npos) return std::nullopt;
+  std::istringstream rest(stat->substr(end + 1));
+  char state = 0;
+  int parent = 0;
+  int group = 0;
+  ProcessFacts facts{.session = 0, .control_groups = *groups};
+  if (!(rest >> state >> parent >> group >> facts.session)) return std::nullopt;
+  return facts;
+}
+
+int signal_processes(int signal, const std::function<bool(const ProcessFacts&)>& is_meant) {
+  int signalled = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string number = entry.path().filename().string();
+    pid_t pid = 0;
+    const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), pid);
+    if (problem != std::errc() || end != number.data() + number.size()) continue;
+    // Held first, so that the number cannot become another's between the look and the signal.
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process.is_open()) continue;
+    const std::optional<ProcessFacts> facts = facts_of(entry.path());
+    if (!facts || !is_meant(*facts)) continue;
+    if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) ++signalled;
+  }
+  return signalled;
+}
+
+}  // namespace
 
 std::vector<std::string> read_resolvers(std::string_view resolv_conf) {
   std::vector<std::string> resolvers;
@@ -81,20 +127,15 @@ std::uint64_t measure_directory(const std::filesystem::path& directory) {
 }
 
 int kill_control_group(const std::string& name) {
-  int killed = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string number = entry.path().filename().string();
-    pid_t pid = 0;
-    const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), pid);
-    if (problem != std::errc() || end != number.data() + number.size()) continue;
-    // Held first, so that the number cannot become another's between the look and the signal.
-    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    const Result<std::string> groups = read_file(entry.path() / "cgroup", 1 << 16);
-    if (!process.is_open() || !groups || groups->find(name) == std::string::npos) continue;
-    if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0) ++killed;
-  }
-  return killed;
+  return signal_processes(SIGKILL, [&](const ProcessFacts& one) {
+    return one.control_groups.find(name) != std::string::npos;
+  });
+}
+
+int signal_session(int session, const std::string& control_group, int signal) {
+  return signal_processes(signal, [&](const ProcessFacts& one) {
+    return one.session == session && one.control_groups.find(control_group) != std::string::npos;
+  });
 }
 
 }  // namespace croft

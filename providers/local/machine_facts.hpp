@@ -25,4 +25,8 @@ std::uint64_t measure_directory(const std::filesystem::path& directory);
 /// engine that died has forgotten, say. Gives how many. Only root sees all of them. Blocks.
 int kill_control_group(const std::string& name);
 
+/// Sends a signal to every process of a session (the number of its leader) that is also in such a
+/// control group. Gives how many. Blocks.
+int signal_session(int session, const std::string& control_group, int signal);
+
 }  // namespace croft

@@ -150,6 +150,43 @@ TEST(ImportTest, VolumesAreTheProjectsOwnAnonymousOrLeftOut) {
   EXPECT_EQ(stack.data[0].to, "Volume/shop.data");
 }
 
+TEST(ImportTest, TwoVolumesNeverBecomeOne) {
+  EngineProject project = project_of({container("", "", R"("Mounts": [
+        {"Type": "volume", "Name": "data", "Destination": "/theirs", "RW": true, "Mode": ""},
+        {"Type": "volume", "Name": "shop_data", "Destination": "/ours", "RW": true, "Mode": ""}],)")});
+  project.volumes.insert(project.volumes.begin(),
+                         json(R"({"Name": "data", "Driver": "local", "Labels": {}})"));
+  const ImportedStack stack = import_project(project).value();
+  const Value web = web_of(stack);
+  ASSERT_TRUE(web.is_map()) << web.as_text() << stack.compose;
+  EXPECT_EQ(web.text_or("mounts[0].volume", ""), "data") << stack.compose;
+  EXPECT_EQ(web.text_or("mounts[0].path", ""), "/ours");
+  EXPECT_EQ(web.text_or("mounts[1].volume", ""), "data-2");
+  EXPECT_THAT(notes_of(stack), HasSubstr("it is called 'data-2' here, as there is another 'data'"));
+  ASSERT_EQ(stack.data.size(), 2U);
+  EXPECT_NE(stack.data[0].to, stack.data[1].to);
+}
+
+TEST(ImportTest, APartOfAVolumeIsSaid) {
+  const ImportedStack stack =
+      imported(container("",
+                         R"("Mounts": [{"Type": "volume", "Source": "shop_data", "Target": "/data",
+                     "VolumeOptions": {"Subpath": "inner"}}])",
+                         R"("Mounts": [
+        {"Type": "volume", "Name": "shop_data", "Destination": "/data", "RW": true, "Mode": ""}],)"));
+  EXPECT_THAT(notes_of(stack), HasSubstr("of the volume 'data', 'inner' alone was at /data"));
+}
+
+TEST(ImportTest, PortsOfSctpAreSaidNotWrittenAsTcp) {
+  const ImportedStack stack =
+      imported(container("", R"("PortBindings": {"9000/sctp": [{"HostIp": "", "HostPort": "9000"}],
+                              "80/tcp": [{"HostIp": "", "HostPort": "8080"}]})"));
+  EXPECT_THAT(notes_of(stack), HasSubstr("the port 9000/sctp is left out"));
+  EXPECT_EQ(to_json(*web_of(stack).find("hostPorts")),
+            R"([{"port":80,"protocol":"tcp","published":8080}])");
+  EXPECT_THAT(stack.hosting, Not(HasSubstr("9000")));
+}
+
 TEST(ImportTest, NetworksOfTheProjectAreKeptWithTheirAliasesAndOthersAreSaid) {
   EngineProject project = project_of({container("", "", R"("NetworkSettings": {"Networks": {
         "shop_back": {"Aliases": ["web", "0123456789ab", "shop_web_1", "www"]},

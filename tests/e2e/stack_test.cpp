@@ -183,7 +183,7 @@ TEST_F(StackTest, CommandsRunInAServiceAndAreWrittenDown) {
   EXPECT_EQ(said.status, 7) << said.error;
   EXPECT_EQ(said.output, "hello\n");
   EXPECT_EQ(said.error, "no\n");
-  EXPECT_TRUE(has(croft({"events", "-t", "alice"}).output, "exit status 7"));
+  EXPECT_TRUE(comes({"events", "-t", "alice"}, "exit status 7"));
 }
 
 TEST_F(StackTest, AVolumeGoesOutAndComesBack) {

@@ -14,7 +14,7 @@ namespace croft {
 
 /// A FileTree from memory that counts what is asked of it, so that a test can say what was *not*
 /// read. Ids depend on content alone, as Git's do, but are not Git's. Contents that begin with "->
-/// " are symbolic links.
+/// " are symbolic links, those that begin with "=> " are submodules, which have none.
 class CountingTree final : public FileTree {
  public:
   explicit CountingTree(std::vector<std::pair<std::string, std::string>> files) {
@@ -73,10 +73,12 @@ class CountingTree final : public FileTree {
     const std::string parent = slash == std::string::npos ? "" : path.substr(0, slash);
     make_directory(parent);
     const std::string id = id_of(content);
-    const FileMode mode = content.starts_with("-> ") ? FileMode::Link : FileMode::Regular;
+    const FileMode mode = content.starts_with("-> ")   ? FileMode::Link
+                          : content.starts_with("=> ") ? FileMode::Submodule
+                                                       : FileMode::Regular;
     directories_[parent].push_back(
         {slash == std::string::npos ? path : path.substr(slash + 1), mode, id});
-    blobs_[id] = std::move(content);
+    if (mode != FileMode::Submodule) blobs_[id] = std::move(content);
   }
 
   void make_directory(const std::string& path) {

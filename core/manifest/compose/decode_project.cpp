@@ -16,9 +16,12 @@ namespace {
 class ProjectDecoder {
  public:
   ProjectDecoder(const Item& root, Repository& repository, const Sources& sources,
-                 Complaints& complaints)
-      : context_{
-            .repository = repository, .sources = sources, .complaints = complaints, .root = root} {}
+                 Complaints& complaints, TextBudget& budget)
+      : context_{.repository = repository,
+                 .sources = sources,
+                 .complaints = complaints,
+                 .budget = budget,
+                 .root = root} {}
 
   Project run() {
     services();
@@ -178,8 +181,8 @@ class ProjectDecoder {
 }  // namespace
 
 Project decode_project(const Item& root, Repository& repository, const Sources& sources,
-                       Complaints& complaints) {
-  return ProjectDecoder(root, repository, sources, complaints).run();
+                       Complaints& complaints, TextBudget& budget) {
+  return ProjectDecoder(root, repository, sources, complaints, budget).run();
 }
 
 }  // namespace croft::manifest::compose

@@ -1,6 +1,7 @@
 #include "core/manifest/compose/dotenv.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr std::size_t kLongestValue = 131'072;
 constexpr std::size_t kMostLines = 2'000;
+constexpr std::size_t kMostText = 1 << 20;  // of all values: each may hold the ones before
+constexpr std::size_t kMostProblems = 50;
 constexpr std::string_view kBlank = " \t\r";
 
 std::string_view trimmed(std::string_view text) {
@@ -70,13 +73,13 @@ std::string_view without_comment(std::string_view text) {
 
 class Lines {
  public:
-  Lines(std::string_view text, const Variables* variables)
-      : text_(text), is_raw_(variables == nullptr), known_(variables) {
+  Lines(std::string_view text, bool is_raw, Variables& known)
+      : text_(text), is_raw_(is_raw), known_(known) {
     if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
   }
 
   EnvironmentFile run() {
-    while (at_ < text_.size()) {
+    while (at_ < text_.size() && errors_ < kMostProblems) {
       ++line_;
       const std::size_t begin = at_;
       const std::size_t end = std::min(text_.find('\n', at_), text_.size());
@@ -88,6 +91,11 @@ class Lines {
         break;
       }
       take(begin, end);
+      if (made_.bytes > kMostText) {
+        complain(fmt::format("the values of this file are longer than {} KiB", kMostText >> 10),
+                 "they hold variables that are long themselves: split the file, or shorten them");
+        break;
+      }
     }
     return std::move(made_);
   }
@@ -105,7 +113,9 @@ class Lines {
     if (separator != std::string_view::npos) {
       made.value = is_raw_ ? raw(line.substr(separator + 1)) : value(begin + separator + 1, end);
       known_.set(name, *made.value);
+      made_.bytes += made.value->size();
     }
+    made_.bytes += name.size();
     made_.lines.push_back(std::move(made));
   }
 
@@ -165,27 +175,38 @@ class Lines {
   std::string substituted(std::string_view text) {
     Substitution made = substitute(text, known_, kLongestValue);
     if (!made.error.empty()) complain("the value " + made.error, made.hint);
+    for (const std::string& name : made.missing) {
+      if (warned_.size() == kMostProblems || !warned_.insert(name).second) continue;
+      made_.problems.push_back(
+          {line_, fmt::format("the variable {} is not set; it stands for nothing", name),
+           "set it in the Stack's 'variables', or in a line before this one", true});
+    }
     return std::move(made.text);
   }
 
   void complain(std::string message, std::string hint) {
+    ++errors_;
     made_.problems.push_back({line_, std::move(message), std::move(hint)});
   }
 
   std::string_view text_;
   bool is_raw_;
-  Variables known_;  ///< those given, which win, and those of earlier lines
+  Variables& known_;
   std::size_t at_ = 0;
   std::uint32_t line_ = 0;
+  std::size_t errors_ = 0;
+  std::set<std::string> warned_;  ///< variables that nothing sets
   EnvironmentFile made_;
 };
 
 }  // namespace
 
-EnvironmentFile read_environment(std::string_view text, const Variables& variables) {
-  return Lines(text, &variables).run();
+EnvironmentFile read_environment(std::string_view text, Variables& known) {
+  return Lines(text, false, known).run();
 }
 
-EnvironmentFile read_raw_environment(std::string_view text) { return Lines(text, nullptr).run(); }
+EnvironmentFile read_raw_environment(std::string_view text, Variables& known) {
+  return Lines(text, true, known).run();
+}
 
 }  // namespace croft::manifest::compose

@@ -29,6 +29,7 @@ class Expander {
         directory_(directory),
         repository_(tree),
         complaints_(sources_, diagnostics),
+        budget_(complaints_),
         manifest_(repository_, sources_, stack, directory) {}
 
   Result<Expansion> run() {
@@ -42,7 +43,7 @@ class Expander {
         complaints_.error(root.spot, "the compose file says nothing", "it has 'services'");
       return made;
     }
-    project_ = decode_project(root, repository_, sources_, complaints_);
+    project_ = decode_project(root, repository_, sources_, complaints_, budget_);
     if (repository_.failure()) return failed();
     made.contexts = project_.contexts;
     choose_services();
@@ -67,7 +68,7 @@ class Expander {
   }
 
   Item read() {
-    ProjectReader reader(repository_, sources_, complaints_, directory_);
+    ProjectReader reader(repository_, sources_, complaints_, budget_, directory_);
     ProjectFiles files;
     auto variables = std::make_shared<Variables>();
     if (const Value* given = spec_.find("variables")) {
@@ -76,7 +77,8 @@ class Expander {
     variables->add("COMPOSE_PROJECT_NAME", stack_.ref.name);
     files.variables = variables;
     if (const Value* inline_text = spec_.find("inline")) {
-      const std::uint32_t source = manifest_.add_inline(reader.variables_of(files));
+      const Spot asked = manifest_.spot_of("spec.inline");
+      const std::uint32_t source = manifest_.add_inline(reader.variables_of(files, asked));
       return reader.read_inline(source, inline_text->as_text());
     }
     const auto resolved = [](const Value& path) {
@@ -307,6 +309,7 @@ class Expander {
   Repository repository_;
   Sources sources_;
   Complaints complaints_;
+  TextBudget budget_;
   ManifestText manifest_;
   Project project_;
   std::vector<std::string> idle_;  ///< services whose profiles are not chosen

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -174,10 +175,17 @@ bool is_same(const Item& a, const Item& b) {
          });
 }
 
-std::size_t weight_of(const Item& item) {
-  std::size_t weight = 1;
-  for (const Item& one : item.items) weight += weight_of(one);
-  for (const Item::Entry& entry : item.entries) weight += weight_of(entry.value);
+ItemWeight weight_of(const Item& item) {
+  ItemWeight weight{1, item.text.size()};
+  const auto add = [&](const ItemWeight& more) {
+    weight.items += more.items;
+    weight.text += more.text;
+  };
+  for (const Item& one : item.items) add(weight_of(one));
+  for (const Item::Entry& entry : item.entries) {
+    add(weight_of(entry.value));
+    weight.text += entry.key.size();
+  }
   return weight;
 }
 
@@ -189,8 +197,9 @@ Item ItemReader::read(const yaml::Tree& tree, yaml::NodeIndex root, std::uint32_
   return make(root);
 }
 
-bool ItemReader::count(std::size_t items, const Spot& spot) {
-  items_ += items;
+bool ItemReader::count(const ItemWeight& copied, const Spot& spot) {
+  items_ += copied.items;
+  text_ += copied.text;
   const bool is_more = items_ > kMostItems || text_ > kMostText;
   if (is_more && !is_too_much_) {
     complaints_.error(spot, items_ > kMostItems
@@ -208,7 +217,7 @@ Spot ItemReader::spot_of(const yaml::Node& node) const {
 
 Item ItemReader::make(yaml::NodeIndex index) {
   const yaml::Node& node = tree_->at(index);
-  if (!count(1, spot_of(node))) return Item::null(spot_of(node));
+  if (!count({.items = 1}, spot_of(node))) return Item::null(spot_of(node));
   if (node.type == yaml::Node::Type::Scalar) return scalar(index);
   Item made = Item::null(spot_of(node));
   const std::size_t entries = node.type == yaml::Node::Type::Map ? node.count / 2 : node.count;
@@ -243,7 +252,7 @@ Item ItemReader::scalar(yaml::NodeIndex index) {
 // Keys of the map itself stand before those that `<<` brings, and of several maps the first wins.
 void ItemReader::map(const yaml::Node& node, Item& into) {
   const auto items = tree_->items(node);
-  std::vector<Item::Entry> merged;
+  Merged merged;
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
     const yaml::Node& key = tree_->at(items[i]);
     if (key.is_plain && key.text == "<<") {
@@ -252,12 +261,15 @@ void ItemReader::map(const yaml::Node& node, Item& into) {
       into.entries.push_back({key.text, spot_of(key), make(items[i + 1])});
     }
   }
-  for (Item::Entry& entry : merged) {
-    if (into.find_entry(entry.key) == nullptr) into.entries.push_back(std::move(entry));
+  if (merged.entries.empty()) return;
+  std::unordered_set<std::string> own;
+  for (const Item::Entry& entry : into.entries) own.insert(entry.key);
+  for (Item::Entry& entry : merged.entries) {
+    if (!own.contains(entry.key)) into.entries.push_back(std::move(entry));
   }
 }
 
-void ItemReader::merge_into(yaml::NodeIndex value, std::vector<Item::Entry>& merged) {
+void ItemReader::merge_into(yaml::NodeIndex value, Merged& merged) {
   const yaml::Node& node = tree_->at(value);
   const Spot spot = spot_of(node);
   Item made = make(value);
@@ -274,8 +286,13 @@ void ItemReader::merge_into(yaml::NodeIndex value, std::vector<Item::Entry>& mer
       continue;
     }
     for (Item::Entry& entry : one.entries) {
-      if (std::ranges::find(merged, entry.key, &Item::Entry::key) == merged.end())
-        merged.push_back(std::move(entry));
+      if (!merged.keys.insert(entry.key).second) continue;
+      if (merged.entries.size() == kMostEntries) {
+        complaints_.error(spot, fmt::format("'<<' brings more than {} entries", kMostEntries),
+                          "split the map that it stands in");
+        return;
+      }
+      merged.entries.push_back(std::move(entry));
     }
   }
 }
@@ -292,8 +309,7 @@ void ItemReader::put_variables_in(Item& item) {
     item.text = std::move(made.text);
     item.is_substituted = made.is_changed;
   }
-  text_ += item.text.size();
-  count(0, item.spot);
+  count({.text = item.text.size()}, item.spot);
 }
 
 void ItemReader::judge_tag(yaml::NodeIndex index, Item& item) {

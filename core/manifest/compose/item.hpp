@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "core/manifest/compose/source.hpp"
@@ -63,8 +64,12 @@ std::string canonical_text(const Item& scalar);
 
 /// True if both hold the same, wherever they stand.
 bool is_same(const Item& a, const Item& b);
-/// Nodes from here down.
-std::size_t weight_of(const Item& item);
+/// Nodes from here down, and the bytes of their texts and keys.
+struct ItemWeight {
+  std::size_t items = 0;
+  std::size_t text = 0;
+};
+ItemWeight weight_of(const Item& item);
 
 /// Makes an Item of a YAML document. Bounds what all documents of a project may become.
 class ItemReader {
@@ -79,14 +84,18 @@ class ItemReader {
   /// The items of the document, variables put in.
   Item read(const yaml::Tree& tree, yaml::NodeIndex root, std::uint32_t source,
             const Variables& variables);
-  /// Counts items that are copied; false once there are too many, which was reported.
-  bool count(std::size_t items, const Spot& spot);
+  /// Counts what is copied; false once it is too much, which was reported.
+  bool count(const ItemWeight& copied, const Spot& spot);
 
  private:
   Item make(yaml::NodeIndex index);
   Item scalar(yaml::NodeIndex index);
   void map(const yaml::Node& node, Item& into);
-  void merge_into(yaml::NodeIndex value, std::vector<Item::Entry>& merged);
+  struct Merged {  ///< what `<<` brings
+    std::vector<Item::Entry> entries;
+    std::unordered_set<std::string> keys;
+  };
+  void merge_into(yaml::NodeIndex value, Merged& merged);
   void put_variables_in(Item& item);
   void judge_tag(yaml::NodeIndex index, Item& item);
   Spot spot_of(const yaml::Node& node) const;

@@ -5,6 +5,8 @@
 #include <string>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 namespace croft::manifest::compose {
 
 namespace {
@@ -28,18 +30,27 @@ std::string identity(std::string_view list, const Item& element) {
   return text_at(element, "target", text_at(element, "source"));
 }
 
-bool is_replaced(std::string_view key) {
-  constexpr std::array<std::string_view, 3> kReplaced{"command", "entrypoint", "test"};
-  return std::ranges::find(kReplaced, key) != kReplaced.end();
+constexpr std::string_view kService = "services.*";
+
+// Where an entry is: "services.*.healthcheck.test". Names of services say nothing.
+std::string path_below(std::string_view path, std::string_view key) {
+  if (path == "services") return std::string(kService);
+  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
+}
+
+bool is_replaced(std::string_view path) {
+  constexpr std::array<std::string_view, 3> kReplaced{"services.*.command", "services.*.entrypoint",
+                                                      "services.*.healthcheck.test"};
+  return std::ranges::find(kReplaced, path) != kReplaced.end();
 }
 
 bool has_other_driver(const Item& base, const Item& over) {
   return over.find("driver") != nullptr && text_at(base, "driver") != text_at(over, "driver");
 }
 
-void merge_value(std::string_view key, Item& base, const Item& over);
+void merge_entry(std::string_view path, std::string_view key, Item& base, const Item& over);
 
-void merge_map(Item& base, const Item& over) {
+void merge_map(std::string_view path, Item& base, const Item& over) {
   for (const Item::Entry& entry : over.entries) {
     if (entry.value.tag == Item::Tag::Reset) {
       base.erase(entry.key);
@@ -50,7 +61,7 @@ void merge_map(Item& base, const Item& over) {
       base.set(entry.key, entry.spot, entry.value);
       continue;
     }
-    merge_value(entry.key, *known, entry.value);
+    merge_entry(path_below(path, entry.key), entry.key, *known, entry.value);
     const auto place = std::ranges::find(base.entries, entry.key, &Item::Entry::key);
     place->spot = entry.spot;
   }
@@ -70,17 +81,17 @@ void merge_list(std::string_view key, Item& base, const Item& over) {
   }
 }
 
-void merge_value(std::string_view key, Item& base, const Item& over) {
+void merge_entry(std::string_view path, std::string_view key, Item& base, const Item& over) {
   const bool is_same_type = base.type == over.type;
-  if (over.tag == Item::Tag::Override || !is_same_type || is_replaced(key)) {
+  if (over.tag == Item::Tag::Override || !is_same_type || is_replaced(path)) {
     // An empty entry of a map (`networks: {back: }`) says nothing of what it stands over.
     if (over.is_null() && base.is_map() && over.tag == Item::Tag::None) return;
     base = over;
   } else if (base.is_map()) {
-    if (key == "logging" && has_other_driver(base, over)) {
+    if (path == "services.*.logging" && has_other_driver(base, over)) {
       base = over;
     } else {
-      merge_map(base, over);
+      merge_map(path, base, over);
     }
   } else if (base.is_list()) {
     merge_list(key, base, over);
@@ -93,12 +104,12 @@ void merge_value(std::string_view key, Item& base, const Item& over) {
 
 Item merge_services(Item base, const Item& over) {
   base.spot = over.spot;
-  merge_map(base, over);
+  merge_map(kService, base, over);
   return base;
 }
 
 Item merge_files(Item base, const Item& over) {
-  merge_map(base, over);
+  merge_map("", base, over);
   return base;
 }
 

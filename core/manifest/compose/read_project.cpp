@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::size_t kLargestEnvironmentFile = 256 << 10;
 
-bool is_file(const std::optional<TreeEntry>& entry) {
-  return entry && (entry->mode == FileMode::Regular || entry->mode == FileMode::Executable);
-}
-
 std::string text_at(const Item& map, std::string_view key) {
   const Item* found = map.find(key);
   return found != nullptr && found->is_scalar() ? found->text : std::string();
@@ -47,9 +43,7 @@ std::string ProjectReader::in_repository(std::string_view path) const {
 }
 
 Item ProjectReader::read(const ProjectFiles& files, const Spot& asked) {
-  Item root = load(files, asked, 0);
-  drop_tags(root);
-  return root;
+  return load(files, asked, 0);
 }
 
 Item ProjectReader::read_inline(std::uint32_t source, std::string_view text) {
@@ -60,18 +54,48 @@ Item ProjectReader::read_inline(std::uint32_t source, std::string_view text) {
   return root;
 }
 
-std::shared_ptr<const Variables> ProjectReader::variables_of(const ProjectFiles& files) {
+std::shared_ptr<const Variables> ProjectReader::variables_of(const ProjectFiles& files,
+                                                             const Spot& asked) {
+  if (!budget_.spend(files.variables->byte_count(), asked)) return files.variables;
   auto made = std::make_shared<Variables>(*files.variables);
   const auto path = resolve_path(files.directory, ".env");
-  if (files.reads_dot_env && path) read_environment_file(*path, *files.variables, *made);
+  Variables own(files.variables.get());
+  if (files.reads_dot_env && path) read_environment_file(*path, own, asked);
+  made->add_all(own);
   return made;
 }
 
-bool ProjectReader::read_environment_file(const std::string& path, const Variables& known,
-                                          Variables& into) {
+bool ProjectReader::read_environment_file(const std::string& path, Variables& own,
+                                          const Spot& asked) {
   const auto entry = repository_.find(path);
-  if (!is_file(entry)) return false;
-  const auto text = repository_.read(*entry, kLargestEnvironmentFile);
+  // A directory may be called so, and is nobody's variables.
+  if (!entry || entry->mode == FileMode::Directory) return false;
+  if (const std::string_view why = why_no_file(*entry); !why.empty()) {
+    complaints_.error(asked, fmt::format("'{}' {}", path, why),
+                      "put a file with its content in its place");
+    return true;
+  }
+  if (budget_.is_spent()) return true;
+  const auto source = environment_text(path, *entry);
+  if (!source) return true;
+  const std::string& text = sources_.at(*source).text;
+  if (!budget_.spend(text.size() + 1, asked)) return true;
+  const EnvironmentFile read = read_environment(text, own);
+  for (const EnvironmentFile::Problem& problem : read.problems)
+    complaints_.report(problem.is_warning ? Weight::Warning : Weight::Error,
+                       line_spot(*source, text, problem.line), problem.message, problem.hint);
+  budget_.spend(read.bytes, asked);
+  for (const EnvironmentFile::Line& line : read.lines) {
+    if (!line.value) own.add(line.name, "");
+  }
+  return true;
+}
+
+std::optional<std::uint32_t> ProjectReader::environment_text(const std::string& path,
+                                                             const TreeEntry& entry) {
+  const auto [place, is_new] = environment_texts_.try_emplace(path);
+  if (!is_new) return place->second;
+  const auto text = repository_.read(entry, kLargestEnvironmentFile);
   Source made;
   made.file = in_repository(path);
   made.text = text.value_or("");
@@ -82,20 +106,14 @@ bool ProjectReader::read_environment_file(const std::string& path, const Variabl
         line_spot(source, kept, 1),
         text ? "the file is not UTF-8 text"
              : fmt::format("the file is larger than {} KiB", kLargestEnvironmentFile >> 10));
-    return true;
+    return std::nullopt;
   }
-  const EnvironmentFile read = read_environment(kept, known);
-  for (const EnvironmentFile::Problem& problem : read.problems)
-    complaints_.error(line_spot(source, kept, problem.line), problem.message, problem.hint);
-  // A later line wins, and what was known before wins over all.
-  Variables own;
-  for (const EnvironmentFile::Line& line : read.lines) own.set(line.name, line.value.value_or(""));
-  for (const EnvironmentFile::Line& line : read.lines) into.add(line.name, *own.find(line.name));
-  return true;
+  place->second = source;
+  return source;
 }
 
 Item ProjectReader::load(const ProjectFiles& files, const Spot& asked, std::size_t depth) {
-  const auto variables = variables_of(files);
+  const auto variables = variables_of(files, asked);
   Item root = Item::map(asked);
   for (const std::string& path : files.paths) {
     if (std::ranges::find(including_, path) != including_.end()) {
@@ -107,6 +125,7 @@ Item ProjectReader::load(const ProjectFiles& files, const Spot& asked, std::size
     if (parsed == nullptr) continue;
     including_.push_back(path);
     root = merge_files(std::move(root), complete(*parsed, depth));
+    drop_tags(root);  // they are about the files before, not about those that come
     including_.pop_back();
   }
   return root;
@@ -128,11 +147,11 @@ const ProjectReader::Parsed* ProjectReader::parse(const std::string& path,
       return known.get();
   }
   const auto entry = repository_.find(path);
-  if (!is_file(entry)) {
-    complaints_.error(
-        asked,
-        entry ? fmt::format("'{}' is no file", path) : fmt::format("there is no file '{}'", path),
-        "paths are seen from the file that names them, and stay in the repository");
+  if (!entry || !why_no_file(*entry).empty()) {
+    complaints_.error(asked,
+                      entry ? fmt::format("'{}' {}", path, why_no_file(*entry))
+                            : fmt::format("there is no file '{}'", path),
+                      "paths are seen from the file that names them, and stay in the repository");
     return nullptr;
   }
   if (++files_ > kMostFiles) {
@@ -181,7 +200,7 @@ Item ProjectReader::parse_text(std::uint32_t source, std::string_view text) {
     complaints_.error(whole, "the compose file is empty", "it has 'services'");
     return nothing;
   }
-  if (!items_.count(0, whole)) return nothing;
+  if (!items_.count({}, whole)) return nothing;
   check_form(root, compose_file_form(), complaints_);
   if (!root.is_map()) return nothing;
   make_canonical(root, complaints_);
@@ -198,6 +217,12 @@ void ProjectReader::include(Item& root, const Parsed& file, std::size_t depth) {
     return;
   }
   for (const Item& one : copy.items) {
+    if (files_ > kMostFiles || budget_.is_spent()) return;  // which was said
+    // Each has variables of its own, whether there is a file or not.
+    if (++includes_ > kMostFiles) {
+      complaints_.error(one.spot, fmt::format("the project has more than {} files", kMostFiles));
+      return;
+    }
     if (one.is_map()) include_one(one, root, file, depth);
   }
 }
@@ -206,9 +231,7 @@ void ProjectReader::include_one(const Item& include, Item& root, const Parsed& f
                                 std::size_t depth) {
   const ProjectFiles files = included_files(include, file);
   if (files.paths.empty()) return;
-  Item included = load(files, include.spot, depth + 1);
-  drop_tags(included);
-  import(root, included);
+  import(root, load(files, include.spot, depth + 1));
 }
 
 ProjectFiles ProjectReader::included_files(const Item& include, const Parsed& file) {
@@ -233,14 +256,17 @@ ProjectFiles ProjectReader::included_files(const Item& include, const Parsed& fi
   made.directory = parent_of(made.paths.front());
   if (const Item* directory = include.find("project_directory"))
     made.directory = resolve(*directory).value_or("");
+  if (!budget_.spend(file.variables->byte_count(), include.spot)) return {};
   auto variables = std::make_shared<Variables>(*file.variables);
   if (const Item* environment = include.find("env_file")) {
     made.reads_dot_env = false;
+    Variables own(file.variables.get());
     for (const Item& item : environment->items) {
       const auto path = resolve(item);
-      if (path && !read_environment_file(*path, *file.variables, *variables))
+      if (path && !read_environment_file(*path, own, item.spot))
         complaints_.error(item.spot, fmt::format("there is no file '{}'", *path));
     }
+    variables->add_all(own);
   }
   made.variables = std::move(variables);
   return made;
@@ -328,7 +354,9 @@ Item ProjectReader::extended(const Parsed& file, const Item::Entry& service,
     return service.value;
   }
   if (!items_.count(weight_of(base->value), extends->spot)) return own;
-  return merge_services(extended(*other, *base, chain), own);
+  Item made = extended(*other, *base, chain);
+  drop_tags(made);  // they are about what stands before the other, not before this one
+  return merge_services(std::move(made), own);
 }
 
 }  // namespace croft::manifest::compose

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,11 @@ class ProjectReader {
   /// `directory`: where the tree's root lies in its repository, for the names of files. Borrows
   /// all but it.
   ProjectReader(Repository& repository, Sources& sources, Complaints& complaints,
-                std::string directory)
+                TextBudget& budget, std::string directory)
       : repository_(repository),
         sources_(sources),
         complaints_(complaints),
+        budget_(budget),
         directory_(std::move(directory)),
         items_(complaints) {}
 
@@ -39,11 +41,15 @@ class ProjectReader {
   /// One file whose text is in the sources already, and stands in the place of a file.
   Item read_inline(std::uint32_t source, std::string_view text);
   /// The variables of a project: those given, then those of the `.env` in its directory.
-  std::shared_ptr<const Variables> variables_of(const ProjectFiles& files);
-  /// Reads a file of environment variables; nothing if it is not there.
-  bool read_environment_file(const std::string& path, const Variables& known, Variables& into);
+  std::shared_ptr<const Variables> variables_of(const ProjectFiles& files, const Spot& asked);
 
  private:
+  /// Reads a file of environment variables, named at `asked`, into those of files before it, which
+  /// stand behind those that win. False if it is not there.
+  bool read_environment_file(const std::string& path, Variables& own, const Spot& asked);
+  /// Its text, kept once; nothing if it is none, which is reported.
+  std::optional<std::uint32_t> environment_text(const std::string& path, const TreeEntry& entry);
+
   struct Parsed {
     std::string path;
     std::string directory;
@@ -71,11 +77,14 @@ class ProjectReader {
   Repository& repository_;
   Sources& sources_;
   Complaints& complaints_;
+  TextBudget& budget_;
   std::string directory_;
   ItemReader items_;
   std::vector<std::unique_ptr<Parsed>> parsed_;
   std::vector<std::string> including_;  ///< files that are being included, outermost first
+  std::map<std::string, std::optional<std::uint32_t>> environment_texts_;  ///< path → source
   std::size_t files_ = 0;
+  std::size_t includes_ = 0;
 };
 
 }  // namespace croft::manifest::compose

@@ -99,14 +99,18 @@ void ServiceReader::check_build_context(const Entry& build, const std::string& c
   const std::string dockerfile = text(build.value, "dockerfile").value_or("Dockerfile");
   const auto path = resolve_path(context, dockerfile);
   const bool is_inside = path && (context.empty() || path->starts_with(context + "/"));
+  const auto file = is_inside ? context_.repository.find(*path) : std::nullopt;
   const Spot& place = named == nullptr ? spot : named->value.spot;
   if (!is_inside) {
     error(place,
           fmt::format("the Dockerfile '{}' is not in the build's context", shortened(dockerfile)),
           "move it there, or widen the context");
-  } else if (!context_.repository.find(*path)) {
+  } else if (!file) {
     error(place, fmt::format("there is no Dockerfile '{}'", *path),
           "name it in 'dockerfile', seen from the context");
+  } else if (file->mode != FileMode::Regular && file->mode != FileMode::Executable) {
+    error(place, fmt::format("the Dockerfile '{}' is no regular file", *path),
+          "name the file itself in 'dockerfile', not a link to it");
   } else if (named != nullptr) {
     made_.draft.set_in("build", "dockerfile",
                        Value(context.empty() ? *path : path->substr(context.size() + 1)), place);
@@ -168,9 +172,11 @@ void ServiceReader::read_command(std::string_view key, std::string_view field) {
 
 // env_file first, so that `environment` wins.
 void ServiceReader::read_environment() {
-  if (const Entry* files = entry("env_file")) {
+  const Entry* files = entry("env_file");
+  if (files != nullptr && !files->value.items.empty()) {
+    Variables known(&variables_at(files->value.items.front().spot));
     for (const Item& file : files->value.items) {
-      if (file.is_map()) read_environment_file(file);
+      if (file.is_map()) read_environment_file(file, known);
     }
   }
   const Entry* environment = entry("environment");
@@ -181,7 +187,8 @@ void ServiceReader::read_environment() {
     } else if (one.value.is_null()) {
       const std::string* known = variables_at(one.spot).find(one.key);
       if (known != nullptr) {
-        made_.draft.set_in("env", one.key, Value(*known), one.spot);
+        if (context_.budget.spend(known->size(), one.spot))
+          made_.draft.set_in("env", one.key, Value(*known), one.spot);
       } else {
         if (Value* env = made_.draft.spec.find("env")) env->erase(one.key);
         warning(one.spot,
@@ -192,7 +199,7 @@ void ServiceReader::read_environment() {
   }
 }
 
-void ServiceReader::read_environment_file(const Item& file) {
+void ServiceReader::read_environment_file(const Item& file, Variables& known) {
   const Section section(*this, "env_file");
   const auto written = text(file, "path");
   const auto format = text(file, "format");
@@ -206,37 +213,65 @@ void ServiceReader::read_environment_file(const Item& file) {
   }
   const auto path = resolve_path(context_.sources.of(spot).directory, *written);
   const auto found = path ? context_.repository.find(*path) : std::nullopt;
-  if (!found || found->mode == FileMode::Directory) {
-    if (!found && path && !is_required) return;
-    error(spot, fmt::format("there is no file '{}' in the repository", shortened(*written)),
-          "commit it, write 'required: false', or set 'environment'");
+  if (!found && path && !is_required) return;
+  if (!is_text_file(found, *written, spot,
+                    "commit it, write 'required: false', or set 'environment'"))
     return;
-  }
-  const auto content = context_.repository.read(*found, kLargestEnvironmentFile);
-  if (!content || !is_utf8(*content) || content->find('\0') != std::string::npos) {
-    error(spot,
-          fmt::format("'{}' is no text of at most {} KiB", *path, kLargestEnvironmentFile >> 10));
-    return;
-  }
-  if (!may_read(static_cast<std::size_t>(std::ranges::count(*content, '\n')), spot)) return;
-  const Variables& variables = variables_at(spot);
+  const auto content = environment_text(*path, *found, spot);
+  if (!content) return;
   const EnvironmentFile read =
-      format ? read_raw_environment(*content) : compose::read_environment(*content, variables);
-  for (const auto& problem : read.problems)
-    error(spot, fmt::format("{}:{}: {}", *path, problem.line, problem.message), problem.hint);
+      format ? read_raw_environment(*content, known) : compose::read_environment(*content, known);
+  report(read, *path, spot);
+  if (!context_.budget.spend(read.bytes, spot)) return;
+  const Variables& variables = variables_at(spot);
   for (const EnvironmentFile::Line& line : read.lines) {
-    const std::string* known = variables.find(line.name);
+    const std::string* outside = line.value ? nullptr : variables.find(line.name);
     if (line.value) made_.draft.set_in("env", line.name, Value(*line.value), spot);
-    if (!line.value && known != nullptr) made_.draft.set_in("env", line.name, Value(*known), spot);
+    if (outside != nullptr && context_.budget.spend(outside->size(), spot))
+      made_.draft.set_in("env", line.name, Value(*outside), spot);
   }
 }
 
+bool ServiceReader::is_text_file(const std::optional<TreeEntry>& found, std::string_view written,
+                                 const Spot& spot, std::string hint) const {
+  const std::string_view why = found ? why_no_file(*found) : std::string_view();
+  if (!found)
+    error(spot, fmt::format("there is no file '{}' in the repository", shortened(written)),
+          std::move(hint));
+  if (!why.empty())
+    error(spot, fmt::format("'{}' {}", shortened(written), why),
+          "put a file with its content in its place");
+  return found && why.empty();
+}
+
+std::optional<std::string> ServiceReader::environment_text(const std::string& path,
+                                                           const TreeEntry& entry,
+                                                           const Spot& spot) {
+  if (context_.budget.is_spent() || context_.lines_left == 0) return std::nullopt;
+  auto content = context_.repository.read(entry, kLargestEnvironmentFile);
+  if (!content || !is_utf8(*content) || content->find('\0') != std::string::npos) {
+    error(spot,
+          fmt::format("'{}' is no text of at most {} KiB", path, kLargestEnvironmentFile >> 10));
+    return std::nullopt;
+  }
+  if (!may_read(*content, spot)) return std::nullopt;
+  return content;
+}
+
 // Files may be named any number of times.
-bool ServiceReader::may_read(std::size_t lines, const Spot& spot) {
+bool ServiceReader::may_read(std::string_view text, const Spot& spot) {
+  const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n'));
   const bool is_enough = lines < context_.lines_left;
   if (!is_enough) error(spot, "the project's env_file and label_file have too many lines in all");
   context_.lines_left -= std::min(lines + 1, context_.lines_left);
-  return is_enough;
+  return is_enough && context_.budget.spend(text.size(), spot);
+}
+
+void ServiceReader::report(const EnvironmentFile& file, const std::string& path, const Spot& spot) {
+  for (const EnvironmentFile::Problem& problem : file.problems)
+    context_.complaints.report(problem.is_warning ? Weight::Warning : Weight::Error, spot,
+                               fmt::format("{}:{}: {}", path, problem.line, problem.message),
+                               problem.hint);
 }
 
 void ServiceReader::read_labels() {
@@ -264,18 +299,13 @@ void ServiceReader::label(std::string_view name, std::string value, const Spot& 
 void ServiceReader::read_label_file(const Item& file) {
   const auto path = resolve_path(context_.sources.of(file.spot).directory, file.text);
   const auto found = path ? context_.repository.find(*path) : std::nullopt;
-  const auto content = found && found->mode != FileMode::Directory
-                           ? context_.repository.read(*found, kLargestEnvironmentFile)
-                           : std::nullopt;
-  if (!content || !is_utf8(*content) || content->find('\0') != std::string::npos) {
-    error(file.spot,
-          fmt::format("there is no text file '{}' in the repository", shortened(file.text)));
-    return;
-  }
-  if (!may_read(static_cast<std::size_t>(std::ranges::count(*content, '\n')), file.spot)) return;
-  const EnvironmentFile read = compose::read_environment(*content, variables_at(file.spot));
-  for (const auto& problem : read.problems)
-    error(file.spot, fmt::format("{}:{}: {}", *path, problem.line, problem.message), problem.hint);
+  if (!is_text_file(found, file.text, file.spot, "commit it, or set 'labels'")) return;
+  const auto content = environment_text(*path, *found, file.spot);
+  if (!content) return;
+  Variables known(&variables_at(file.spot));
+  const EnvironmentFile read = compose::read_environment(*content, known);
+  report(read, *path, file.spot);
+  if (!context_.budget.spend(read.bytes, file.spot)) return;
   for (const EnvironmentFile::Line& line : read.lines)
     label(line.name, line.value.value_or(""), file.spot);
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/manifest/compose/dotenv.hpp"
 #include "core/manifest/compose/item.hpp"
 #include "core/manifest/compose/project.hpp"
 
@@ -16,6 +17,7 @@ struct ProjectContext {
   Repository& repository;
   const Sources& sources;
   Complaints& complaints;
+  TextBudget& budget;
   const Item& root;  ///< the canonical file of the whole project
   /// Lines of environment and label files that may still be read.
   std::size_t lines_left = 20'000;
@@ -44,8 +46,16 @@ class ServiceReader {
   void read_process();
   void read_command(std::string_view key, std::string_view field);
   void read_environment();
-  void read_environment_file(const Item& file);
-  bool may_read(std::size_t lines, const Spot& spot);
+  void read_environment_file(const Item& file, Variables& known);
+  /// False if there is none, which is reported.
+  bool is_text_file(const std::optional<TreeEntry>& found, std::string_view written,
+                    const Spot& spot, std::string hint) const;
+  /// The text of a file of variables or labels; nothing if it is not there or the project has too
+  /// much of them, which is reported.
+  std::optional<std::string> environment_text(const std::string& path, const TreeEntry& entry,
+                                              const Spot& spot);
+  bool may_read(std::string_view text, const Spot& spot);
+  void report(const EnvironmentFile& file, const std::string& path, const Spot& spot);
   void read_labels();
   void read_label_file(const Item& file);
   void label(std::string_view name, std::string value, const Spot& spot);
@@ -100,6 +110,7 @@ class ServiceReader {
   std::optional<std::int64_t> byte_count(const Item& object, std::string_view key);
   std::optional<std::int64_t> octal(const Item& object, std::string_view key);
   void copy_text(std::string_view key, std::string_view field);
+  void copy_namespace(const char* key, const char* field);
   void copy_truth(std::string_view key, std::string_view field);
   void copy_texts(std::string_view key, std::string_view field);
   void copy_texts_to_map(std::string_view key, std::string_view field);

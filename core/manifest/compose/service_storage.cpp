@@ -228,7 +228,10 @@ bool ServiceReader::fill_content(std::string_view section, const Entry& source, 
                   "write 'file' or 'environment'");
   if (path.has_value() + content.has_value() + variable.has_value() != 1)
     return refuse(source.spot, " needs one of file, content and environment", "");
+  // Any number of services may be given the same.
+  const Spot& given = source.spot;
   if (content) {
+    if (!context_.budget.spend(content->size(), given)) return false;
     file.set("content", Value(*content));
     return true;
   }
@@ -238,6 +241,7 @@ bool ServiceReader::fill_content(std::string_view section, const Entry& source, 
     if (value == nullptr)
       return refuse(spot, fmt::format(": the variable {} is not set", shortened(*variable)),
                     "set it in the Stack's 'variables', or in .env beside the file");
+    if (!context_.budget.spend(value->size(), given)) return false;
     file.set("content", Value(*value));
     return true;
   }

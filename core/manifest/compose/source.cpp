@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/manifest/reporter.hpp"
 
 namespace croft::manifest::compose {
@@ -66,6 +68,21 @@ void Complaints::report(Weight weight, const Spot& spot, std::string message, st
   diagnostics_.add(std::move(made));
 }
 
+bool TextBudget::spend(std::size_t bytes, const Spot& spot) {
+  if (bytes < left_) {
+    left_ -= bytes;
+    return true;
+  }
+  if (left_ > 0)
+    complaints_.error(spot,
+                      fmt::format("the project's env files, and what is copied into its services, "
+                                  "are longer than {} MiB in all",
+                                  kMost >> 20),
+                      "name fewer files, or shorter ones");
+  left_ = 0;
+  return false;
+}
+
 std::optional<TreeEntry> Repository::find(std::string_view path) {
   auto entry = tree_.entry(path);
   if (entry) return std::move(*entry);
@@ -81,6 +98,21 @@ std::optional<std::string> Repository::read(const TreeEntry& file, std::size_t l
   if (text) return std::move(*text);
   if (text.error().code() != ErrorCode::Invalid && !failure_) failure_ = text.error();
   return std::nullopt;
+}
+
+std::string_view why_no_file(const TreeEntry& entry) {
+  switch (entry.mode) {
+    case FileMode::Link:
+      return "is a symbolic link, which is not followed";
+    case FileMode::Submodule:
+      return "is a submodule, which is not read";
+    case FileMode::Directory:
+      return "is a directory";
+    case FileMode::Regular:
+    case FileMode::Executable:
+      return "";
+  }
+  return "";
 }
 
 std::optional<std::string> resolve_path(std::string_view directory, std::string_view path) {

@@ -55,15 +55,31 @@ class Complaints {
 
   void error(const Spot& spot, std::string message, std::string hint = {});
   void warning(const Spot& spot, std::string message, std::string hint = {});
+  void report(Weight weight, const Spot& spot, std::string message, std::string hint);
   std::size_t error_count() const { return diagnostics_.errors; }
   /// Where a spot is in the file that people know.
   SourcePosition position_of(const Spot& spot) const;
 
  private:
-  void report(Weight weight, const Spot& spot, std::string message, std::string hint);
-
   const Sources& sources_;
   Diagnostics& diagnostics_;
+};
+
+/// Bounds the text that a project takes from a few places into many: files of environment variables
+/// and their values, variables that included files start with, what several services are given.
+class TextBudget {
+ public:
+  static constexpr std::size_t kMost = 8 << 20;
+
+  /// Borrows it.
+  explicit TextBudget(Complaints& complaints) : complaints_(complaints) {}
+  /// False once it is too much, which is reported at the first time.
+  bool spend(std::size_t bytes, const Spot& spot);
+  bool is_spent() const { return left_ == 0; }
+
+ private:
+  Complaints& complaints_;
+  std::size_t left_ = kMost;
 };
 
 /// What a project sees of its repository. What cannot be read for other reasons than that it is
@@ -82,6 +98,10 @@ class Repository {
   const FileTree& tree_;
   std::optional<Error> failure_;
 };
+
+/// Why an entry that is there is no file to read ("is a symbolic link, which is not followed");
+/// empty if it is one.
+std::string_view why_no_file(const TreeEntry& entry);
 
 /// A path of a compose file ("./a", "../b", "c/") seen from a directory, as a path from the root of
 /// the tree ("" is the root); nothing if it leads out of it or is absolute.

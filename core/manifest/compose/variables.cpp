@@ -149,6 +149,16 @@ void Variables::set(std::string_view name, std::string value) {
   values_.insert_or_assign(std::string(name), std::move(value));
 }
 
+void Variables::add_all(const Variables& others) {
+  values_.insert(others.values_.begin(), others.values_.end());
+}
+
+std::size_t Variables::byte_count() const {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : values_) bytes += name.size() + value.size();
+  return bytes;
+}
+
 Substitution substitute(std::string_view text, const Variables& variables, std::size_t limit) {
   Substitution made;
   made.text = Substituter(variables, limit, made).run(text, 0);

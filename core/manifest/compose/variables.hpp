@@ -19,6 +19,10 @@ class Variables {
   /// Sets what is not set yet.
   void add(std::string_view name, std::string value);
   void set(std::string_view name, std::string value);
+  /// Adds the other's own, not those before them.
+  void add_all(const Variables& others);
+  /// Of its own names and values.
+  std::size_t byte_count() const;
 
  private:
   const Variables* before_ = nullptr;

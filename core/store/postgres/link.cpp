@@ -1,7 +1,9 @@
 #include "core/store/postgres/link.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -10,6 +12,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <fmt/format.h>
 
+#include "core/base/files.hpp"
 #include "core/base/id.hpp"
 
 namespace croft::postgres {
@@ -24,9 +27,7 @@ std::string name_of(std::string_view text) { return "croft_" + sha256_hex(text).
 }  // namespace
 
 struct Link::Socket {
-  // A number of our own: libpq closes its own when it likes, and somebody else gets it then.
-  explicit Socket(const asio::any_io_executor& executor, int number)
-      : descriptor(executor, ::fcntl(number, F_DUPFD_CLOEXEC, 0)) {}
+  explicit Socket(const asio::any_io_executor& executor) : descriptor(executor) {}
 
   stream_descriptor descriptor;
 };
@@ -49,11 +50,35 @@ struct Link::Run {
 };
 
 Link::Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
-           Preparing& preparing)
-    : executor_(executor), target_(target), handle_(std::move(handle)), preparing_(preparing) {
+           Preparing& preparing, std::unique_ptr<Socket> socket)
+    : executor_(executor),
+      target_(target),
+      handle_(std::move(handle)),
+      preparing_(preparing),
+      socket_(std::move(socket)) {
   PQsetnonblocking(handle_.get(), 1);
   PQenterPipelineMode(handle_.get());
-  socket_ = std::make_unique<Socket>(executor, PQsocket(handle_.get()));
+}
+
+Result<std::unique_ptr<Link>> Link::over(const asio::any_io_executor& executor,
+                                         const Target& target, Handle handle,
+                                         Preparing& preparing) {
+  const auto unwatched = [&](const std::string& why) {
+    return fail(Error(ErrorCode::Unavailable,
+                      fmt::format("{}: the connection cannot be watched: {}", target.name, why))
+                    .with_hint("raise the limit of open files (LimitNOFILE of the service); Croft "
+                               "tries again by itself"));
+  };
+  // A number of our own: libpq closes its own when it likes, and somebody else gets it then.
+  UniqueFd number(::fcntl(PQsocket(handle.get()), F_DUPFD_CLOEXEC, 0));
+  if (!number.is_open()) return unwatched(std::generic_category().message(errno));
+  auto socket = std::make_unique<Socket>(executor);
+  boost::system::error_code problem;
+  (void)socket->descriptor.assign(number.get(), problem);
+  if (problem) return unwatched(problem.message());
+  (void)number.release();  // the descriptor closes it now
+  return std::unique_ptr<Link>(
+      new Link(executor, target, std::move(handle), preparing, std::move(socket)));
 }
 
 Link::~Link() = default;

@@ -39,8 +39,11 @@ struct Reply {
 /// be under way; the server takes them one after the other.
 class Link {
  public:
-  Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
-       Preparing& preparing);
+  /// Unavailable if there is no file descriptor left to watch the connection by. Borrows all but
+  /// the handle.
+  static Result<std::unique_ptr<Link>> over(const asio::any_io_executor& executor,
+                                            const Target& target, Handle handle,
+                                            Preparing& preparing);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -65,6 +68,8 @@ class Link {
  private:
   struct Socket;  ///< libpq's, as Asio watches it
 
+  Link(const asio::any_io_executor& executor, const Target& target, Handle handle,
+       Preparing& preparing, std::unique_ptr<Socket> socket);
   bool send(const sql::Statement& statement, Run& run);
   Task<bool> wait(bool also_writable, asio::steady_timer& deadline);
   /// Takes what has arrived, and tells the runs that have all their answers.

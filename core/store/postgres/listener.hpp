@@ -16,6 +16,9 @@ class Listener {
   Task<> wait(Duration at_most) { (void)co_await heard_.wait(at_most); }
 
  private:
+  /// Until the connection breaks.
+  Task<> listen();
+
   Server& server_;
   Signal heard_;
 };

@@ -19,7 +19,7 @@ Task<Result<std::unique_ptr<Link>>> Server::connect() {
   const Target target = target_;
   auto work = [target] { return postgres::connect(target); };
   CO_TRY_ASSIGN(Handle handle, co_await connecting_.run(std::move(work)));
-  co_return std::make_unique<Link>(executor_, target_, std::move(handle), preparing_);
+  co_return Link::over(executor_, target_, std::move(handle), preparing_);
 }
 
 Duration Server::timeout() const {

@@ -43,7 +43,9 @@ class PostgresStore final : public sql::SqlStore<PostgresStore> {
   /// What is still unanswered after the writer's patience is answered as the members go.
   ~PostgresStore() override {
     asio::post(io_, [this] {
+      is_ending_ = true;
       writer_.stop();
+      if (writer_.is_dead()) return io_.stop();
       spawn(io_.get_executor(), end_at_last(), "store end");
     });
     thread_.join();
@@ -60,14 +62,10 @@ class PostgresStore final : public sql::SqlStore<PostgresStore> {
   Task<Result<std::vector<RowType>>> read(sql::Select<RowType> select);
 
  private:
-  /// The last to end: nothing else need go on then.
+  /// The last to end: nothing else need go on then. Unless it died, and others must be told so.
   Task<> write() {
-    struct AtEnd {
-      asio::io_context& io;
-      ~AtEnd() { io.stop(); }
-    };
-    const AtEnd end{io_};
     co_await writer_.run();
+    if (!writer_.is_dead() || is_ending_) io_.stop();
   }
   /// For a server that answers nothing.
   Task<> end_at_last() {
@@ -85,6 +83,7 @@ class PostgresStore final : public sql::SqlStore<PostgresStore> {
   postgres::Writer writer_;
   postgres::Readers readers_;
   postgres::Listener listener_;
+  bool is_ending_ = false;  // of the thread
   std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 #include "core/store/postgres/writer.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -29,6 +30,7 @@ constexpr Duration kLookForOverdue{200};
 }  // namespace
 
 void Writer::submit(Transaction transaction, Promise<void> promise) {
+  if (dead_) return promise.answer(fail(*dead_));
   jobs_.push_back(
       {std::move(transaction), std::move(promise), Clock::now() + server_.options().patience});
   work_.notify();
@@ -41,6 +43,27 @@ void Writer::stop() {
 }
 
 Task<> Writer::run() {
+  try {
+    co_await write_all();
+  } catch (const std::exception& failure) {
+    die(failure.what());
+  }
+}
+
+// Nobody may wait for answers that will never come.
+void Writer::die(const std::string& why) {
+  log_error("store", "the writer ended with an exception; nothing is written until Croft restarts",
+            {{"what", why}});
+  dead_ = Error(ErrorCode::Internal, "the store's writer has ended: " + why)
+              .with_hint("restart Croft, and report what its log says");
+  for (const std::shared_ptr<Flight>& flight : std::exchange(flights_, {})) {
+    for (Job& job : flight->jobs)
+      job.promise.answer(fail(Error(*dead_).while_doing("waiting for what became of a commit")));
+  }
+  for (Job& job : std::exchange(jobs_, {})) job.promise.answer(fail(*dead_));
+}
+
+Task<> Writer::write_all() {
   writes_since_prune_ = kWritesBetweenPrunes - 1;  // a run that ended early left its prune to this
   while (!is_stopping_ || !jobs_.empty() || !flights_.empty()) {
     if (!flights_.empty() && flights_.front()->reply) {

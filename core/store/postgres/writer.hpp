@@ -21,11 +21,13 @@ class Writer {
 
   void submit(Transaction transaction, Promise<void> promise);
   /// Writes what is submitted, until stop(); ends when all of it is answered, or when the server
-  /// stays away for longer than the options' patience. Gives up the lease then.
+  /// stays away for longer than the options' patience. Gives up the lease then. Ends before that
+  /// after an exception (a bug): what was submitted, and what will be, fails at once.
   Task<> run();
   /// For ever: answers what has waited too long behind a commit whose outcome is not known yet.
   Task<> answer_overdue();
   void stop();
+  bool is_dead() const { return dead_.has_value(); }
 
  private:
   using Clock = Batch::Clock;
@@ -45,6 +47,8 @@ class Writer {
     bool is_empty() const { return jobs.empty() && batch.statements.empty(); }
   };
 
+  Task<> write_all();
+  void die(const std::string& why);
   std::vector<Job> take_jobs();
   /// Nothing of what cannot be written is in it; that is answered.
   static std::unique_ptr<Flight> plan_flight(std::vector<Job> jobs);
@@ -68,6 +72,7 @@ class Writer {
   Signal work_;
   std::size_t writes_since_prune_ = 0;
   bool is_stopping_ = false;
+  std::optional<Error> dead_;  ///< why nothing is written any more
 };
 
 }  // namespace croft::postgres

@@ -113,6 +113,11 @@ void limit(Call& call, const BuildImage& request) {
   add("cpuperiod", request.cpu_period);
   add("cpuquota", request.cpu_quota);
   add("shmsize", request.shm);
+  if (request.processes != 0) {
+    const Value::List limits{
+        Value::map({{"Name", "nproc"}, {"Soft", request.processes}, {"Hard", request.processes}})};
+    call.query.emplace_back("ulimits", to_json(Value(limits)));
+  }
 }
 
 Call build_call(const BuildImage& request, ByteSource context, Deadline deadline) {

@@ -31,6 +31,7 @@ struct BuildImage {
   std::int64_t cpu_period = 0;   ///< microseconds
   std::int64_t cpu_quota = 0;
   std::int64_t shm = 0;
+  std::int64_t processes = 0;  ///< of a RUN's user (ulimit nproc; not of root's); 0: no limit
   std::vector<std::string> cache_from;
   std::vector<std::string> extra_hosts;  ///< "name:address"
   std::vector<RegistryLogin> logins;     ///< for base images

@@ -229,12 +229,34 @@ TEST_F(ArchiveTest, RandomBytesNeverDoMoreThanFail) {
 
 TEST_F(ArchiveTest, BoundsTheContent) {
   UnpackSettings settings;
-  settings.limit = 10;
+  settings.limit = 2 * 4096 + 10;
   EXPECT_TRUE(unpack(archive_of({{entry("a"), "12345"}, {entry("b"), "12345"}}), settings));
   const Result<void> done =
       unpack(archive_of({{entry("c"), "12345"}, {entry("d"), "123456"}}), settings);
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().describe(), HasSubstr("more than"));
+}
+
+TEST_F(ArchiveTest, BoundsWhatHasNoContent) {
+  UnpackSettings settings;
+  settings.limit = 40'000;
+  std::vector<std::pair<TarEntry, std::string>> files;
+  std::vector<std::pair<TarEntry, std::string>> directories;
+  std::vector<std::pair<TarEntry, std::string>> links;
+  std::vector<std::pair<TarEntry, std::string>> hard_links{{entry("first"), ""}};
+  for (int i = 0; i < 20; ++i) {
+    files.push_back({entry(fmt::format("f{}", i)), ""});
+    directories.push_back({entry(fmt::format("d{}/", i), Type::Directory), ""});
+    links.push_back({entry(fmt::format("l{}", i), Type::Link, "x"), ""});
+    hard_links.push_back({entry(fmt::format("h{}", i), Type::HardLink, "first"), ""});
+  }
+  std::string deep = "x";
+  for (int i = 0; i < 20; ++i) deep = "d/" + deep;
+  for (const auto& one : {files, directories, links, hard_links, {{entry(deep), ""}}}) {
+    const Result<void> done = unpack(archive_of(one), settings);
+    ASSERT_FALSE(done) << one.back().first.path;
+    EXPECT_THAT(done.error().describe(), HasSubstr("with 4 KiB for each entry"));
+  }
 }
 
 TEST_F(ArchiveTest, GivesEverythingToTheOwner) {

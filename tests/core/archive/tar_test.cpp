@@ -1,5 +1,6 @@
 #include "core/archive/tar.hpp"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -125,6 +126,44 @@ TEST(TarTest, ManyHeadsBeforeAnEntryAreBounded) {
   const auto got = read(archive, 4096);
   ASSERT_FALSE(got);
   EXPECT_THAT(got.error().describe(), HasSubstr("too long"));
+}
+
+// A head of records that hold for all entries after it.
+std::string global_head(const std::string& key, const std::string& value) {
+  TarEntry entry{.path = "f"};
+  entry.extras[key] = value;
+  std::string head = TarWriter().begin(entry).value();
+  head.resize(head.size() - 512);
+  head[156] = 'g';
+  std::string sum(8, ' ');
+  head.replace(148, 8, sum);
+  unsigned total = 0;
+  for (int i = 0; i < 512; ++i) total += static_cast<unsigned char>(head[i]);
+  std::snprintf(sum.data(), sum.size(), "%06o", total);
+  head.replace(148, 8, sum);
+  return head;
+}
+
+TEST(TarTest, GlobalRecordsAreFieldsOrNothing) {
+  const std::string two = write({file("a", "1"), file("b", "2")});
+  const auto named = read(global_head("uname", "alice") + two, 4096).value();
+  EXPECT_EQ(named.at(1).head.user, "alice");
+  const auto others =
+      read(global_head("SCHILY.xattr.user.x", std::string(500'000, 'x')) + two, 4096).value();
+  EXPECT_TRUE(others.at(0).head.extras.empty());
+  EXPECT_TRUE(others.at(1).head.extras.empty());
+}
+
+TEST(TarTest, GlobalRecordsThatWouldBeEveryEntrysAreRefused) {
+  const std::string one = write({file("a", "1")});
+  for (const std::string key : {"path", "linkpath", "size"}) {
+    const auto got = read(global_head(key, "7") + one, 4096);
+    ASSERT_FALSE(got) << key;
+    EXPECT_THAT(got.error().describe(), HasSubstr("a global pax record says '" + key + "'"));
+  }
+  const auto got = read(global_head("uname", std::string(500'000, 'x')) + one, 4096);
+  ASSERT_FALSE(got);
+  EXPECT_THAT(got.error().describe(), HasSubstr("a global pax record is too long"));
 }
 
 TEST(TarTest, APathWithoutEndIsRefused) {

@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <fcntl.h>
+#include <stdexcept>
+#include <sys/resource.h>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -7,6 +10,7 @@
 #include "core/store/postgres/bulk.hpp"
 #include "core/store/postgres/committer.hpp"
 #include "core/store/postgres/session.hpp"
+#include "core/store/postgres/writer.hpp"
 #include "core/store/sql/migrations.hpp"
 #include "core/store/sql/statements.hpp"
 #include "core/store/sql/writes.hpp"
@@ -150,6 +154,54 @@ TEST_F(BatchTest, TakesRowsOfEveryKindInBulk) {
             "n01 n12 n23");
   EXPECT_EQ(sql("SELECT string_agg(id || sequence, ' ' ORDER BY sequence) FROM deliveries"),
             "d00 d11 d22");
+}
+
+TEST_F(BatchTest, AWriterThatDiesLeavesNobodyWaiting) {
+  std::vector<Result<void>> results;
+  Writer writer(*server_, take_lease(*session_, "test", "the test", Duration(20'000)).value());
+  const auto submit = [&](const std::string& token) {
+    Transaction transaction;
+    transaction.add(PutToken{{.id = token}});
+    writer.submit(std::move(transaction),
+                  Promise<void>([&](Result<void> done) { results.push_back(std::move(done)); }));
+  };
+  Transaction first;
+  first.add(PutToken{{.id = "first"}});
+  writer.submit(std::move(first), Promise<void>([&](const Result<void>& done) {
+                  if (!done) return;
+                  submit("behind it");
+                  throw std::runtime_error("a bug");
+                }));
+  submit("with it");
+  spawn(io_.get_executor(), writer.run(), "writer");
+  io_.restart();
+  io_.run();
+  submit("later");
+  ASSERT_EQ(results.size(), 3U) << "somebody waits for ever";
+  for (const Result<void>& each : results) EXPECT_FALSE(each);
+  for (std::size_t i : {1U, 2U})
+    EXPECT_NE(results[i].error().describe().find("the store's writer has ended: a bug"),
+              std::string::npos)
+        << results[i].error().describe();
+  EXPECT_TRUE(writer.is_dead());
+}
+
+TEST_F(BatchTest, AConnectionThatCannotBeWatchedIsUnavailable) {
+  Handle handle = std::move(connect(target_).value());
+  UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(next.get());
+  next.reset();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  Preparing preparing;
+  const auto link = Link::over(io_.get_executor(), target_, std::move(handle), preparing);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(link.has_value());
+  EXPECT_EQ(link.error().code(), ErrorCode::Unavailable);
+  EXPECT_NE(link.error().describe().find("Too many open files"), std::string::npos)
+      << link.error().describe();
 }
 
 constexpr std::string_view kFirst = "INSERT INTO late VALUES (1)";

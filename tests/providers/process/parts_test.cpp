@@ -177,6 +177,20 @@ TEST_F(DirectoryTest, CheckoutIsWrittenOnceSharedAndSwept) {
     checkouts.sweep({});
     EXPECT_TRUE(std::filesystem::exists(layout_.tree(tree->id())));
   }
+  // Made for a container that is not there yet, or taken up again for one.
+  const auto make_old = [&] {
+    std::filesystem::last_write_time(
+        layout_.tree(tree->id()),
+        std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  };
+  make_old();
+  ASSERT_TRUE(checkouts.materialize(*tree));
+  checkouts.sweep({}, std::chrono::minutes(15));
+  EXPECT_TRUE(std::filesystem::exists(layout_.tree(tree->id())));
+  make_old();
+  checkouts.sweep({}, std::chrono::minutes(15));
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.files()));
+  ASSERT_TRUE(checkouts.materialize(*tree));
   checkouts.sweep({});
   EXPECT_TRUE(std::filesystem::is_empty(layout_.files()));
 }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base/files.hpp"
 #include "core/manifest/locate.hpp"
 #include "tests/core/manifest/compose/corpus.hpp"
 
@@ -174,6 +175,17 @@ TEST(ComposeExpandTest, PathsOfTheHostAndPrivilegesAreKeptForThePlanToJudge) {
   EXPECT_EQ(field(spec, "runtime"), "\"other\"");
 }
 
+TEST(ComposeExpandTest, NamespacesOfNobodyElseCanBeNamed) {
+  const std::string said = complaints(load_compose(
+      "services:\n  web:\n    image: a\n    pid: container:3f\n    ipc: ns:/proc/1/ns/ipc\n"
+      "    uts: private\n    userns_mode: keep-id\n    cgroup: other\n"));
+  EXPECT_THAT(said, HasSubstr("compose.yaml:4:10: error: services.web.pid must be `host` or "
+                              "`service:NAME`, got 'container:3f'"));
+  for (const char* place :
+       {"compose.yaml:5:10:", "compose.yaml:6:10:", "compose.yaml:7:18:", "compose.yaml:8:13:"})
+    EXPECT_THAT(said, HasSubstr(place));
+}
+
 TEST(ComposeExpandTest, FilesAreSeenFromTheSourcesRootWhereverTheStackLies) {
   const auto set = load_files({{"stacks/shop/compose.yaml",
                                 "services: {web: {build: ., volumes: ['../shared/x:/x:ro']}}\n"},
@@ -218,6 +230,25 @@ TEST(ComposeExpandTest, BuildContextsAreContent) {
                              {"app/Dockerfile", "FROM a"},
                              {"app/k8s.yaml", "kind: Site\nmetadata: {name: x}\nspec: {}\n"}})),
       "");
+}
+
+TEST(ComposeExpandTest, ADockerfileIsARegularFile) {
+  const TemporaryDirectory repository = TemporaryDirectory::make("croft-compose-").value();
+  const std::string path = repository.path().string();
+  for (const auto& [name, text] :
+       Files{{"compose.yaml", "services: {web: {build: .}}\n"},
+             {"real", "FROM a"},
+             {"hosting.yaml",
+              "apiVersion: croft/v1\nkind: Stack\nmetadata: {name: shop}\nspec: {file: "
+              "compose.yaml}\n"}})
+    ASSERT_TRUE(write_file_atomic(path + "/" + name, text, 0644));
+  std::filesystem::create_symlink("real", path + "/Dockerfile");
+  DocumentCache cache;
+  const LoadRequest request{
+      .source = "alice/main", .tenant = "alice", .scope = SourceScope::Tenant};
+  const auto set = load(*open_working_tree(path).value(), request, cache);
+  ASSERT_TRUE(set);
+  EXPECT_THAT(complaints(*set), HasSubstr("the Dockerfile 'Dockerfile' is no regular file"));
 }
 
 TEST(ComposeExpandTest, TheExampleLoadsWithoutAWord) {

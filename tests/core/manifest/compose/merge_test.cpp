@@ -76,6 +76,36 @@ TEST(ComposeMergeTest, MountsAreMergedByTarget) {
       R"({"copy":true,"path":"/y","readOnly":false,"volume":"b"},{"copy":true,"path":"/z","readOnly":false}])");
 }
 
+TEST(ComposeMergeTest, NamesOfServicesDoNotSayHowTheyAreMerged) {
+  for (const std::string name : {"test", "command", "entrypoint", "logging"}) {
+    const auto set = load_stack(
+        {{"compose.yaml", "services: {" + name + ": {image: a, command: [one], environment: " +
+                              "{A: 1, entrypoint: x}}}\n"},
+         {"over.yaml", "services: {" + name + ": {command: [two], environment: {B: 2}}}\n"}},
+        "  overrides: [over.yaml]\n");
+    const Value spec = spec_of_part(set, "Service/shop." + name);
+    ASSERT_FALSE(spec.is_null()) << name << ": " << complaints(set);
+    EXPECT_EQ(to_json(*spec.find("env")), R"({"A":"1","B":"2","entrypoint":"x"})") << name;
+    EXPECT_EQ(to_json(*spec.find("command")), R"(["two"])") << name;
+  }
+}
+
+TEST(ComposeMergeTest, AResetEndsWithItsFile) {
+  const auto set =
+      load_stack({{"compose.yaml", "services: {db: {image: a, cap_drop: [ONE]}}\n"},
+                  {"two.yaml",
+                   "services:\n  db: {cap_drop: !reset []}\n"
+                   "  web: {image: a, cap_drop: !reset []}\n"},
+                  {"three.yaml", "services: {db: {cap_drop: [KILL]}, web: {cap_drop: [KILL]}}\n"}},
+                 "  overrides: [two.yaml, three.yaml]\n");
+  for (const std::string name : {"db", "web"}) {
+    const Value spec = spec_of_part(set, "Service/shop." + name);
+    ASSERT_FALSE(spec.is_null()) << complaints(set);
+    ASSERT_NE(spec.at_path("capDrop"), nullptr) << to_json(spec);
+    EXPECT_EQ(to_json(*spec.at_path("capDrop")), R"(["KILL"])") << name;
+  }
+}
+
 TEST(ComposeMergeTest, AnIncludedFileMayBeSaidTwiceButNotOtherwise) {
   const std::string db = "services: {db: {image: postgres}}\n";
   EXPECT_EQ(complaints(load_stack({{"compose.yaml", "include: [a.yaml, b.yaml]\n"},

@@ -6,6 +6,7 @@
 
 #include "core/manifest/compose/dotenv.hpp"
 #include "core/manifest/compose/words.hpp"
+#include "tests/core/manifest/compose/composing.hpp"
 
 namespace croft::manifest::compose {
 namespace {
@@ -75,7 +76,9 @@ TEST(ComposeVariablesTest, AnyTextEndsWithinItsLimit) {
 
 std::string read_env(std::string_view text) {
   std::string made;
-  const EnvironmentFile file = read_environment(text, some());
+  const Variables outside = some();
+  Variables known(&outside);
+  const EnvironmentFile file = read_environment(text, known);
   for (const auto& line : file.lines) made += line.name + "=" + line.value.value_or("<none>") + ";";
   for (const auto& problem : file.problems)
     made += std::to_string(problem.line) + ": " + problem.message;
@@ -93,6 +96,24 @@ TEST(ComposeVariablesTest, LinesOfEnvironmentFiles) {
   EXPECT_THAT(read_env("A=\"open"), HasSubstr("1: the quote of this value is never closed"));
   EXPECT_THAT(read_env("A='x'y"), HasSubstr("1: something stands behind the closing quote"));
   EXPECT_THAT(read_env("A=${NO:?gone}"), HasSubstr("1: the value needs the variable NO: gone"));
+}
+
+TEST(ComposeVariablesTest, ALaterEnvironmentFileWinsAndSeesTheEarlierOnes) {
+  const Files files{
+      {"compose.yaml",
+       "services: {web: {image: a, env_file: [one, two]}}\ninclude:\n"
+       "  - {path: in.yaml, env_file: [one, two]}\n"},
+      {"in.yaml", "services: {in: {image: a, command: ['$A', '$B', '$C', '$D', '$GIVEN']}}\n"},
+      {"one", "A=1\nB=1\nGIVEN=1\n"},
+      {"two", "A=2\nC=$A\nD=$B-$GIVEN\nE=$NOWHERE\n"}};
+  const LoadedSet set = load_stack(files, "  variables: {GIVEN: outside}\n");
+  EXPECT_EQ(to_json(*spec_of_part(set, "Service/shop.web").find("env")),
+            R"({"A":"2","B":"1","C":"2","D":"1-outside","E":"","GIVEN":"1"})");
+  EXPECT_EQ(to_json(*spec_of_part(set, "Service/shop.in").find("command")),
+            R"(["2","1","2","1-outside","outside"])");
+  EXPECT_THAT(complaints(set),
+              HasSubstr("two:4: the variable NOWHERE is not set; it stands for nothing"));
+  EXPECT_THAT(complaints(set), HasSubstr("two:4:1: warning: the variable NOWHERE is not set"));
 }
 
 TEST(ComposeWordsOfValuesTest, TimesSizesAndCommands) {

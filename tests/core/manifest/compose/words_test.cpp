@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sys/resource.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -62,6 +64,30 @@ TEST(ComposeWordsTest, FilesThatAreNotThereAreShownInTheManifest) {
               HasSubstr("hosting.yaml:5:9: error: there is no file 'compose.yaml'"));
 }
 
+TEST(ComposeWordsTest, LinksAndSubmodulesInThePlaceOfFilesAreSaid) {
+  for (const auto& [content, why] :
+       {std::pair<std::string, std::string>{"-> A=1", "is a symbolic link, which is not followed"},
+        {"=> 1", "is a submodule, which is not read"}}) {
+    const auto said = [&, &content = content](const std::string& compose, const std::string& path) {
+      return complaints(load_stack({{"compose.yaml", compose},
+                                    {"in.yaml", "services: {in: {image: a}}\n"},
+                                    {path, content}}));
+    };
+    EXPECT_THAT(said("services: {web: {image: a}}\n", ".env"),
+                HasSubstr("hosting.yaml:5:9: error: '.env' " + why));
+    EXPECT_THAT(said("services: {web: {image: a, env_file: x}}\n", "x"),
+                HasSubstr("compose.yaml:1:38: error: 'x' " + why));
+    EXPECT_THAT(said("services: {web: {image: a, label_file: x}}\n", "x"),
+                HasSubstr("compose.yaml:1:40: error: 'x' " + why));
+    EXPECT_THAT(said("include: [{path: in.yaml, env_file: x}]\n", "x"),
+                HasSubstr("compose.yaml:1:37: error: 'x' " + why));
+    EXPECT_THAT(said("include: [x]\n", "x"), HasSubstr("compose.yaml:1:11: error: 'x' " + why));
+  }
+  EXPECT_EQ(complaints(load_stack({{"compose.yaml", "services: {web: {image: a}}\n"},
+                                   {".env/x", "a directory of that name"}})),
+            "");
+}
+
 TEST(ComposeWordsTest, ProjectsAreBounded) {
   std::string services = "services:\n";
   for (int i = 0; i < 201; ++i) services += "  s" + std::to_string(i) + ": {image: a}\n";
@@ -90,6 +116,92 @@ TEST(ComposeWordsTest, WhatVariablesBecomeIsBounded) {
   std::string deep = "x";
   for (int i = 0; i < 30; ++i) deep = "${A:-" + deep + "}";
   EXPECT_THAT(web_complaints("    image: \"" + deep + "\"\n"), HasSubstr("nested deeper than 20"));
+}
+
+// The largest that this process has been, in KiB.
+long peak_memory() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+// Sanitizers keep what was freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr long kBoundedMemory = 2'000L << 10;
+#else
+constexpr long kBoundedMemory = 200L << 10;
+#endif
+
+TEST(ComposeWordsTest, WhatManyServicesExtendIsBounded) {
+  std::string text =
+      "services:\n  a:\n    image: a\n    hostname: \"" + std::string(900'000, 'x') + "\"\n";
+  for (int i = 0; i < 1'900; ++i) text += "  s" + std::to_string(i) + ": {extends: {service: a}}\n";
+  const long before = peak_memory();
+  EXPECT_THAT(complaints(load_compose(text)),
+              HasSubstr("the values of the project are longer than 8 MiB"));
+  EXPECT_LT(peak_memory() - before, kBoundedMemory);
+}
+
+TEST(ComposeWordsTest, EnvironmentFilesOfIncludesAreBounded) {
+  std::string names;
+  Files files{{"compose.yaml", ""}, {"other.yaml", "services: {s: {image: a}}\n"}};
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string name = "e" + std::to_string(i);
+    names += name + ",";
+    files.emplace_back(name, "A" + std::to_string(i) + "=" + std::string(100'000, 'x') + "\n");
+  }
+  files[0].second = "include:\n  - {path: other.yaml, env_file: [" + names + "]}\n";
+  const long before = peak_memory();
+  EXPECT_THAT(complaints(load_stack(std::move(files))),
+              HasSubstr("error: the project's env files, and what is copied "
+                        "into its services, are longer than 8 MiB in all"));
+  EXPECT_LT(peak_memory() - before, kBoundedMemory);
+}
+
+TEST(ComposeWordsTest, IncludesAreBoundedWhetherTheirFilesAreThereOrNot) {
+  std::string text = "include: [";
+  for (int i = 0; i < 1'900; ++i) text += "gone.yaml,";
+  EXPECT_THAT(complaints(load_stack({{"compose.yaml", text + "]\n"}, {".env", "A=1\n"}})),
+              HasSubstr("more than 50 files"));
+}
+
+TEST(ComposeWordsTest, WhatLinesOfEnvironmentFilesBecomeIsBounded) {
+  std::string lines = "A=" + std::string(100'000, 'x') + "\n";
+  for (int i = 0; i < 1'900; ++i) lines += "B" + std::to_string(i) + "=$A\n";
+  const long before = peak_memory();
+  EXPECT_THAT(
+      complaints(load_stack({{"compose.yaml", "services: {web: {image: a}}\n"}, {".env", lines}})),
+      HasSubstr(".env:11:1: error: the values of this file are longer than 1024 KiB"));
+  EXPECT_THAT(
+      complaints(load_stack(
+          {{"compose.yaml", "services: {web: {image: a, env_file: env}}\n"}, {"env", lines}})),
+      HasSubstr("env:11: the values of this file are longer than 1024 KiB"));
+  EXPECT_LT(peak_memory() - before, kBoundedMemory);
+}
+
+TEST(ComposeWordsTest, WhatServicesAreGivenIsBounded) {
+  std::string file = "services:\n";
+  std::string grant = "configs: {c: {content: \"" + std::string(100'000, 'x') + "\"}}\nservices:\n";
+  for (int i = 0; i < 150; ++i) {
+    const std::string name = "  s" + std::to_string(i);
+    file += name + ": {image: a, env_file: env}\n";
+    grant += name + ": {image: a, configs: [c]}\n";
+  }
+  EXPECT_THAT(complaints(load_stack(
+                  {{"compose.yaml", file}, {"env", "A=" + std::string(100'000, 'x') + "\n"}})),
+              HasSubstr("are longer than 8 MiB in all"));
+  EXPECT_THAT(complaints(load_compose(grant)), HasSubstr("are longer than 8 MiB in all"));
+}
+
+TEST(ComposeWordsTest, WhatMergeKeysBringIsBounded) {
+  std::string maps;
+  for (int map = 0; map < 50; ++map) {
+    maps += "{";
+    for (int i = 0; i < 1'500; ++i) maps += fmt::format("k{}_{}: ,", map, i);
+    maps += "},";
+  }
+  const LoadedSet set = load_compose("services: {web: {image: a, labels: {<<: [" + maps + "]}}}\n");
+  EXPECT_THAT(complaints(set), HasSubstr("compose.yaml:1:41: error: '<<' brings more than 2000"));
 }
 
 TEST(ComposeWordsTest, AliasesDoNotBecomeBombs) {

@@ -49,6 +49,29 @@ TEST_F(DockerDataTest, AVolumeTravelsAsAnArchive) {
   EXPECT_EQ(docker({"ps", "-aq", "--filter", "name=croft-archive"}), "");
 }
 
+TEST_F(DockerDataTest, AProviderThatIsMadeAnewLeavesTransfersUnderWay) {
+  ASSERT_TRUE(create(ref_, with_volume()));
+  ASSERT_EQ(exec(ref_, "echo -n treasure >/data/note"), 0);
+  const auto helpers = [this](const std::string& more) {
+    return docker({"ps", "-aq", "--filter", "label=croft.part=archive", "--filter", more});
+  };
+  std::unique_ptr<Provider> another;
+  ByteSink sink = [&](std::string) -> Task<Result<void>> {
+    if (another) co_return Result<void>{};
+    docker({"create", "--label", "croft.provider=" + settings_.name, "--label",
+            "croft.part=archive", "--label", "croft.process=earlier", "busybox:test", "true"});
+    another = docker::make_provider(settings_, io_.get_executor(), pool_, clock_).value();
+    for (int i = 0; i < 500 && !helpers("label=croft.process=earlier").empty(); ++i)
+      co_await sleep_for(Duration(20));
+    EXPECT_EQ(helpers("label=croft.process=earlier"), "");
+    EXPECT_NE(helpers("label=croft.part=archive"), "");
+    co_return Result<void>{};
+  };
+  const auto exported = await(provider_->export_volume(uid_of(ref_), "data", std::move(sink)));
+  EXPECT_TRUE(exported) << exported.error().describe();
+  EXPECT_TRUE(another);
+}
+
 TEST_F(DockerDataTest, AnArchiveThatLeadsOutIsRefused) {
   ASSERT_TRUE(create(ref_, with_volume()));
   const auto imported = import(archive_of("../../escaped", "x"));

@@ -44,5 +44,82 @@ TEST(DockerfileTest, RefusesIdsAndOthersBuilds) {
   EXPECT_TRUE(check_dockerfile("FROM deadbeef:1\n", {}));
 }
 
+struct Bypass {
+  const char* what;
+  const char* text;
+  std::map<std::string, std::string> arguments = {};
+};
+
+TEST(DockerfileTest, RefusesWhatEnginesReadInAnotherWay) {
+  const std::vector<Bypass> bypasses{
+      {"a stage's ARG in FROM", "ARG X=ok:1\nFROM alpine\nARG Y=:1\nFROM af23$Y\n"},
+      {"the stage itself", "FROM alpine AS af2g\nCOPY --from=af23 / /\n"},
+      {"a stage that may be an id", "FROM alpine AS af23\nCOPY --from=af23 / /\n"},
+      {"a stage by a number that is to come", "FROM alpine\nCOPY --from=0 / /\n"},
+      {"FROM a number", "FROM alpine\nFROM 0\n"},
+      {"an empty expansion", "ARG X=\nFROM ab$X\n"},
+      {"an unset expansion", "FROM ${X:+nginx:}af23\n"},
+      {"another expansion", "ARG X=zaf23\nFROM ${X#z}\n"},
+      {"an expansion of a number", "ARG X=z\nFROM $1af23\n"},
+      {"a variable in --from", "ARG X=z\nFROM alpine\nCOPY --from=$X / /\n"},
+      {"an ARG twice", "ARG X=b:1\nARG X\nFROM af23${X:+:1}\n"},
+      {"an ARG within quotes", "ARG X=\"a Y=b\"\nFROM ${Y:+nginx:}af23\n", {{"Y", "1"}}},
+      {"an ARG with escapes", "ARG X=z\\af23\nFROM $X\n"},
+      {"a byte order mark",
+       "\xEF\xBB\xBF"
+       "FROM af23\n"},
+      {"a wide space before FROM",
+       "\xC2\xA0"
+       "FROM af23\n"},
+      {"a wide space before a flag", "FROM alpine\nCOPY \xC2\xA0 --from=af23 / /\n"},
+      {"a wide space in a continuation", "FROM alpine\nRUN a \\\n\xE2\x80\x83\nFROM b\n"},
+      {"letters outside ASCII", "FROM alpine AS \xC3\xA4\n"},
+      {"an unknown word", "FROM alpine\nFRON af23\n"},
+      {"an escape that does not count",
+       "# some words = x\n# escape=`\nFROM alpine\nRUN a `\nFROM af23\n"},
+      {"an escape after an empty line", "\n# escape=`\nFROM alpine\nRUN a `\nFROM af23\n"},
+      {"a doubled escape", "FROM alpine\nRUN a \\\\\nFROM af23\n"},
+      {"a form feed after an escape", "FROM alpine\nRUN a \\\f\nFROM af23\n"},
+      {"an instruction after an indented comment", "FROM alpine\nRUN a \\\n # b\nFROM af23\n"},
+      {"a here-document", "FROM alpine\nRUN <<\"RUN \\\"\nRUN \\\nFROM af23\n"},
+      {"a mount", "FROM alpine\nRUN --mount=type=bind,from=af23,target=/x ls\n"},
+      {"a mount after another", "FROM alpine\nRUN --mount=type=tmpfs --mount=from=af23 ls\n"},
+      {"a quoted flag", "FROM alpine\nCOPY --\"from\"=af23 / /\n"},
+      {"an escaped flag", "FROM alpine\nCOPY --fr\\om=af23 / /\n"},
+      {"a flag on the next line", "FROM alpine\nCOPY\\\n --from=af23 / /\n"},
+      {"a later build's step", "FROM alpine AS builder\nFROM alpine\nONBUILD COPY --from=0 / /\n"},
+      {"--from without a value", "FROM alpine\nCOPY --from af23 /\n"},
+  };
+  for (const Bypass& bypass : bypasses)
+    EXPECT_FALSE(check_dockerfile(bypass.text, bypass.arguments)) << bypass.what;
+}
+
+TEST(DockerfileTest, TakesWhatIsUsual) {
+  const std::vector<const char*> usual{
+      "# syntax=docker/dockerfile:1\n# escape=`\nFROM alpine\nRUN a `\n b\n",
+      "FROM alpine AS Build\nFROM alpine\nCOPY --from=Build /a /b\nCOPY --from=0 /a /b\n",
+      "FROM alpine\nRUN apk add \\\n    # what it needs\n    user \\\n\n    git\n",
+      "FROM alpine\nRUN --mount=type=cache,target=/c make\nENV NAME=\"gr\xC3\xB6\xC3\x9F"
+      "e\"\n",
+      "ARG A=\"x y\"\nARG V='3.20'\nFROM alpine:$V\nARG V\nARG W=\"a\\\"b\"\n",
+      "FROM alpine\r\nRUN a \\\r\n b\r\n# a\xC2\xA0 comment\n",
+  };
+  for (const char* text : usual) {
+    const Result<void> checked = check_dockerfile(text, {});
+    EXPECT_TRUE(checked) << text << "\n" << (checked ? "" : checked.error().describe());
+  }
+}
+
+TEST(DockerfileTest, StagesCountFromTheNextFromOn) {
+  EXPECT_THAT(images("FROM alpine AS tools\nCOPY --from=tools /a /b\nFROM tools\n"),
+              ElementsAre("alpine", "tools"));
+}
+
+TEST(DockerfileTest, StepsOfBaseImagesTakeNothingFromOthers) {
+  EXPECT_TRUE(check_triggers({"COPY . /app", "RUN make"}));
+  EXPECT_FALSE(check_triggers({"RUN make", "COPY --from=nginx:1 / /"}));
+  EXPECT_FALSE(check_triggers({"COPY --fr\\om=af23 / /"}));
+}
+
 }  // namespace
 }  // namespace croft::docker

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -105,6 +107,16 @@ TEST_F(DockerImageTest, PrivateRegistriesGetTheProvidersLogin) {
   restart_croft();
   ASSERT_TRUE(create(instance("api"), spec));
   EXPECT_TRUE(says(instance("api"), "is private"));
+  // That it is here now gives it to nobody; what runs with it goes on.
+  settings_.logins.clear();
+  restart_croft();
+  const Result<void> denied = create(instance("stranger"), spec);
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().code(), ErrorCode::Denied) << denied.error().describe();
+  spec.set("imagePolicy", "follow");
+  spec.set("env", Value::map({{"A", "1"}}));
+  const Result<void> updated = update(instance("api"), spec);
+  EXPECT_TRUE(updated) << updated.error().describe();
 }
 
 TEST_F(DockerImageTest, BuildsFromTheRepositoryAndTells) {
@@ -129,6 +141,67 @@ TEST_F(DockerImageTest, ABuildThatFailsSaysWhy) {
   EXPECT_EQ(docker({"network", "ls", "-q", "--filter", "name=_build"}), "");
 }
 
+TEST_F(DockerImageTest, ADockerfileThatIsALinkIsRefused) {
+  const TemporaryDirectory repository = TemporaryDirectory::make("croft-link-").value();
+  const std::string app = (repository.path() / "app").string();
+  ASSERT_TRUE(make_directory(app, 0755));
+  ASSERT_TRUE(write_file_atomic(app + "/busybox:test", "FROM busybox:test\n", 0644));
+  std::filesystem::create_symlink("busybox:test", app + "/Dockerfile");
+  source_ = open_working_tree(repository.path().string()).value();
+  const Result<void> made = create(instance("api"), build_spec());
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().describe(), HasSubstr("no regular file"));
+}
+
+TEST_F(DockerImageTest, ABaseImageWhoseLaterStepsTakeFromOthersIsRefused) {
+  docker({"create", "--name", "croft-test-base", "busybox:test", "true"});
+  docker({"commit", "--change", "ONBUILD COPY --from=busybox:test /bin /stolen", "croft-test-base",
+          "croft-test/trap:1"});
+  docker({"rm", "croft-test-base"});
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM croft-test/trap:1\n"}});
+  const Result<void> made = create(instance("api"), build_spec());
+  docker({"rmi", "croft-test/trap:1"});
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().describe(), HasSubstr("ONBUILD COPY --from=busybox:test"));
+}
+
+TEST_F(DockerImageTest, ABuildThatFailsAfterItsEffectSaysSoOnce) {
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN sleep 3; exit 3\n"}});
+  deadline_ = Duration(1'500);
+  const Result<void> first = create(instance("api"), build_spec());
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code(), ErrorCode::Timeout);
+  changes_.clear();
+  EXPECT_TRUE(eventually([&] { return has_news("BuildFailed"); }));
+  EXPECT_THAT(changes_, testing::Contains(uid_of(instance("api"))));
+  const Result<void> second = create(instance("api"), build_spec());
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().describe(), HasSubstr("exit 3"));
+  EXPECT_EQ(std::ranges::count(news_, "Building", &ProviderNews::reason), 1);
+}
+
+TEST_F(DockerImageTest, ANewerBuildWaitsForTheOneBefore) {
+  const auto dockerfile = [](const std::string& text) {
+    return make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN " + text + "\n"}});
+  };
+  deadline_ = Duration(1'000);
+  for (const char* step : {"sleep 4; echo one >/made", "echo two >/made"}) {
+    source_ = dockerfile(step);
+    EXPECT_FALSE(create(instance("api"), build_spec()));
+  }
+  deadline_ = Duration(30'000);
+  source_ = dockerfile("grep processes /proc/self/limits; echo three >/made");
+  const Result<void> made = create(instance("api"), build_spec());
+  ASSERT_TRUE(made) << made.error().describe();
+  EXPECT_TRUE(says(instance("api"), "three"));
+  EXPECT_EQ(std::ranges::count(news_, "Building", &ProviderNews::reason), 2) << "two is not built";
+  const auto limit = std::ranges::find_if(news_, [](const ProviderNews& one) {
+    return one.reason == "BuildOutput" && one.message.starts_with("Max processes");
+  });
+  ASSERT_NE(limit, news_.end());
+  EXPECT_THAT(limit->message, HasSubstr("4096"));
+}
+
 TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
   source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo secret >/made\n"}});
   ASSERT_TRUE(create(instance("api"), build_spec(), "alice"));
@@ -147,6 +220,24 @@ TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
   ASSERT_FALSE(run);
   EXPECT_EQ(run.error().code(), ErrorCode::Denied);
   docker({"rmi", "harmless:1"});
+}
+
+TEST_F(DockerImageTest, AnImageThatOnlySaysItIsABuildIsLeftAlone) {
+  const Ref ref = instance("api");
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo one >/made\n"}});
+  ASSERT_TRUE(create(ref, build_spec()));
+  docker({"create", "--name", "croft-test-base", "busybox:test", "true"});
+  docker({"commit", "--change", "LABEL croft.build=" + uid_of(ref), "croft-test-base",
+          "croft-test/claims:1"});
+  docker({"rm", "croft-test-base"});
+  const auto builds = [&] {
+    return docker({"images", "-q", "--filter", "label=croft.build=" + uid_of(ref)});
+  };
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN echo two >/made\n"}});
+  ASSERT_TRUE(update(ref, build_spec()));
+  EXPECT_TRUE(eventually([&] { return std::ranges::count(builds(), '\n') == 2; })) << builds();
+  EXPECT_NE(docker({"images", "-q", "croft-test/claims:1"}), "");
+  docker({"rmi", "croft-test/claims:1"});
 }
 
 TEST_F(DockerImageTest, AStepOfABuildTakesNothingFromAnothersCache) {

@@ -171,5 +171,29 @@ TEST_F(DockerLifecycleTest, ASessionHasItsStreamsAndStatus) {
   EXPECT_EQ(await((*session)->exit_status()).value(), 5);
 }
 
+TEST_F(DockerLifecycleTest, ACommandEndsWithItsClientAndWithItsTime) {
+  const Ref ref = instance("api");
+  ASSERT_TRUE(create(ref, shell("sleep 1000")));
+  // The first ends by SIGHUP, the second and its child only by SIGKILL.
+  const std::vector<std::string> obedient{"sleep", "771"};
+  const std::vector<std::string> stubborn{"/bin/sh", "-c", "trap '' HUP; sleep 772; sleep 773"};
+  const auto runs = [&](const std::string& what) {
+    return docker({"top", container_of(ref), "-eo", "pid,args"}).find(what) != std::string::npos;
+  };
+  for (const auto& command : {obedient, stubborn}) {
+    ExecRequest request{.uid = uid_of(ref), .command = command, .env = {}, .working_dir = {}};
+    auto session = await(provider_->open_exec(std::move(request)));
+    ASSERT_TRUE(session) << session.error().describe();
+    ASSERT_TRUE(eventually([&] { return runs("sleep 77"); }));
+    session->reset();
+    EXPECT_TRUE(eventually([&] { return !runs("sleep 77"); }));
+  }
+  const Result<int> late = await(provider_->exec(uid_of(ref), stubborn, Duration(500)));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), ErrorCode::Timeout);
+  EXPECT_TRUE(eventually([&] { return !runs("sleep 77"); }));
+  EXPECT_TRUE(runs("sleep 1000"));
+}
+
 }  // namespace
 }  // namespace croft

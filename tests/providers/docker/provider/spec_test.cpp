@@ -12,8 +12,9 @@ const Ref kService{"alice", Kind::Service, "shop.web"};
 
 Value spec(const char* json) { return parse_json(json).value(); }
 
-std::string refusal(const Ref& ref, const char* json, const ProviderSettings& settings = {}) {
-  const Result<Value> normal = normalize_spec(settings, ref, spec(json));
+std::string refusal(const Ref& ref, const std::string& json,
+                    const ProviderSettings& settings = {}) {
+  const Result<Value> normal = normalize_spec(settings, ref, spec(json.c_str()));
   if (normal) return "taken";
   return normal.error().context().empty() ? "no path" : normal.error().context().front();
 }
@@ -43,6 +44,10 @@ TEST(DockerSpecTest, NamesTheFieldThatItRefuses) {
   EXPECT_EQ(refusal(kService, R"({"image":"a","labels":{"com.docker.compose.project":"x"}})"),
             "spec.labels.com.docker.compose.project");
   EXPECT_EQ(refusal(kService, R"({"image":"a","nonsense":1})"), "spec.nonsense");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","pid":"container:3f"})"), "spec.pid");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","ipc":"ns:/proc/1/ns/ipc"})"), "spec.ipc");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","env":{"A":")" + std::string(300'000, 'x') + "\"}}"),
+            "spec");
   EXPECT_EQ(refusal(kService, R"({"image":"a","networkMode":"container:abc"})"),
             "spec.networkMode");
   EXPECT_EQ(refusal(kService, R"({"image":"a","health":{"startInterval":1000}})"),
