@@ -16,6 +16,7 @@
 #include "core/store/store.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/notify/dispatcher.hpp"
 #include "reconciler/pricing.hpp"
 
 namespace croft {
@@ -32,6 +33,7 @@ struct EngineSettings {
   std::filesystem::path secrets_dir;
   Duration resync{60'000};  ///< drift is noticed within this
   Duration retention{30LL * 86'400'000};
+  notify::SenderSettings webhooks;  ///< how their endpoints are reached
   /// Adapters that are scripts: how to make providers of them (null: there are none), and those
   /// that this program brings along. The platform repository's `adapters/NAME/adapter.lua` come
   /// before these, and what is in C++ before both.
@@ -181,6 +183,9 @@ class Engine {
     bool operator==(const HostRoute&) const = default;
   };
   virtual std::vector<HostRoute> routes() const = 0;
+
+  /// Who is told what happens.
+  virtual notify::Webhooks& webhooks() = 0;
 
   /// Called after anything that status(), routes() or events() show has changed; several listeners.
   /// The result removes the listener when it is destroyed.

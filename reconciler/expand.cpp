@@ -83,8 +83,9 @@ class Expander {
  private:
   void expand_one(const Resource& resource) {
     if (is_declared_twice(resource)) return;
-    // A Stack is what it expands to; by itself it is nothing that a provider runs.
-    if (resource.ref.kind == Kind::Stack) return;
+    // A Stack is what it expands to; by itself it is nothing that a provider runs. Nor is a
+    // Webhook.
+    if (resource.ref.kind == Kind::Stack || resource.ref.kind == Kind::Webhook) return;
     Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
     const auto revision = input_.revisions.find(resource.origin.source);
     if (revision != input_.revisions.end()) desired.revision = revision->second;

@@ -128,6 +128,8 @@ Result<Value> Client::call(std::string method, const std::string& target, std::s
 
 Result<Value> Client::get(const std::string& target) const { return call("GET", target, {}); }
 
+Result<Value> Client::post(const std::string& target) const { return call("POST", target, ""); }
+
 Result<Value> Client::post(const std::string& target, const Value& body) const {
   return call("POST", target, to_json(body));
 }
@@ -251,9 +253,11 @@ std::string with_capital_kind(const std::string& text) {
 Result<Ref> ref_of(const Client& client, const Invocation& invocation, const std::string& text) {
   const std::string proper = with_capital_kind(text);
   Result<Ref> whole = parse_ref(proper);
-  if (whole) return whole;
+  const bool names_whose = std::ranges::count(proper, '/') == 2;
+  if (whole && (names_whose || scope_of(whole->kind) != KindScope::Anybody)) return whole;
   if (std::ranges::count(proper, '/') != 1) return whole;
   TRY_ASSIGN(const std::string tenant, tenant_of(client, invocation));
+  if (tenant.empty() && whole) return whole;
   if (tenant.empty()) {
     return fail(
         Error(ErrorCode::Invalid, fmt::format("'{}' may be any tenant's", text))

@@ -24,6 +24,7 @@ class Client {
 
   Result<Value> get(const std::string& target) const;
   Result<Value> post(const std::string& target, const Value& body) const;
+  Result<Value> post(const std::string& target) const;  ///< without a body
   Result<void> remove(const std::string& target) const;
 
   /// Gives a text body piece by piece until it ends or the sink returns false.

@@ -20,6 +20,7 @@ void add_volumes(std::vector<Command>& commands);      ///< volume ls, export, i
 void add_power(std::vector<Command>& commands);        ///< start, stop, restart, suspend, resume
 void add_pruning(std::vector<Command>& commands);      ///< prune show, prune ack
 void add_importing(std::vector<Command>& commands);    ///< import compose
+void add_webhooks(std::vector<Command>& commands);     ///< webhook ls, test, deliveries, ...
 void add_tokens(std::vector<Command>& commands);       ///< token create, ls, revoke
 void add_describing(std::vector<Command>& commands);   ///< schema, explain
 void add_scripting(std::vector<Command>& commands);    ///< lua new, test, check

@@ -14,6 +14,7 @@
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/net/address.hpp"
 #include "core/net/server.hpp"
 #include "core/store/open.hpp"
 #include "gateway/api/api.hpp"
@@ -43,6 +44,7 @@ EngineSettings engine_settings(const Settings& settings) {
   engine.secrets_dir = settings.secrets_dir;
   engine.resync = settings.resync;
   engine.retention = settings.retention;
+  engine.webhooks.allowed_networks = settings.webhooks_networks;
   return engine;
 }
 
@@ -173,10 +175,22 @@ class Control {
   int status_ = 0;
 };
 
+/// A mistyped network is no silent lack of a permission.
+Result<void> check_networks(const Settings& settings) {
+  for (const std::string& network : settings.webhooks_networks) {
+    TRY(while_doing(check_network(network), "reading webhooks.networks"));
+  }
+  return {};
+}
+
 }  // namespace
 
 int run_control(const Settings& settings) {
   Result<std::vector<std::uint32_t>> operators = operator_uids(settings);
+  if (operators) {
+    const Result<void> checked = check_networks(settings);
+    if (!checked) operators = fail(checked.error());
+  }
   if (!operators) {
     log_error("control", "cannot start", {{"error", operators.error().describe()}});
     return kConfigurationError;

@@ -139,6 +139,11 @@ constexpr std::array kRows{
          "secrets in the data directory.",
          kAnything},
         set<&Settings::secrets_dir>},
+    Row{{"webhooks.networks", SettingType::List, "",
+         "Private networks (10.1.0.0/16) that tenants' webhooks may be in; otherwise they reach "
+         "public addresses only.",
+         kAnything},
+        set<&Settings::webhooks_networks>},
     Row{{"resync", SettingType::TimeSpan, "1m", "Drift is noticed within this time.", kAnything},
         set<&Settings::resync>},
     Row{{"retention", SettingType::TimeSpan, "30d",

@@ -33,6 +33,7 @@ struct Settings {
   std::vector<std::string> api_operators;         ///< user names or uids
   std::string api_listen;                         ///< "HOST:PORT", or empty: no TCP
   std::filesystem::path secrets_dir;              ///< never empty once loaded
+  std::vector<std::string> webhooks_networks;     ///< that endpoints of anybody may be in
   Duration resync{};
   Duration retention{};
   LogLevel log_level = LogLevel::Info;

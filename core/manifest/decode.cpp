@@ -145,6 +145,10 @@ void Decoder::entries(const Field& field, const yaml::Node& node, Value& into) {
                       subject(), inner->arrives_with));
       continue;
     }
+    if (inner->is_for_operator && !settings_.is_operators) {
+      reporter_.error(key.mark, key.length, fmt::format("{} is the operator's to set", subject()));
+      continue;
+    }
     const yaml::Node* outer = std::exchange(fallback_place_, &key);
     into.set(key.text, value(*inner, tree_.at(items[i + 1])));
     fallback_place_ = outer;

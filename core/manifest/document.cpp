@@ -30,6 +30,8 @@ std::string_view spec_name(Kind kind) {
       return "Provider spec";
     case Kind::Source:
       return "Source spec";
+    case Kind::Webhook:
+      return "Webhook spec";
     case Kind::Instance:
       return "Instance spec";
     case Kind::Site:
@@ -48,11 +50,11 @@ bool may_declare(SourceScope scope, Kind kind) {
   if (is_derived(kind)) return false;
   switch (scope) {
     case SourceScope::Platform:
-      return scope_of(kind) == KindScope::Operator;
+      return scope_of(kind) != KindScope::Tenant;
     case SourceScope::Tenant:
-      return scope_of(kind) == KindScope::Tenant;
+      return scope_of(kind) != KindScope::Operator;
     case SourceScope::Solo:
-      return scope_of(kind) == KindScope::Tenant || kind == Kind::Provider;
+      return scope_of(kind) != KindScope::Operator || kind == Kind::Provider;
   }
   return false;
 }
@@ -315,11 +317,15 @@ Value FileReader::read_spec(const Envelope& envelope, Kind kind) {
   static const yaml::Node kNothing = yaml::Node::of(Type::Map, {});
   const bool is_missing = envelope.spec == nullptr;
   Decoder decoder(tree_, reporter_);
+  const bool is_operators =
+      scope_of(kind) == KindScope::Operator ||
+      (scope_of(kind) == KindScope::Anybody && rules_.scope != SourceScope::Tenant);
   return decoder.decode(spec_of(kind), is_missing ? kNothing : *envelope.spec,
                         {.where = spec_name(kind),
                          .path = "",
                          .key = is_missing ? envelope.kind_key : envelope.spec_key,
-                         .are_secrets_known = scope_of(kind) == KindScope::Operator});
+                         .is_operators = is_operators,
+                         .are_secrets_known = is_operators});
 }
 
 void FileReader::missing(const yaml::Node& place, std::string_view name, std::string hint) {

@@ -260,7 +260,9 @@ void Loader::parse(const Found& file, std::string_view text) {
 
 void Loader::take(const std::string& path, const std::vector<ParsedDocument>& documents) {
   for (const ParsedDocument& one : documents) {
-    const bool is_operators = scope_of(one.kind) == KindScope::Operator;
+    const bool is_operators =
+        scope_of(one.kind) == KindScope::Operator ||
+        (scope_of(one.kind) == KindScope::Anybody && request_.scope == SourceScope::Platform);
     Resource resource;
     resource.ref = {is_operators ? std::string() : request_.tenant, one.kind, one.name};
     resource.spec = one.spec;

@@ -1,6 +1,7 @@
 #include "core/net/client.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <vector>
@@ -16,6 +17,7 @@
 #include <boost/beast/ssl.hpp>
 #include <openssl/ssl.h>
 
+#include "core/net/address.hpp"
 #include "core/net/tls_context.hpp"
 
 namespace croft {
@@ -86,6 +88,15 @@ Error transfer_error(const error_code& code, const ServerAddress& server, std::s
 PlainStream& lowest(PlainStream& stream) { return stream; }
 PlainStream& lowest(TlsStream& stream) { return stream.next_layer(); }
 
+/// As the field Host has it: the port is named if it is not the scheme's own.
+std::string host_of(const ServerAddress& server) {
+  if (server.scheme == ServerAddress::Scheme::Unix) return "croft";
+  const bool is_v6 = server.host.find(':') != std::string::npos;
+  const std::string host = is_v6 ? "[" + server.host + "]" : server.host;
+  const std::string usual = server.scheme == ServerAddress::Scheme::Https ? "443" : "80";
+  return server.port == usual ? host : host + ":" + server.port;
+}
+
 /// The request; without its body and chunked if that comes from a source.
 http::request<http::string_body> to_beast(HttpRequest request, const ServerAddress& server,
                                           bool keeps_alive) {
@@ -93,8 +104,7 @@ http::request<http::string_body> to_beast(HttpRequest request, const ServerAddre
   message.version(11);
   message.method_string(request.method);
   message.target(request.target);
-  message.set(http::field::host,
-              server.scheme == ServerAddress::Scheme::Unix ? "croft" : server.host);
+  message.set(http::field::host, host_of(server));
   message.set(http::field::user_agent, "croft");
   for (const auto& [name, value] : request.headers.fields()) message.insert(name, value);
   const bool is_said = message.find(http::field::connection) != message.end();
@@ -383,7 +393,51 @@ Result<asio::generic::stream_protocol::endpoint> unix_endpoint(const std::string
 
 using Endpoints = std::vector<asio::generic::stream_protocol::endpoint>;
 
-Task<Result<Endpoints>> resolve(ServerAddress server) {
+std::string address_of(const Endpoints::value_type& endpoint) {
+  asio::ip::tcp::endpoint tcp;
+  tcp.resize(endpoint.size());
+  std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
+  return tcp.address().to_string();
+}
+
+/// Leaves those that may be connected to.
+Result<void> keep_allowed(Endpoints& endpoints, const ServerAddress& server,
+                          const HttpClientSettings& settings) {
+  if (!settings.only_public) return {};
+  std::string refused = "it is a unix socket";
+  std::erase_if(endpoints, [&](const Endpoints::value_type& endpoint) {
+    if (server.scheme == ServerAddress::Scheme::Unix) return true;
+    const std::string address = address_of(endpoint);
+    if (is_public_address(address) || is_in_networks(address, settings.allowed_networks))
+      return false;
+    refused = "its address " + address + " is not one of the public Internet";
+    return true;
+  });
+  if (!endpoints.empty()) return {};
+  return fail(Error(ErrorCode::Denied, std::move(refused))
+                  .while_doing("connecting to " + to_string(server)));
+}
+
+using Found = asio::ip::tcp::resolver::results_type;
+
+/// What the system's resolver says of a name.
+Task<std::pair<error_code, Found>> look_up(ServerAddress server,
+                                           std::shared_ptr<BlockingPool> pool) {
+  if (!pool) {
+    asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
+    auto [code, found] = co_await resolver.async_resolve(server.host, server.port, kAwait);
+    co_return std::pair(code, found);
+  }
+  auto work = [server] {
+    asio::io_context io;
+    error_code code;
+    Found found = asio::ip::tcp::resolver(io).resolve(server.host, server.port, code);
+    return std::pair(code, std::move(found));
+  };
+  co_return co_await pool->run(std::move(work));
+}
+
+Task<Result<Endpoints>> resolve(ServerAddress server, std::shared_ptr<BlockingPool> pool) {
   Endpoints endpoints;
   if (server.scheme == ServerAddress::Scheme::Unix) {
     CO_TRY_ASSIGN(auto endpoint, unix_endpoint(server.path));
@@ -397,8 +451,7 @@ Task<Result<Endpoints>> resolve(ServerAddress server) {
     endpoints.emplace_back(asio::ip::tcp::endpoint(address, port));
     co_return endpoints;
   }
-  asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
-  auto [code, results] = co_await resolver.async_resolve(server.host, server.port, kAwait);
+  auto [code, results] = co_await look_up(server, std::move(pool));
   if (code) {
     co_return fail(Error(ErrorCode::Unavailable, "cannot resolve its name: " + code.message())
                        .while_doing("connecting to " + to_string(server)));
@@ -409,7 +462,8 @@ Task<Result<Endpoints>> resolve(ServerAddress server) {
 
 Task<Result<std::unique_ptr<PlainStream>>> connect(ServerAddress server,
                                                    HttpClientSettings settings, Deadline deadline) {
-  CO_TRY_ASSIGN(const Endpoints endpoints, co_await resolve(server));
+  CO_TRY_ASSIGN(Endpoints endpoints, co_await resolve(server, settings.resolver));
+  CO_TRY(keep_allowed(endpoints, server, settings));
   error_code last = make_error_code(boost::system::errc::connection_refused);
   for (const auto& endpoint : endpoints) {
     auto stream = std::make_unique<PlainStream>(co_await asio::this_coro::executor);

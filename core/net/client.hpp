@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/net/http.hpp"
 
@@ -37,6 +38,14 @@ struct HttpClientSettings {
   /// Connections that are kept open between two requests; with 0, each has one of its own.
   std::size_t idle_connections = 0;
   Duration idle_life{15'000};  ///< of such a connection: servers close them, too, after a while
+  /// For addresses that strangers choose: connects only where anybody could (core/net/address.hpp),
+  /// and to `allowed_networks`. What is looked at is the very address that is connected to, so that
+  /// a name that changes its mind gets nowhere else.
+  bool only_public = false;
+  std::vector<std::string> allowed_networks;
+  /// Where names are looked up, so that one whose servers do not answer keeps no others waiting.
+  /// Null: on the one thread that Asio has for it.
+  std::shared_ptr<BlockingPool> resolver;
   std::string hint = "is `croft serve` running?";  ///< of the error if nothing listens
 };
 

@@ -5,6 +5,7 @@
 //   http              requests, responses, headers, targets: plain values
 //   server            gives requests to a handler coroutine, stops without dropping one
 //   client            sends one request a connection, reads replies whole or piece by piece
+//   address           which addresses are the public Internet's, for a client that strangers steer
 //   sse               server-sent events, written and read
 //
 // Boost.Beast stays inside the .cpp files. Everything here runs on one executor and is not thread

@@ -59,6 +59,12 @@ Field Field::for_croft() const {
   return copy;
 }
 
+Field Field::for_operator() const {
+  Field copy = *this;
+  copy.is_for_operator = true;
+  return copy;
+}
+
 Field Field::or_secret() const {
   Field copy = *this;
   copy.allows_secret = true;

@@ -61,6 +61,7 @@ struct Field {
   ChangeEffect effect = ChangeEffect::InPlace;
   /// Croft's own: no provider needs to act on it or reports it (`dependsOn`, `deletion`, hosts).
   bool is_for_croft = false;
+  bool is_for_operator = false;          ///< an error in a tenant's repository
   bool allows_secret = false;            ///< `{secret: NAME}` may stand here; kept as that map
   std::vector<Field> fields;             ///< of an Object
   std::shared_ptr<const Field> element;  ///< of a List or Map
@@ -78,6 +79,7 @@ struct Field {
   Field later(std::string feature) const;
   Field replaces() const;
   Field for_croft() const;
+  Field for_operator() const;
   Field or_secret() const;
   Field like(std::string yaml) const;
 

@@ -4,8 +4,9 @@
 //   kind, ref         the types of things and their names
 //   field             the one description of a kind's fields; everything that knows fields reads it
 //   kinds             the descriptions themselves: adding a field is one line there
-//   resource          a declared thing, checked, with its defaults filled in
-//   status            phases, conditions, events: what is reported back
+//   event_type        what may happen that Webhooks are told of: the one table, and its JSON
+//   Schemas resource          a declared thing, checked, with its defaults filled in status phases,
+//   conditions, events: what is reported back
 
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@ enum class Kind {
   Plan,
   Provider,
   Source,
+  Webhook,
   Instance,
   Site,
   Stack,
@@ -29,8 +31,8 @@ enum class Kind {
 };
 
 /// Who declares a kind. Operator kinds live in the platform repository only, tenant kinds in
-/// tenants' sources only.
-enum class KindScope { Operator, Tenant };
+/// tenants' sources only; what is anybody's belongs to whose repository declares it.
+enum class KindScope { Operator, Tenant, Anybody };
 
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_from(std::string_view name);

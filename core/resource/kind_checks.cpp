@@ -109,7 +109,7 @@ std::optional<Error> check_dependency(const Value& value) {
   // Any valid tenant's name does: whose it is does not matter to the form.
   const auto ref = parse_ref(text, "home");
   if (!ref) return invalid(fmt::format("must name a resource: {}", ref.error().message()));
-  if (scope_of(ref->kind) == KindScope::Operator) {
+  if (scope_of(ref->kind) != KindScope::Tenant) {
     return invalid(fmt::format("must name an Instance, a Site or a Stack, got '{}'", text));
   }
   return std::nullopt;

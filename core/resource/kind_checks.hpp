@@ -29,6 +29,11 @@ std::optional<Error> check_rate(const Value& value);        ///< a decimal numbe
 std::optional<Error> check_lua_path(const Value& value);    ///< relative, ends in .lua
 std::optional<Error> check_rules_name(const Value& value);  ///< "hourly", or the path of a Lua file
 
+std::optional<Error> check_webhook_url(const Value& value);
+std::optional<Error> check_event_pattern(const Value& value);     ///< "croft.resource.*"
+std::optional<Error> check_resource_pattern(const Value& value);  ///< "Instance/*", "alice/*/*"
+std::optional<Error> check_only_a_reference(const Value& value);  ///< refuses text: {secret: NAME}
+
 std::optional<Error> check_service_port(const Value& value);  ///< "web:80"
 
 std::vector<FieldProblem> check_environment(const Value& map);  ///< names of environment variables
@@ -61,6 +66,7 @@ Field describe_tenant();
 Field describe_plan();
 Field describe_provider();
 Field describe_source();
+Field describe_webhook();
 Field describe_instance();
 Field describe_site();
 Field describe_stack();

@@ -10,14 +10,14 @@ namespace {
 
 constexpr std::int64_t kDay = 86'400'000;
 
-using Descriptions = std::array<Field, 10>;
+using Descriptions = std::array<Field, 11>;
 
 const Descriptions& descriptions() {
   // In the order of Kind.
-  static const Descriptions all{describe_tenant(), describe_plan(),     describe_provider(),
-                                describe_source(), describe_instance(), describe_site(),
-                                describe_stack(),  describe_service(),  describe_volume(),
-                                describe_network()};
+  static const Descriptions all{describe_tenant(), describe_plan(),    describe_provider(),
+                                describe_source(), describe_webhook(), describe_instance(),
+                                describe_site(),   describe_stack(),   describe_service(),
+                                describe_volume(), describe_network()};
   return all;
 }
 
@@ -58,6 +58,8 @@ std::string_view help_of(Kind kind) {
       return "A configured hosting target: an adapter, its settings and whose credentials it uses.";
     case Kind::Source:
       return "A Git repository, ref and path that is watched for a tenant's manifests.";
+    case Kind::Webhook:
+      return "An endpoint that is told what happens, as it happens.";
     case Kind::Instance:
       return "A running app: a command with its files, environment, limits, health check and "
              "volumes.";

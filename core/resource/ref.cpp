@@ -80,15 +80,19 @@ Result<Ref> parse_ref(std::string_view text, std::string_view default_tenant) {
   }
   TRY_ASSIGN(const Kind kind, parse_kind(parts[parts.size() - 2]));
   const bool is_operators = scope_of(kind) == KindScope::Operator;
-  const std::string_view tenant = parts.size() == 3 ? parts[0]
-                                  : is_operators    ? std::string_view{}
-                                                    : default_tenant;
+  std::string_view tenant = parts.size() == 3 ? parts[0]
+                            : is_operators    ? std::string_view{}
+                                              : default_tenant;
+  // Of what is anybody's, "-" names the platform's, as it does in paths of the API.
+  const bool may_be_nobodys = scope_of(kind) == KindScope::Anybody;
+  if (may_be_nobodys && tenant == "-") tenant = {};
   if (is_operators && parts.size() == 3) {
     return fail(ErrorCode::Invalid,
                 fmt::format("'{}' names a tenant, but a {} belongs to the operator; write '{}/{}'",
                             text, to_string(kind), to_string(kind), parts[2]));
   }
-  if (!is_operators && !is_tenant_name(tenant)) {
+  const bool is_platforms = is_operators || (may_be_nobodys && tenant.empty());
+  if (!is_platforms && !is_tenant_name(tenant)) {
     return fail(ErrorCode::Invalid,
                 tenant.empty()
                     ? fmt::format("'{}' does not say whose; write 'TENANT/{}'", text, text)

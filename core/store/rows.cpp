@@ -16,6 +16,11 @@ constexpr std::array<Names<InventoryState>, 2> kInventoryStates{
 constexpr std::array<Names<IntentState>, 3> kIntentStates{
     {{IntentState::Open, "Open"}, {IntentState::Done, "Done"}, {IntentState::Failed, "Failed"}}};
 
+constexpr std::array<Names<DeliveryState>, 3> kDeliveryStates{
+    {{DeliveryState::Pending, "Pending"},
+     {DeliveryState::Delivered, "Delivered"},
+     {DeliveryState::Failed, "Failed"}}};
+
 // In lower case: they are what people type and what stands in URLs.
 constexpr std::array<Names<DirectiveVerb>, 4> kDirectiveVerbs{
     {{DirectiveVerb::Stop, "stop"},
@@ -54,6 +59,11 @@ std::optional<IntentState> intent_state_from(std::string_view name) {
 std::string_view to_string(DirectiveVerb verb) { return name_of(kDirectiveVerbs, verb); }
 std::optional<DirectiveVerb> directive_verb_from(std::string_view name) {
   return word_of(kDirectiveVerbs, name);
+}
+
+std::string_view to_string(DeliveryState state) { return name_of(kDeliveryStates, state); }
+std::optional<DeliveryState> delivery_state_from(std::string_view name) {
+  return word_of(kDeliveryStates, name);
 }
 
 }  // namespace croft

@@ -170,4 +170,69 @@ struct AcknowledgementRow {
   bool operator==(const AcknowledgementRow&) const = default;
 };
 
+/// What happened, as those are told who asked to be told: a row of the outbox, written with the
+/// fact itself. The store keeps the newest 50,000 or so.
+struct NotificationRow {
+  std::int64_t sequence = 0;  ///< given by the store on append; rises, never reused
+  std::string id;             ///< of the message, the same for all who get it
+  Timestamp time;
+  std::string tenant;   ///< whose it is; empty: the operator's
+  std::string type;     ///< "croft.resource.ready"; reconciler/notify/event_types lists them
+  std::string subject;  ///< a ref, or a source's key
+  std::shared_ptr<const Value> data;
+};
+
+struct NotificationQuery {
+  std::optional<std::string> tenant;  ///< only that tenant's
+  /// As EventQuery::after.
+  std::int64_t after = 0;
+  std::size_t limit = 200;
+};
+
+/// What Croft remembers of a declared Webhook.
+struct WebhookRow {
+  Ref ref;
+  std::string id;            ///< minted when it was first seen; its signing keys are made from it
+  std::string source;        ///< key of the source that declares it
+  std::int64_t cursor = -1;  ///< the newest notification that was looked at for it; -1: none
+  std::int64_t key_number = 1;  ///< which of its signing keys is in use; rises by rotation
+  std::optional<Timestamp> old_key_until;  ///< until then the key before signs, too
+  std::optional<Timestamp> failing_since;  ///< no delivery got through since then
+  std::optional<Timestamp> disabled_at;    ///< nothing is sent since then
+  std::string disabled_reason;             ///< "Gone", "KeepsFailing"
+  std::string message;                     ///< for people: why, or what the last attempt said
+  Timestamp created_at;
+
+  bool operator==(const WebhookRow&) const = default;
+};
+
+enum class DeliveryState {
+  Pending,    ///< it is tried until it gets through, or too much time went by
+  Delivered,  ///< the endpoint took it
+  Failed,     ///< given up
+};
+std::string_view to_string(DeliveryState state);
+std::optional<DeliveryState> delivery_state_from(std::string_view name);
+
+/// One notification on its way to one Webhook. Pending ones are kept; of those that ended the
+/// newest 10,000 or so.
+struct DeliveryRow {
+  std::string id;
+  Ref webhook;
+  NotificationRow notification;  ///< a copy: it outlives its row in the outbox
+  DeliveryState state = DeliveryState::Pending;
+  std::int64_t attempts = 0;
+  std::optional<Timestamp> next_try;  ///< none: at once
+  std::int64_t status = 0;            ///< of HTTP, of the last attempt; 0: it got no answer
+  std::string answer;                 ///< how the last attempt ended, for people
+  Timestamp created_at;
+  std::optional<Timestamp> ended_at;
+};
+
+struct DeliveryQuery {
+  Ref webhook;
+  bool only_pending = false;  ///< the oldest first; otherwise the newest `limit`, oldest first
+  std::size_t limit = 100;
+};
+
 }  // namespace croft

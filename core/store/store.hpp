@@ -65,6 +65,12 @@ class Store {
   virtual Task<Result<std::vector<UsageRow>>> open_usage() = 0;
   virtual Task<Result<std::vector<TokenRow>>> tokens() = 0;
   virtual Task<Result<std::vector<AcknowledgementRow>>> acknowledgements() = 0;
+  virtual Task<Result<std::vector<NotificationRow>>> notifications(NotificationQuery query) = 0;
+  virtual Task<Result<std::vector<WebhookRow>>> webhooks() = 0;
+  /// In the order of their notifications.
+  virtual Task<Result<std::vector<DeliveryRow>>> deliveries(DeliveryQuery query) = 0;
+  /// The one of that id, or none.
+  virtual Task<Result<std::vector<DeliveryRow>>> delivery(std::string id) = 0;
 
   /// Waits until somebody else may have written directives or acknowledgements, `at_most` so long.
   /// False if nobody else can have. For one caller at a time.

@@ -66,10 +66,25 @@ struct EraseAcknowledgement {
   std::string digest;
 };
 
-using Write =
-    std::variant<PutTenant, EraseTenant, PutSource, EraseSource, PutResource, EraseResource,
-                 PutIntent, PutDirective, EraseDirective, AppendEvent, PutUsage, PutToken,
-                 EraseToken, PutAcknowledgement, EraseAcknowledgement>;
+/// The row's own sequence is ignored.
+struct AppendNotification {
+  NotificationRow row;
+};
+struct PutWebhook {
+  WebhookRow row;
+};
+/// Its deliveries go with it.
+struct EraseWebhook {
+  Ref ref;
+};
+struct PutDelivery {
+  DeliveryRow row;
+};
+
+using Write = std::variant<PutTenant, EraseTenant, PutSource, EraseSource, PutResource,
+                           EraseResource, PutIntent, PutDirective, EraseDirective, AppendEvent,
+                           PutUsage, PutToken, EraseToken, PutAcknowledgement, EraseAcknowledgement,
+                           AppendNotification, PutWebhook, EraseWebhook, PutDelivery>;
 
 /// Changes that happen together or not at all, in order.
 struct Transaction {

@@ -360,6 +360,15 @@ void add_answers(Value& schemas) {
   schemas.set("PruneList", named_list("prunes", schema_reference("Changeset")));
   schemas.set("ChangesetList", named_list("changesets", schema_reference("Changeset")));
   schemas.set("VolumeList", named_list("volumes", schema_reference("Volume")));
+  schemas.set("WebhookList", named_list("webhooks", schema_reference("Webhook")));
+  schemas.set("DeliveryList", named_list("deliveries", schema_reference("Delivery")));
+  schemas.set("TestOutcome",
+              object_schema({{"taken", boolean_schema("Whether the endpoint has it")},
+                             {"status", integer_schema("Of HTTP; 0: no answer", 0, 999)},
+                             {"answer", text_schema("How it ended, if it was not taken")}}));
+  schemas.set("Replayed", object_schema({{"count", integer_schema("How many", 0, INT64_MAX)}}));
+  schemas.set("SigningKey",
+              object_schema({{"secret", text_schema("What verifies signatures: whsec_...")}}));
   schemas.set("TokenList", named_list("tokens", schema_reference("Token")));
   schemas.set(
       "ResourceDetail",
@@ -402,6 +411,36 @@ Value exec_request_schema() {
        optional("columns", integer_schema("Of the terminal", 1, 9'999))});
 }
 
+Value webhook_schema() {
+  return object_schema(
+      {{"ref", text_schema("Whose it is: alice/Webhook/ops")},
+       {"url", text_schema("Where, without what may be a key; empty if it is a secret")},
+       {"format", text_schema("What is sent")},
+       {"ready", schema_reference("Condition")},
+       {"waiting", integer_schema("Deliveries that are tried, or to be", 0, INT64_MAX)},
+       {"status", or_null(integer_schema("Of the last attempt; 0: no answer", 0, 999))},
+       {"disabledAt", or_null(text_schema("Nothing is sent since then"))},
+       {"createdAt", text_schema("RFC 3339")}});
+}
+
+Value delivery_schema() {
+  std::vector<std::string_view> states;
+  for (const DeliveryState state :
+       {DeliveryState::Pending, DeliveryState::Delivered, DeliveryState::Failed})
+    states.push_back(to_string(state));
+  return object_schema({{"id", text_schema("Of the delivery")},
+                        {"message", text_schema("Of the event, and of the header webhook-id")},
+                        {"type", text_schema("Of the event: croft.resource.ready")},
+                        {"subject", text_schema("What it is about")},
+                        {"state", choice_schema("Where it is", states)},
+                        {"attempts", integer_schema("So far", 0, INT64_MAX)},
+                        {"status", integer_schema("Of the last attempt; 0: no answer", 0, 999)},
+                        {"answer", text_schema("How the last attempt ended")},
+                        {"happenedAt", text_schema("RFC 3339")},
+                        {"nextTry", or_null(text_schema("RFC 3339"))},
+                        {"endedAt", or_null(text_schema("RFC 3339"))}});
+}
+
 Value make_schemas() {
   Value schemas = Value::map({{"Error", error_schema()},
                               {"Condition", condition_schema()},
@@ -421,7 +460,13 @@ Value make_schemas() {
                               {"Event", event_schema()},
                               {"Volume", volume_schema()},
                               {"ExecRequest", exec_request_schema()},
+                              {"Webhook", webhook_schema()},
+                              {"Delivery", delivery_schema()},
                               {"Token", token_schema()}});
+  schemas.set(
+      "ReplayRequest",
+      request_schema({optional(
+          "delivery", bounded_text("Which; all that were given up if there is none", 64))}));
   add_requests(schemas);
   add_answers(schemas);
   return schemas;

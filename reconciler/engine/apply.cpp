@@ -46,6 +46,20 @@ Duration deadline_of(const Value* spec) {
   return grace + Duration(60'000);
 }
 
+/// That something is not as declared is known before it is repaired.
+void note_drift(Transaction& transaction, const std::string& tenant, const Change& change,
+                Timestamp now) {
+  if (!change.is_drift) return;
+  EventRow event;
+  event.time = now;
+  event.tenant = tenant;
+  event.subject = to_string(change.ref);
+  event.severity = Severity::Warning;
+  event.reason = "Drifted";
+  event.message = change.why;
+  transaction.add(AppendEvent{std::move(event)});
+}
+
 }  // namespace
 
 EventRow event_for(const std::string& tenant, const Change& change, const std::string& revision,
@@ -360,6 +374,7 @@ Task<Result<void>> Applier::create(const ApplyOrder& order, Change change) {
   IntentRow intent = intent_for(order, change, "create", change.provider);
   Transaction before;
   before.add(PutResource{row}).add(PutIntent{intent});
+  note_drift(before, order.tenant.name, change, clock_.now());
   CO_TRY(co_await journal_.commit(std::move(before)));
 
   Result<Effect> effect = co_await effect_for(order, change, intent);
@@ -386,6 +401,7 @@ Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change chan
   IntentRow intent = intent_for(order, change, to_string(change.action), change.provider);
   Transaction before;
   before.add(PutIntent{intent});
+  note_drift(before, order.tenant.name, change, clock_.now());
   CO_TRY(co_await journal_.commit(std::move(before)));
 
   Result<Effect> effect = co_await effect_for(order, change, intent);

@@ -36,7 +36,7 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
                        RandomSource& random)
     : settings_(std::move(settings)),
       executor_(executor),
-      journal_(store, *specs_),
+      journal_(store, *specs_, random),
       adapters_(std::move(adapters)),
       clock_(clock),
       random_(random),
@@ -46,6 +46,7 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
                     [this](std::string key) { return source_pass(std::move(key)); }),
       tenant_queue_(executor, random, kConcurrentPasses,
                     [this](std::string tenant) { return tenant_pass(std::move(tenant)); }),
+      dispatcher_(dispatch_parts(), [this] { notify(); }),
       applier_(executor, journal_, clock, random),
       news_(executor, journal_, clock),
       health_(executor, [this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); }),
@@ -55,6 +56,8 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
 
 Task<Result<void>> EngineImpl::start() {
   CO_TRY(co_await journal_.load());
+  CO_TRY(co_await dispatcher_.start());
+  journal_.on_notification([this](const std::string& tenant) { dispatcher_.wake(tenant); });
   CO_TRY_ASSIGN(std::vector<UsageRow> open, co_await journal_.store().open_usage());
   usage_.take_over(std::move(open));
 
@@ -83,6 +86,7 @@ Task<Result<void>> EngineImpl::start() {
 Task<> EngineImpl::stop() {
   is_stopping_ = true;
   *is_alive_ = false;
+  dispatcher_.stop();
   co_await source_queue_.stop();
   co_await tenant_queue_.stop();
 }

@@ -108,6 +108,7 @@ class EngineImpl final : public Engine {
   Task<Result<void>> import_volume(TransferRequest request, ByteSource source) override;
   Task<Result<void>> erase_volumes(Ref ref, std::string by) override;
   std::vector<HostRoute> routes() const override;
+  notify::Webhooks& webhooks() override { return dispatcher_; }
   std::shared_ptr<void> on_change(std::function<void()> listener) override;
 
  private:
@@ -137,6 +138,11 @@ class EngineImpl final : public Engine {
   std::string root_source() const;
   bool is_solo() const { return !settings_.solo_url.empty(); }
   SourceDeclaration root_declaration() const;
+
+  // engine_webhooks.cpp: what sources declare of them, and how they fare
+  notify::DispatchParts dispatch_parts();
+  void sync_webhooks();
+  void add_webhooks(const std::string& tenant, std::vector<ResourceStatus>& all) const;
 
   // engine_adapters.cpp: providers, and the scripts that they are made of
   /// Whether every adapter that a commit of the platform names is there and works.
@@ -277,6 +283,7 @@ class EngineImpl final : public Engine {
       std::make_shared<Guarded<std::optional<plans::Pricer>>>();
   Queue source_queue_;
   Queue tenant_queue_;
+  notify::Dispatcher dispatcher_;
   Applier applier_;
   NewsDesk news_;
   HealthMonitor health_;

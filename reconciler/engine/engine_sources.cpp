@@ -52,6 +52,7 @@ Task<Result<void>> EngineImpl::load_applied(std::string key) {
   if (key == root_source()) {
     CO_TRY(co_await take_catalog(*sources_.at(key).accepted));
   }
+  sync_webhooks();
   co_return Result<void>();
 }
 
@@ -217,6 +218,7 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
   if (still == sources_.end()) co_return Result<void>();
   if (still->second.candidate == load) still->second.candidate = nullptr;
   still->second.accepted = std::move(load);
+  sync_webhooks();
   co_return Result<void>();
 }
 

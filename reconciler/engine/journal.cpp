@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "reconciler/notify/what_happened.hpp"
+
 namespace croft {
 
 Task<Result<void>> Journal::load() {
@@ -64,7 +66,24 @@ Task<Result<std::set<std::string>>> Journal::reload_orders() {
   co_return tenants;
 }
 
+std::set<std::string> Journal::add_notifications(Transaction& transaction) {
+  const notify::Before before{[this](const Ref& ref) { return resource_of(ref); },
+                              [this](const std::string& key) {
+                                const auto row = sources_.find(key);
+                                return row == sources_.end() ? nullptr : &row->second;
+                              }};
+  std::set<std::string> tenants;
+  std::vector<NotificationRow> rows = notify::what_happened(transaction, before);
+  for (NotificationRow& row : rows) {
+    row.id = random_.id();
+    tenants.insert(row.tenant);
+    transaction.add(AppendNotification{std::move(row)});
+  }
+  return tenants;
+}
+
 Task<Result<void>> Journal::commit(Transaction transaction) {
+  const std::set<std::string> told = add_notifications(transaction);
   Transaction copy = transaction;
   const bool has_orders = std::ranges::any_of(transaction.writes, is_order);
   order_commits_ += has_orders ? 1 : 0;
@@ -76,6 +95,9 @@ Task<Result<void>> Journal::commit(Transaction transaction) {
     show(write);
   }
   order_commits_ += has_orders ? 1 : 0;
+  for (const std::string& tenant : told) {
+    if (on_notification_) on_notification_(tenant);
+  }
   // The store gives new tenants their numbers.
   if (has_new_tenant) {
     CO_TRY_ASSIGN(auto tenants, co_await store_.tenants());

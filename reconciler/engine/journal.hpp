@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "core/base/async.hpp"
+#include "core/base/id.hpp"
 #include "core/base/result.hpp"
 #include "core/manifest/spec_pool.hpp"
 #include "core/store/store.hpp"
@@ -17,7 +19,8 @@ namespace croft {
 class Journal {
  public:
   /// Specs that are read share their copy in `specs` with what is declared.
-  Journal(Store& store, manifest::SpecPool& specs) : store_(store), specs_(specs) {}
+  Journal(Store& store, manifest::SpecPool& specs, RandomSource& random)
+      : store_(store), specs_(specs), random_(random) {}
 
   /// Reads everything once; called before anything else.
   Task<Result<void>> load();
@@ -26,8 +29,14 @@ class Journal {
   /// whose changed.
   Task<Result<std::set<std::string>>> reload_orders();
 
-  /// Commits, then shows the change in the maps below.
+  /// Commits, then shows the change in the maps below. What it makes known goes into the outbox
+  /// with it (reconciler/notify/what_happened.hpp).
   Task<Result<void>> commit(Transaction transaction);
+  /// Called with each tenant ("" for the platform) of whom a commit has put something into the
+  /// outbox.
+  void on_notification(std::function<void(const std::string& tenant)> listener) {
+    on_notification_ = std::move(listener);
+  }
 
   const std::map<std::string, TenantRow>& tenants() const { return tenants_; }        ///< by uid
   const std::map<std::string, SourceRow>& sources() const { return sources_; }        ///< by key
@@ -50,9 +59,13 @@ class Journal {
 
  private:
   void show(const Write& write);
+  /// Adds what the transaction makes known; gives whose it is.
+  std::set<std::string> add_notifications(Transaction& transaction);
 
   Store& store_;
   manifest::SpecPool& specs_;
+  RandomSource& random_;
+  std::function<void(const std::string&)> on_notification_;
   std::map<std::string, TenantRow> tenants_;
   std::map<std::string, SourceRow> sources_;
   std::map<std::string, ResourceRow> resources_;

@@ -659,6 +659,118 @@ TEST_P(StoreContract, KeepsABoundedHistoryWithoutReusingNumbers) {
   EXPECT_EQ(history.back().sequence, appended + 2);
 }
 
+// the outbox, and what is on its way
+
+TEST_P(StoreContract, KeepsTheOutboxOverARestart) {
+  NotificationRow said = notification("n1", "alice");
+  NotificationRow bare{.id = "n2", .type = "croft.webhook.test"};
+  const WebhookRow full = webhook("ops");
+  const WebhookRow fresh{.ref = webhook_ref("ops", ""), .id = "w2"};
+  const DeliveryRow waiting = delivery("d1", "ops", 1);
+  EXPECT_GOOD(commit(AppendNotification{said}, AppendNotification{bare}, PutWebhook{full},
+                     PutWebhook{fresh}, PutDelivery{waiting}));
+  reopen();
+  said.sequence = 1;
+  bare.sequence = 2;
+  const auto outbox = rows(store().notifications({}));
+  ASSERT_EQ(outbox.size(), 2U);
+  EXPECT_TRUE(is_same(outbox[0], said));
+  EXPECT_TRUE(is_same(outbox[1], bare));
+  EXPECT_EQ(rows(store().webhooks()), (std::vector<WebhookRow>{fresh, full}));
+  const auto kept = rows(store().deliveries({.webhook = full.ref}));
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_TRUE(is_same(kept[0], waiting));
+  EXPECT_TRUE(is_same(rows(store().delivery("d1")).at(0), waiting));
+  EXPECT_TRUE(rows(store().delivery("d2")).empty());
+}
+
+TEST_P(StoreContract, PagesNotificationsOfATenantOrOfAll) {
+  EXPECT_GOOD(commit(
+      AppendNotification{notification("a", "alice")}, AppendNotification{notification("b", "bob")},
+      AppendNotification{notification("c", "alice")}, AppendNotification{notification("d", "")}));
+  const auto sequences = [this](NotificationQuery query) {
+    return all_of(rows(store().notifications(query)), &NotificationRow::sequence);
+  };
+  using List = std::vector<std::int64_t>;
+  EXPECT_EQ(sequences({}), (List{1, 2, 3, 4}));
+  EXPECT_EQ(sequences({.limit = 2}), (List{3, 4}));
+  EXPECT_EQ(sequences({.tenant = "alice", .limit = 1}), (List{3}));
+  EXPECT_EQ(sequences({.after = -1, .limit = 2}), (List{1, 2}));
+  EXPECT_EQ(sequences({.after = 2}), (List{3, 4}));
+  EXPECT_EQ(sequences({.tenant = "alice", .after = 1}), (List{3}));
+  EXPECT_EQ(sequences({.tenant = ""}), (List{4}));
+}
+
+TEST_P(StoreContract, BoundsTheOutboxWithoutReusingNumbers) {
+  reopen({.events = 100});
+  std::int64_t appended = 0;
+  for (int round = 0; round < 4; ++round) {
+    Transaction transaction;
+    for (int i = 0; i < 500; ++i, ++appended)
+      transaction.add(AppendNotification{notification(fmt::format("n{}", appended), "alice")});
+    EXPECT_GOOD(run(store().commit(std::move(transaction))));
+  }
+  reopen({.events = 100});
+  EXPECT_GOOD(commit(AppendNotification{notification("x", "alice")}));
+  EXPECT_GOOD(commit(AppendNotification{notification("y", "alice")}));
+  const auto outbox = rows(store().notifications({.limit = 10'000}));
+  EXPECT_GE(outbox.size(), 100U);
+  EXPECT_LE(outbox.size(), 102U);
+  EXPECT_EQ(outbox.back().sequence, appended + 2);
+}
+
+TEST_P(StoreContract, GivesDeliveriesOfAWebhookInTheirOrder) {
+  EXPECT_GOOD(commit(PutDelivery{delivery("d3", "ops", 3)}, PutDelivery{delivery("d1", "ops", 1)},
+                     PutDelivery{delivery("d2", "ops", 2, DeliveryState::Delivered)},
+                     PutDelivery{delivery("d4", "chat", 4)}));
+  const auto ids = [this](DeliveryQuery query) {
+    return all_of(rows(store().deliveries(std::move(query))), &DeliveryRow::id);
+  };
+  const Ref ops = webhook_ref("ops");
+  EXPECT_EQ(ids({.webhook = ops}), texts({"d1", "d2", "d3"}));
+  EXPECT_EQ(ids({.webhook = ops, .limit = 2}), texts({"d2", "d3"}));
+  EXPECT_EQ(ids({.webhook = ops, .only_pending = true}), texts({"d1", "d3"}));
+  EXPECT_EQ(ids({.webhook = ops, .only_pending = true, .limit = 1}), texts({"d1"}));
+  EXPECT_EQ(ids({.webhook = webhook_ref("ops", "bob")}), texts({}));
+  DeliveryRow again = delivery("d1", "ops", 1, DeliveryState::Failed);
+  EXPECT_GOOD(commit(PutDelivery{again}));
+  EXPECT_TRUE(is_same(rows(store().delivery("d1")).at(0), again));
+  EXPECT_EQ(ids({.webhook = ops, .only_pending = true}), texts({"d3"}));
+}
+
+TEST_P(StoreContract, ErasesAWebhookWithItsDeliveries) {
+  EXPECT_GOOD(commit(PutWebhook{webhook("ops")}, PutWebhook{webhook("chat")},
+                     PutDelivery{delivery("d1", "ops", 1)},
+                     PutDelivery{delivery("d2", "chat", 1)}));
+  EXPECT_GOOD(commit(EraseWebhook{webhook_ref("ops")}));
+  EXPECT_EQ(rows(store().webhooks()), (std::vector<WebhookRow>{webhook("chat")}));
+  EXPECT_TRUE(rows(store().delivery("d1")).empty());
+  EXPECT_EQ(rows(store().delivery("d2")).size(), 1U);
+}
+
+TEST_P(StoreContract, ForgetsDeliveriesThatEndedButNeverPendingOnes) {
+  reopen({.intents = 10});
+  for (int round = 0; round < 3; ++round) {
+    Transaction transaction;
+    for (int i = 0; i < 500; ++i) {
+      const std::int64_t number = round * 500 + i;
+      const bool is_old = number < 20;
+      transaction.add(
+          PutDelivery{delivery(fmt::format("d{:04}", number), "ops", number,
+                               is_old ? DeliveryState::Pending : DeliveryState::Delivered)});
+    }
+    EXPECT_GOOD(run(store().commit(std::move(transaction))));
+  }
+  reopen({.intents = 10});
+  EXPECT_GOOD(commit());
+  EXPECT_GOOD(commit(EraseToken{"k"}));
+  EXPECT_GOOD(commit(EraseToken{"k"}));
+  const auto kept = rows(store().deliveries({.webhook = webhook_ref("ops"), .limit = 10'000}));
+  EXPECT_EQ(std::ranges::count(kept, DeliveryState::Pending, &DeliveryRow::state), 20);
+  EXPECT_EQ(kept.size(), 30U);
+  EXPECT_EQ(kept.back().id, "d1499");
+}
+
 }  // namespace
 
 }  // namespace croft

@@ -123,6 +123,60 @@ inline TokenRow token(std::string id) {
           .expires_at = at(2)};
 }
 
+inline NotificationRow notification(std::string id, std::string tenant_name) {
+  return {.id = std::move(id),
+          .time = at(4),
+          .tenant = std::move(tenant_name),
+          .type = "croft.resource.ready",
+          .subject = "alice/Site/blog",
+          .data = document(Value::map({{"kind", Value("Site")}}))};
+}
+
+inline Ref webhook_ref(std::string name, std::string tenant_name = "alice") {
+  return {std::move(tenant_name), Kind::Webhook, std::move(name)};
+}
+
+inline WebhookRow webhook(std::string name) {
+  return {.ref = webhook_ref(std::move(name)),
+          .id = "w1",
+          .source = "alice/main",
+          .cursor = 7,
+          .key_number = 3,
+          .old_key_until = at(5),
+          .failing_since = at(6),
+          .disabled_at = at(7),
+          .disabled_reason = "Gone",
+          .message = "it answered 410",
+          .created_at = at(1)};
+}
+
+inline DeliveryRow delivery(std::string id, std::string webhook_name, std::int64_t sequence,
+                            DeliveryState state = DeliveryState::Pending) {
+  DeliveryRow row{.id = std::move(id), .webhook = webhook_ref(std::move(webhook_name))};
+  row.notification = notification("n" + std::to_string(sequence), "alice");
+  row.notification.sequence = sequence;
+  row.state = state;
+  row.attempts = 2;
+  row.next_try = at(8);
+  row.status = 503;
+  row.answer = "it answered 503";
+  row.created_at = at(5);
+  if (state != DeliveryState::Pending) row.ended_at = at(9 + sequence);
+  return row;
+}
+
+inline bool is_same(const NotificationRow& a, const NotificationRow& b) {
+  return a.sequence == b.sequence && a.id == b.id && a.time == b.time && a.tenant == b.tenant &&
+         a.type == b.type && a.subject == b.subject && is_same(a.data, b.data);
+}
+
+inline bool is_same(const DeliveryRow& a, const DeliveryRow& b) {
+  return a.id == b.id && a.webhook == b.webhook && is_same(a.notification, b.notification) &&
+         a.state == b.state && a.attempts == b.attempts && a.next_try == b.next_try &&
+         a.status == b.status && a.answer == b.answer && a.created_at == b.created_at &&
+         a.ended_at == b.ended_at;
+}
+
 inline bool is_same(const ResourceRow& a, const ResourceRow& b) {
   return a.uid == b.uid && a.ref == b.ref && a.source == b.source && a.provider == b.provider &&
          a.state == b.state && is_same(a.applied, b.applied) &&

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "reconciler/engine.hpp"
+#include "tests/support/fake_webhooks.hpp"
 
 namespace croft {
 
@@ -28,6 +29,9 @@ class FakeEngine final : public Engine {
   Changeset changeset;                          ///< what diff() and reconcile() give
   bool settled = true;
   std::optional<Error> failure;  ///< what the next call that can fail fails with
+
+  FakeWebhooks hooks;
+  notify::Webhooks& webhooks() override { return hooks; }
 
   // What it was asked to do.
   std::vector<DiffRequest> diffs;

@@ -69,6 +69,16 @@ class FaultyStore final : public Store {
   Task<Result<std::vector<AcknowledgementRow>>> acknowledgements() override {
     return real_.acknowledgements();
   }
+  Task<Result<std::vector<NotificationRow>>> notifications(NotificationQuery query) override {
+    return real_.notifications(std::move(query));
+  }
+  Task<Result<std::vector<WebhookRow>>> webhooks() override { return real_.webhooks(); }
+  Task<Result<std::vector<DeliveryRow>>> deliveries(DeliveryQuery query) override {
+    return real_.deliveries(std::move(query));
+  }
+  Task<Result<std::vector<DeliveryRow>>> delivery(std::string id) override {
+    return real_.delivery(std::move(id));
+  }
   Task<bool> foreign_orders(Duration at_most) override { return real_.foreign_orders(at_most); }
 
  private:

@@ -15,7 +15,7 @@ namespace {
 // column of it also goes into sql/tables.cpp, so that backups and copies have it. Times are
 // milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform. TEXT
 // is compared by its bytes: adapt() sees to that where it is not so by itself.
-constexpr std::array<Migration, 2> kMigrations{{
+constexpr std::array<Migration, 3> kMigrations{{
     {1, "the spine", R"(
 CREATE TABLE counters (
   name TEXT NOT NULL PRIMARY KEY,
@@ -162,6 +162,59 @@ CREATE TRIGGER croft_notice AFTER INSERT OR UPDATE OR DELETE ON directives
   FOR EACH STATEMENT EXECUTE FUNCTION croft_notice();
 CREATE TRIGGER croft_notice AFTER INSERT OR UPDATE OR DELETE ON acknowledgements
   FOR EACH STATEMENT EXECUTE FUNCTION croft_notice();
+)"},
+    // Rows of deliveries hold copies of their notifications: what is on its way for days outlives
+    // the outbox's bound.
+    {3, "the outbox", R"(
+CREATE TABLE notifications (
+  sequence BIGINT NOT NULL PRIMARY KEY,
+  id TEXT NOT NULL,
+  happened_at BIGINT NOT NULL,
+  tenant TEXT NOT NULL,
+  type TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  data TEXT
+);
+CREATE INDEX notifications_of_tenant ON notifications (tenant, sequence);
+
+CREATE TABLE webhooks (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  id TEXT NOT NULL,
+  source_key TEXT NOT NULL,
+  seen_up_to BIGINT NOT NULL,
+  key_number BIGINT NOT NULL,
+  old_key_until BIGINT,
+  failing_since BIGINT,
+  disabled_at BIGINT,
+  disabled_reason TEXT NOT NULL,
+  message TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (tenant, name)
+);
+
+CREATE TABLE deliveries (
+  id TEXT NOT NULL PRIMARY KEY,
+  webhook_tenant TEXT NOT NULL,
+  webhook_name TEXT NOT NULL,
+  sequence BIGINT NOT NULL,
+  notification TEXT NOT NULL,
+  happened_at BIGINT NOT NULL,
+  tenant TEXT NOT NULL,
+  type TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  data TEXT,
+  state TEXT NOT NULL,
+  attempts BIGINT NOT NULL,
+  next_try BIGINT,
+  status BIGINT NOT NULL,
+  answer TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX deliveries_of_webhook ON deliveries (webhook_tenant, webhook_name, sequence);
+CREATE INDEX deliveries_pending ON deliveries (webhook_tenant, webhook_name, sequence) WHERE state = 'Pending';
+CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE state <> 'Pending';
 )"},
 }};
 

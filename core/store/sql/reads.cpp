@@ -111,6 +111,52 @@ AcknowledgementRow acknowledgement_from(CellReader& cells) {
       .tenant = cells.text(), .digest = cells.text(), .by = cells.text(), .at = cells.time()};
 }
 
+NotificationRow notification_from(CellReader& cells) {
+  return NotificationRow{.sequence = cells.integer(),
+                         .id = cells.text(),
+                         .time = cells.time(),
+                         .tenant = cells.text(),
+                         .type = cells.text(),
+                         .subject = cells.text(),
+                         .data = cells.document()};
+}
+
+Ref webhook_ref_from(CellReader& cells) {
+  return Ref{.tenant = cells.text(), .kind = Kind::Webhook, .name = cells.text()};
+}
+
+WebhookRow webhook_from(CellReader& cells) {
+  return WebhookRow{.ref = webhook_ref_from(cells),
+                    .id = cells.text(),
+                    .source = cells.text(),
+                    .cursor = cells.integer(),
+                    .key_number = cells.integer(),
+                    .old_key_until = cells.optional_time(),
+                    .failing_since = cells.optional_time(),
+                    .disabled_at = cells.optional_time(),
+                    .disabled_reason = cells.text(),
+                    .message = cells.text(),
+                    .created_at = cells.time()};
+}
+
+DeliveryRow delivery_from(CellReader& cells) {
+  return DeliveryRow{.id = cells.text(),
+                     .webhook = webhook_ref_from(cells),
+                     .notification = notification_from(cells),
+                     .state = cells.word(delivery_state_from),
+                     .attempts = cells.integer(),
+                     .next_try = cells.optional_time(),
+                     .status = cells.integer(),
+                     .answer = cells.text(),
+                     .created_at = cells.time(),
+                     .ended_at = cells.optional_time()};
+}
+
+Cell limit_cell(std::size_t limit) {
+  return Cell(static_cast<std::int64_t>(
+      std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max())));
+}
+
 /// What rows are found by, as it was written: strangers' bytes (an address in a browser) are no
 /// text that an engine takes.
 Cell found_by(const std::string& key) { return Cell(clean_text(key)); }
@@ -138,8 +184,7 @@ Select<EventRow> select_events(const EventQuery& query) {
   std::vector<Cell> cells{Cell(query.after)};
   if (query.tenant) cells.push_back(found_by(*query.tenant));
   if (!query.subject.empty()) cells.push_back(found_by(query.subject));
-  cells.emplace_back(static_cast<std::int64_t>(
-      std::min<std::size_t>(query.limit, std::numeric_limits<std::int64_t>::max())));
+  cells.push_back(limit_cell(query.limit));
   const std::string_view text =
       events_statement(query.tenant.has_value(), !query.subject.empty(), is_forward);
   return {{text, std::move(cells)}, event_from, !is_forward};
@@ -155,6 +200,32 @@ Select<TokenRow> select_tokens() { return {{kTokens, {}}, token_from}; }
 
 Select<AcknowledgementRow> select_acknowledgements() {
   return {{kAcknowledgements, {}}, acknowledgement_from};
+}
+
+Select<NotificationRow> select_notifications(const NotificationQuery& query) {
+  const bool is_forward = query.after != 0;
+  std::vector<Cell> cells{Cell(query.after)};
+  if (query.tenant) cells.push_back(found_by(*query.tenant));
+  cells.push_back(limit_cell(query.limit));
+  const std::string_view text =
+      query.tenant ? is_forward ? kNotificationsOfTenant : kNewestNotificationsOfTenant
+      : is_forward ? kNotifications
+                   : kNewestNotifications;
+  return {{text, std::move(cells)}, notification_from, !is_forward};
+}
+
+Select<WebhookRow> select_webhooks() { return {{kWebhooks, {}}, webhook_from}; }
+
+Select<DeliveryRow> select_deliveries(const DeliveryQuery& query) {
+  std::vector<Cell> cells{found_by(query.webhook.tenant), found_by(query.webhook.name),
+                          limit_cell(query.limit)};
+  return {{query.only_pending ? kPendingDeliveries : kNewestDeliveries, std::move(cells)},
+          delivery_from,
+          !query.only_pending};
+}
+
+Select<DeliveryRow> select_delivery(const std::string& id) {
+  return {{kDelivery, {found_by(id)}}, delivery_from};
 }
 
 }  // namespace croft::sql

@@ -30,6 +30,10 @@ Select<UsageRow> select_usage(const std::string& tenant_uid, Timestamp from, Tim
 Select<UsageRow> select_open_usage();
 Select<TokenRow> select_tokens();
 Select<AcknowledgementRow> select_acknowledgements();
+Select<NotificationRow> select_notifications(const NotificationQuery& query);
+Select<WebhookRow> select_webhooks();
+Select<DeliveryRow> select_deliveries(const DeliveryQuery& query);
+Select<DeliveryRow> select_delivery(const std::string& id);
 
 /// Gathers the rows of a Select as an engine hands them over.
 template <typename RowType>

@@ -37,10 +37,14 @@ RowsAtOnce put_many(std::string_view one, std::string_view types) {
 }  // namespace
 
 std::span<const RowsAtOnce> rows_at_once() {
-  static const std::array<RowsAtOnce, 5> kForms{
-      put_many(kPutSource, "ttttttti"), put_many(kPutResource, "ttttttttttttttiii"),
-      put_many(kPutIntent, "ttttttttttti"), put_many(kPutUsage, "tttitiiiit"),
-      RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false}};
+  static const std::array<RowsAtOnce, 7> kForms{
+      put_many(kPutSource, "ttttttti"),
+      put_many(kPutResource, "ttttttttttttttiii"),
+      put_many(kPutIntent, "ttttttttttti"),
+      put_many(kPutUsage, "tttitiiiit"),
+      put_many(kPutDelivery, "tttititttttiiitii"),
+      RowsAtOnce{kAppendEvent, std::string(kAppendEvents), "itttttt", false},
+      RowsAtOnce{kAppendNotification, std::string(kAppendNotifications), "titttt", false}};
   return kForms;
 }
 

@@ -185,6 +185,73 @@ inline constexpr std::string_view kEraseAcknowledgement =
 inline constexpr std::string_view kAcknowledgements =
     "SELECT tenant, digest, given_by, given_at FROM acknowledgements ORDER BY tenant, digest";
 
+// Notifications: the outbox.
+/// The newest is never pruned, so that numbers are never reused. There is one writer at a time.
+inline constexpr std::string_view kAppendNotification = R"(
+  INSERT INTO notifications (sequence, id, happened_at, tenant, type, subject, data)
+  VALUES ((SELECT COALESCE(MAX(sequence), 0) + 1 FROM notifications), $1, $2, $3, $4, $5, $6))";
+/// PostgreSQL's for many at once, whose columns are arrays.
+inline constexpr std::string_view kAppendNotifications = R"(
+  INSERT INTO notifications (sequence, id, happened_at, tenant, type, subject, data)
+  SELECT (SELECT COALESCE(MAX(sequence), 0) FROM notifications) + generate_series(1, cardinality($1::text[])),
+    unnest($1::text[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    unnest($6::text[]))";
+#define CROFT_NOTIFICATIONS \
+  "SELECT sequence, id, happened_at, tenant, type, subject, data FROM notifications "
+inline constexpr std::string_view kNotifications =
+    CROFT_NOTIFICATIONS "WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+inline constexpr std::string_view kNotificationsOfTenant =
+    CROFT_NOTIFICATIONS "WHERE sequence > $1 AND tenant = $2 ORDER BY sequence LIMIT $3";
+inline constexpr std::string_view kNewestNotifications =
+    CROFT_NOTIFICATIONS "WHERE sequence > $1 ORDER BY sequence DESC LIMIT $2";
+inline constexpr std::string_view kNewestNotificationsOfTenant =
+    CROFT_NOTIFICATIONS "WHERE sequence > $1 AND tenant = $2 ORDER BY sequence DESC LIMIT $3";
+#undef CROFT_NOTIFICATIONS
+/// Forgets the notifications whose sequence is at least $1 below the newest.
+inline constexpr std::string_view kPruneNotifications =
+    "DELETE FROM notifications WHERE sequence <= (SELECT MAX(sequence) - $1 FROM notifications)";
+
+// Webhooks and what is on its way to them.
+inline constexpr std::string_view kPutWebhook = R"(
+  INSERT INTO webhooks (tenant, name, id, source_key, seen_up_to, key_number, old_key_until, failing_since,
+    disabled_at, disabled_reason, message, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  ON CONFLICT (tenant, name) DO UPDATE SET id = excluded.id, source_key = excluded.source_key,
+    seen_up_to = excluded.seen_up_to, key_number = excluded.key_number, old_key_until = excluded.old_key_until,
+    failing_since = excluded.failing_since, disabled_at = excluded.disabled_at,
+    disabled_reason = excluded.disabled_reason, message = excluded.message, created_at = excluded.created_at)";
+inline constexpr std::string_view kEraseWebhook =
+    "DELETE FROM webhooks WHERE tenant = $1 AND name = $2";
+inline constexpr std::string_view kEraseDeliveries =
+    "DELETE FROM deliveries WHERE webhook_tenant = $1 AND webhook_name = $2";
+inline constexpr std::string_view kWebhooks = R"(
+  SELECT tenant, name, id, source_key, seen_up_to, key_number, old_key_until, failing_since, disabled_at,
+    disabled_reason, message, created_at
+  FROM webhooks ORDER BY tenant, name)";
+
+inline constexpr std::string_view kPutDelivery = R"(
+  INSERT INTO deliveries (id, webhook_tenant, webhook_name, sequence, notification, happened_at, tenant, type,
+    subject, data, state, attempts, next_try, status, answer, created_at, ended_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
+    next_try = excluded.next_try, status = excluded.status, answer = excluded.answer,
+    ended_at = excluded.ended_at)";
+#define CROFT_DELIVERIES                                                                         \
+  "SELECT id, webhook_tenant, webhook_name, sequence, notification, happened_at, tenant, type, " \
+  "subject, data, state, attempts, next_try, status, answer, created_at, ended_at FROM "         \
+  "deliveries "
+inline constexpr std::string_view kPendingDeliveries = CROFT_DELIVERIES
+    "WHERE webhook_tenant = $1 AND webhook_name = $2 AND state = 'Pending' ORDER BY sequence LIMIT "
+    "$3";
+inline constexpr std::string_view kNewestDeliveries = CROFT_DELIVERIES
+    "WHERE webhook_tenant = $1 AND webhook_name = $2 ORDER BY sequence DESC LIMIT $3";
+inline constexpr std::string_view kDelivery = CROFT_DELIVERIES "WHERE id = $1";
+#undef CROFT_DELIVERIES
+/// Forgets up to $1 deliveries that ended past the newest $2.
+inline constexpr std::string_view kPruneDeliveries = R"(
+  DELETE FROM deliveries WHERE id IN (
+    SELECT id FROM deliveries WHERE state <> 'Pending' ORDER BY ended_at DESC LIMIT $1 OFFSET $2))";
+
 // Migrations.
 inline constexpr std::string_view kMakeMigrationTable =
     "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT "

@@ -36,6 +36,16 @@ class SqlStore : public Store {
   Task<Result<std::vector<AcknowledgementRow>>> acknowledgements() final {
     return run(select_acknowledgements());
   }
+  Task<Result<std::vector<NotificationRow>>> notifications(NotificationQuery query) final {
+    return run(select_notifications(query));
+  }
+  Task<Result<std::vector<WebhookRow>>> webhooks() final { return run(select_webhooks()); }
+  Task<Result<std::vector<DeliveryRow>>> deliveries(DeliveryQuery query) final {
+    return run(select_deliveries(query));
+  }
+  Task<Result<std::vector<DeliveryRow>>> delivery(std::string id) final {
+    return run(select_delivery(id));
+  }
 
  private:
   template <typename RowType>

@@ -32,6 +32,8 @@ Result<void> decode(const Row& row) {
 }
 
 Select<EventRow> select_newest_events() { return select_events({}); }
+Select<NotificationRow> select_newest_notifications() { return select_notifications({}); }
+Select<DeliveryRow> select_some_deliveries() { return select_deliveries({}); }
 
 std::vector<Table> list_tables() {
   return {
@@ -79,6 +81,27 @@ std::vector<Table> list_tables() {
       {.name = "acknowledgements",
        .columns = {key(text("tenant")), key(text("digest")), text("given_by"), integer("given_at")},
        .decode = decode<select_acknowledgements>},
+      {.name = "notifications",
+       .columns = {key(integer("sequence")), text("id"), integer("happened_at"), text("tenant"),
+                   text("type"), text("subject"), optional_text("data")},
+       .decode = decode<select_newest_notifications>,
+       .since = 3},
+      {.name = "webhooks",
+       .columns = {key(text("tenant")), key(text("name")), text("id"), text("source_key"),
+                   integer("seen_up_to"), integer("key_number"), optional_integer("old_key_until"),
+                   optional_integer("failing_since"), optional_integer("disabled_at"),
+                   text("disabled_reason"), text("message"), integer("created_at")},
+       .decode = decode<select_webhooks>,
+       .since = 3},
+      {.name = "deliveries",
+       .columns = {key(text("id")), text("webhook_tenant"), text("webhook_name"),
+                   integer("sequence"), text("notification"), integer("happened_at"),
+                   text("tenant"), text("type"), text("subject"), optional_text("data"),
+                   text("state"), integer("attempts"), optional_integer("next_try"),
+                   integer("status"), text("answer"), integer("created_at"),
+                   optional_integer("ended_at")},
+       .decode = decode<select_some_deliveries>,
+       .since = 3},
   };
 }
 

@@ -21,6 +21,7 @@ struct Table {
   std::vector<Column> columns;  ///< in the order of the schema, and of the port's reads
   /// Reads a row of all columns as the port does; null for a table that the port does not read.
   Result<void> (*decode)(const Row& row) = nullptr;
+  std::int64_t since = 1;  ///< the schema version that has it first; before, it has no rows
 
   std::string select;       ///< all columns of all rows, in the order of the key as bytes
   std::string count;        ///< how many rows there are
@@ -36,7 +37,7 @@ const std::vector<Table>& tables();
 /// Null if there is none of that name.
 const Table* find_table(std::string_view name);
 
-/// The oldest schema version whose tables have these columns.
+/// The oldest schema version whose tables, as far as it has them, have these columns.
 inline constexpr std::int64_t kTablesSince = 1;
 
 /// The row's cells. Internal if one is not of its column's type, or is text that is not UTF-8: then

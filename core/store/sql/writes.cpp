@@ -10,7 +10,7 @@ namespace croft::sql {
 namespace {
 
 // More than a prune's interval can bring in, so that a prune always catches up.
-constexpr std::int64_t kIntentsPrunedAtOnce = 10'000;
+constexpr std::int64_t kPrunedAtOnce = 10'000;
 
 /// Gathers the statements of writes.
 class Plan {
@@ -163,6 +163,46 @@ Result<void> write(Plan& plan, const EraseAcknowledgement& erase) {
   return plan.add(kEraseAcknowledgement, CellWriter().text(erase.tenant).text(erase.digest));
 }
 
+void add(CellWriter& cells, const NotificationRow& row) {
+  cells.key(row.id, "an id").time(row.time).found_by(row.tenant, "a tenant").text(row.type);
+  cells.text(row.subject).document(row.data);
+}
+
+Result<void> write(Plan& plan, const AppendNotification& append) {
+  CellWriter cells;
+  add(cells, append.row);
+  return plan.add(kAppendNotification, cells);
+}
+
+CellWriter& name_webhook(CellWriter& cells, const Ref& ref) {
+  return cells.found_by(ref.tenant, "a tenant").key(ref.name, "a name");
+}
+
+Result<void> write(Plan& plan, const PutWebhook& put) {
+  const WebhookRow& row = put.row;
+  CellWriter cells;
+  name_webhook(cells, row.ref).key(row.id, "an id").text(row.source);
+  cells.integer(row.cursor).integer(row.key_number).time(row.old_key_until);
+  cells.time(row.failing_since).time(row.disabled_at).text(row.disabled_reason);
+  return plan.add(kPutWebhook, cells.text(row.message).time(row.created_at));
+}
+
+Result<void> write(Plan& plan, const EraseWebhook& erase) {
+  CellWriter deliveries;
+  CellWriter webhook;
+  TRY(plan.add(kEraseDeliveries, name_webhook(deliveries, erase.ref)));
+  return plan.add(kEraseWebhook, name_webhook(webhook, erase.ref));
+}
+
+Result<void> write(Plan& plan, const PutDelivery& put) {
+  const DeliveryRow& row = put.row;
+  CellWriter cells;
+  name_webhook(cells.key(row.id, "an id"), row.webhook).integer(row.notification.sequence);
+  add(cells, row.notification);
+  cells.text(to_string(row.state)).integer(row.attempts).time(row.next_try).integer(row.status);
+  return plan.add(kPutDelivery, cells.text(row.answer).time(row.created_at).time(row.ended_at));
+}
+
 /// Engines name the column in their own words about a constraint.
 Error explain(const TenantRow& row, const Error& error) {
   if (error.message().find("number") == std::string::npos) {
@@ -196,7 +236,9 @@ Error explain(const Write& one, Error error) {
 
 std::vector<Statement> plan_prune(std::int64_t event_limit, std::int64_t intent_limit) {
   return {{kPruneEvents, {Cell(event_limit)}},
-          {kPruneIntents, {Cell(kIntentsPrunedAtOnce), Cell(intent_limit)}}};
+          {kPruneNotifications, {Cell(event_limit)}},
+          {kPruneIntents, {Cell(kPrunedAtOnce), Cell(intent_limit)}},
+          {kPruneDeliveries, {Cell(kPrunedAtOnce), Cell(intent_limit)}}};
 }
 
 }  // namespace croft::sql

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/value.hpp"
+#include "core/store/sql/migrations.hpp"
 #include "core/store/sql/statements.hpp"
 
 namespace croft::store_tools {
@@ -38,6 +39,16 @@ Result<std::string> examine_row(const sql::Table& table, const sql::Row& row) {
     TRY(table.decode(row));
   }
   return line_of({table, std::move(cells)});
+}
+
+/// The tables that a store of its schema version has.
+Result<std::vector<const sql::Table*>> tables_of(sql::Session& session) {
+  TRY_ASSIGN(const std::int64_t version, sql::find_schema_version(session));
+  std::vector<const sql::Table*> there;
+  for (const sql::Table& table : sql::tables()) {
+    if (table.since <= version) there.push_back(&table);
+  }
+  return there;
 }
 
 Result<void> examine_counters(sql::Session& session, const ProblemTaker& taker) {
@@ -99,7 +110,9 @@ std::vector<TableSum> Sums::all() const {
 }
 
 Result<void> read_rows(sql::Session& session, const RowTaker& taker) {
-  for (const sql::Table& table : sql::tables()) {
+  TRY_ASSIGN(const auto tables, tables_of(session));
+  for (const sql::Table* one : tables) {
+    const sql::Table& table = *one;
     Result<void> taken;  // what goes wrong there is none of the reading's
     const auto read = [&](const sql::Row& row) -> Result<void> {
       Result<std::vector<Cell>> cells = sql::cells_of(table, row);
@@ -117,7 +130,9 @@ Result<void> read_rows(sql::Session& session, const RowTaker& taker) {
 
 Result<std::vector<TableSum>> examine_rows(sql::Session& session, const ProblemTaker& taker) {
   Sums sums;
-  for (const sql::Table& table : sql::tables()) {
+  TRY_ASSIGN(const auto tables, tables_of(session));
+  for (const sql::Table* one : tables) {
+    const sql::Table& table = *one;
     const auto read = [&](const sql::Row& row) -> Result<void> {
       const Result<std::string> line = examine_row(table, row);
       if (line) {

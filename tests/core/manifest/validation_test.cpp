@@ -105,6 +105,47 @@ TEST(ValidationTest, AnImageAndABuildAreTwoImages) {
       HasSubstr("must not stand beside 'image': it has one image"));
 }
 
+TEST(ValidationTest, WebhooksAreAnybodysButSomeOfTheirFieldsTheOperators) {
+  const auto of_tenant = [](std::string_view spec) {
+    return load_text(document("Webhook", "ops", spec));
+  };
+  EXPECT_EQ(names_of(of_tenant("  url: https://a.example/x\n")),
+            std::vector<std::string>{"alice/Webhook/ops"});
+  EXPECT_THAT(complaints(of_tenant("  url: https://a.example/x\n  allowPrivate: true\n")),
+              HasSubstr("6:3: error: allowPrivate is the operator's to set"));
+  EXPECT_THAT(complaints(of_tenant("  url: {secret: x}\n")),
+              HasSubstr("url names a secret; secrets of tenants arrive with a later version"));
+  const LoadedSet platform =
+      load_text(document("Webhook", "ops",
+                         "  url: {secret: x}\n  allowPrivate: true\n  secret: {secret: key}\n"),
+                SourceScope::Platform);
+  EXPECT_EQ(complaints(platform), "");
+  EXPECT_EQ(names_of(platform), std::vector<std::string>{"Webhook/ops"});
+  EXPECT_EQ(
+      names_of(load_text(document("Webhook", "ops", "  url: http://x\n  allowPrivate: true\n"),
+                         SourceScope::Solo)),
+      std::vector<std::string>{"alice/Webhook/ops"});
+}
+
+TEST(ValidationTest, WhatAWebhookNamesIsChecked) {
+  const auto wrong = [](std::string_view spec) {
+    return complaints(load_text(document("Webhook", "ops", spec)));
+  };
+  EXPECT_THAT(wrong("  url: ftp://a\n"), HasSubstr("url must begin with https:// or http://"));
+  EXPECT_THAT(wrong("  url: https://user:pw@a/\n"), HasSubstr("must not hold a user"));
+  EXPECT_THAT(wrong("  url: https:///x\n"), HasSubstr("must name a host"));
+  EXPECT_THAT(wrong("  url: https://a/#x\n"), HasSubstr("must not have a fragment"));
+  EXPECT_THAT(wrong("  url: \"https://a/ x\"\n"), HasSubstr("must be printable ASCII"));
+  EXPECT_THAT(wrong("  url: https://a\n  events: [croft.resource.redy]\n"),
+              HasSubstr("fits no type of event: 'croft.resource.redy'; did you mean "
+                        "'croft.resource.ready'?"));
+  EXPECT_EQ(wrong("  url: https://a\n  events: [\"*.failed\"]\n  resources: [\"*/api\"]\n"), "");
+  EXPECT_THAT(wrong("  url: https://a\n  resources: [api]\n"), HasSubstr("must be KIND/NAME"));
+  EXPECT_THAT(wrong("  url: https://a\n  secret: whsec_abc\n"),
+              HasSubstr("secret must be {secret: NAME}: a key has no place in a repository"));
+  EXPECT_THAT(wrong("  url: https://a\n  format: xml\n"), HasSubstr("must be one of cloudevents"));
+}
+
 TEST(ValidationTest, SecretsOfTenantsArriveLaterAndOthersKeepTheirShape) {
   EXPECT_THAT(
       of_instance("  env: {TOKEN: {secret: api-token}}\n"),

@@ -110,11 +110,21 @@ TEST_P(MigrationsTest, BringEveryEarlierVersionWithItsDataToTheLatest) {
     EXPECT_EQ(rows(store.tokens()).at(0).hash, "9f86d081");
     EXPECT_EQ(rows(store.acknowledgements()).at(0).digest, "7c1e");
 
+    const bool has_outbox = version >= 3;
+    EXPECT_EQ(rows(store.notifications({})).size(), has_outbox ? 2U : 0U);
+    EXPECT_EQ(rows(store.webhooks()).size(), has_outbox ? 2U : 0U);
+    if (has_outbox) {
+      EXPECT_EQ(rows(store.webhooks()).at(1).disabled_reason, "Gone");
+      EXPECT_EQ(rows(store.delivery("d1")).at(0).status, 503);
+    }
+
     Transaction more;
+    more.add(AppendNotification{{.id = "next", .type = "croft.resource.ready"}});
     more.add(PutTenant{{.uid = "t4", .name = "dave"}}).add(AppendEvent{{.subject = "dave"}});
     EXPECT_TRUE(run_task(io_, store.commit(std::move(more))).has_value());
     EXPECT_EQ(rows(store.tenants()).back().number, 4);
     EXPECT_EQ(rows(store.events({})).back().sequence, 8);
+    EXPECT_EQ(rows(store.notifications({})).back().sequence, has_outbox ? 7 : 1);
   }
 }
 

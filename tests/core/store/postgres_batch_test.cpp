@@ -138,6 +138,8 @@ TEST_F(BatchTest, TakesRowsOfEveryKindInBulk) {
     writes.emplace_back(PutIntent{intent("i" + number)});
     writes.emplace_back(PutUsage{usage("f" + number, i, std::nullopt)});
     writes.emplace_back(AppendEvent{event("alice", "s", number)});
+    writes.emplace_back(AppendNotification{notification("n" + number, "alice")});
+    writes.emplace_back(PutDelivery{delivery("d" + number, "ops", i)});
   }
   const std::vector<Statement> statements = in_bulk(plan_of(writes));
   EXPECT_EQ(std::ranges::count(kinds(statements), "many"),
@@ -148,6 +150,10 @@ TEST_F(BatchTest, TakesRowsOfEveryKindInBulk) {
   EXPECT_EQ(sql("SELECT string_agg(message || sequence, ' ' ORDER BY sequence) FROM events"),
             "01 12 23");
   EXPECT_EQ(sql("SELECT count(*) FROM usage_facts WHERE to_time IS NULL"), "3");
+  EXPECT_EQ(sql("SELECT string_agg(id || sequence, ' ' ORDER BY sequence) FROM notifications"),
+            "n01 n12 n23");
+  EXPECT_EQ(sql("SELECT string_agg(id || sequence, ' ' ORDER BY sequence) FROM deliveries"),
+            "d00 d11 d22");
 }
 
 TEST_F(BatchTest, AWriterThatDiesLeavesNobodyWaiting) {

@@ -78,7 +78,18 @@ TEST_F(PostgresPlanTest, FindsRowsByIndex) {
                                            kAppendEvent,
                                            kBeginBatch,
                                            kFindBatch,
-                                           kNextEvents}) {
+                                           kNextEvents,
+                                           kNotifications,
+                                           kNotificationsOfTenant,
+                                           kNewestNotifications,
+                                           kNewestNotificationsOfTenant,
+                                           kAppendNotification,
+                                           kPruneNotifications,
+                                           kEraseWebhook,
+                                           kEraseDeliveries,
+                                           kPendingDeliveries,
+                                           kNewestDeliveries,
+                                           kDelivery}) {
     expect_by_index(statement);
   }
 }

@@ -43,10 +43,27 @@ class QueryPlanTest : public testing::Test {
 };
 
 TEST_F(QueryPlanTest, FindsRowsByIndex) {
-  for (const std::string_view statement :
-       {kEraseTenant, kEraseSource, kResourcesOfTenant, kEraseResource, kEraseDirective,
-        kUsageWithin, kEraseToken, kEraseAcknowledgement, kPruneEvents, kNextEvent,
-        kLockTenantNumbers, kGiveTenantNumber}) {
+  for (const std::string_view statement : {kEraseTenant,
+                                           kEraseSource,
+                                           kResourcesOfTenant,
+                                           kEraseResource,
+                                           kEraseDirective,
+                                           kUsageWithin,
+                                           kEraseToken,
+                                           kEraseAcknowledgement,
+                                           kPruneEvents,
+                                           kNextEvent,
+                                           kLockTenantNumbers,
+                                           kGiveTenantNumber,
+                                           kNotifications,
+                                           kNotificationsOfTenant,
+                                           kNewestNotifications,
+                                           kNewestNotificationsOfTenant,
+                                           kEraseWebhook,
+                                           kEraseDeliveries,
+                                           kPendingDeliveries,
+                                           kNewestDeliveries,
+                                           kDelivery}) {
     expect_no_scan(statement);
   }
 }
@@ -62,6 +79,14 @@ TEST_F(QueryPlanTest, ReadsWhatIsOpenFromAnIndexOfNothingElse) {
   EXPECT_NE(plan_of(kPruneIntents).find("SCAN intents USING INDEX intents_finished"),
             std::string::npos)
       << plan_of(kPruneIntents);
+}
+
+TEST_F(QueryPlanTest, PrunesTheOutboxByIndexes) {
+  EXPECT_EQ(plan_of(kPruneNotifications).find("SCAN notifications"), std::string::npos)
+      << plan_of(kPruneNotifications);
+  EXPECT_NE(plan_of(kPruneDeliveries).find("SCAN deliveries USING INDEX deliveries_ended"),
+            std::string::npos)
+      << plan_of(kPruneDeliveries);
 }
 
 TEST_F(QueryPlanTest, ReadsAllResourcesWithoutSorting) {

@@ -18,9 +18,10 @@ std::string words(std::string_view name, bool is_integer, bool may_be_null, bool
                      is_key ? " key" : "");
 }
 
-Schema listed() {
+Schema listed(std::size_t version) {
   Schema schema;
   for (const sql::Table& table : sql::tables()) {
+    if (table.since > static_cast<std::int64_t>(version)) continue;
     for (const sql::Column& column : table.columns) {
       schema[table.name].push_back(
           words(column.name, column.is_integer, column.may_be_null, column.is_key));
@@ -69,7 +70,7 @@ TEST_P(TablesTest, ListTheRealSchemaOfEveryVersionThatIsTaken) {
     SCOPED_TRACE(version);
     const auto session = home_.open_to_edit(home_.place(GetParam()));
     ASSERT_TRUE(sql::migrate(*session, steps.first(version)).has_value());
-    EXPECT_EQ(real(*session), listed())
+    EXPECT_EQ(real(*session), listed(version))
         << "a migration changed a table: change sql/tables.cpp too, and kTablesSince";
   }
 }

@@ -75,6 +75,11 @@ const std::map<std::string, Sample> kSamples = {
     {"exportVolume", {"/v1/volumes/alice/Instance/api/export?volume=data&quiesce=true", ""}},
     {"importVolume", {"/v1/volumes/alice/Instance/api/import?volume=data&quiesce=false", "a tar"}},
     {"eraseVolumes", {"/v1/volumes/alice/Volume/db.data", ""}},
+    {"listWebhooks", {"/v1/webhooks?tenant=alice", ""}},
+    {"listDeliveries", {"/v1/webhooks/alice/ops/deliveries?limit=5", ""}},
+    {"testWebhook", {"/v1/webhooks/alice/ops/test", ""}},
+    {"replayWebhook", {"/v1/webhooks/alice/ops/replay", R"({"delivery":"d1"})"}},
+    {"rotateWebhook", {"/v1/webhooks/alice/ops/rotate", ""}},
     {"listTokens", {"/v1/tokens", ""}},
     {"makeToken", {"/v1/tokens", R"({"name":"ci","tenant":"alice","expiresIn":"24h"})"}},
     {"revokeToken", {"/v1/tokens/token-id", ""}},
@@ -125,6 +130,13 @@ class OpenApiTest : public ApiTest {
                            .used = 2,
                            .users = {status.ref},
                            .kept_until = clock.now()}};
+    engine.hooks.add("alice/Webhook/ops").row.disabled_at = clock.now();
+    DeliveryRow sent;
+    sent.id = "d1";
+    sent.notification.type = "croft.resource.ready";
+    sent.next_try = sent.ended_at = clock.now();
+    engine.hooks.all.back().last = sent;
+    engine.hooks.sent = {sent};
     engine.archive = {"a tar"};
     engine.make_session = [this](asio::any_io_executor executor, ExecRequest request) {
       return open_fake_session(std::move(executor), std::make_shared<FakeWorld>(clock),

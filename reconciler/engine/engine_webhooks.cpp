@@ -1,0 +1,77 @@
+// Webhooks: what sources declare of them, and how they fare.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/files.hpp"
+#include "reconciler/engine/engine_impl.hpp"
+
+namespace croft {
+
+namespace {
+
+constexpr std::size_t kLargestSecret = 16U << 10U;
+
+std::string waiting_text(const notify::WebhookStatus& webhook) {
+  if (webhook.waiting == 0) return {};
+  return fmt::format("{} {} for it", webhook.waiting, webhook.waiting == 1 ? "waits" : "wait");
+}
+
+}  // namespace
+
+notify::DispatchParts EngineImpl::dispatch_parts() {
+  notify::DispatcherSettings settings;
+  settings.domain = settings_.domain;
+  settings.key_file = settings_.data / "webhooks.key";
+  const std::filesystem::path secrets = settings_.secrets_dir;
+  const auto read_secret = [secrets](const std::string& name) {
+    return read_file(secrets / name, kLargestSecret);
+  };
+  return {.settings = std::move(settings),
+          .executor = executor_,
+          .store = journal_.store(),
+          .clock = clock_,
+          .random = random_,
+          .sender = notify::http_sender(settings_.webhooks, clock_),
+          .secret = read_secret,
+          .keys = {},
+          .wake = {},
+          .on_change = {}};
+}
+
+void EngineImpl::sync_webhooks() {
+  if (!has_catalog_) return;
+  notify::WebhookSet set;
+  for (const auto& [key, source] : sources_) {
+    if (!source.accepted) {
+      set.unread_sources.push_back(key);
+      continue;
+    }
+    for (const Resource& resource : *source.accepted->resources) {
+      if (resource.ref.kind == Kind::Webhook) set.webhooks.push_back(notify::webhook_of(resource));
+    }
+  }
+  dispatcher_.declare(std::move(set));
+}
+
+void EngineImpl::add_webhooks(const std::string& tenant, std::vector<ResourceStatus>& all) const {
+  for (const notify::WebhookStatus& webhook : dispatcher_.list(tenant)) {
+    ResourceStatus status;
+    status.ref = webhook.row.ref;
+    status.uid = webhook.row.id;
+    status.source = webhook.declaration.source;
+    const bool is_in_use = !webhook.row.disabled_at && !webhook.declaration.is_paused;
+    status.phase = is_in_use ? Phase::Running : Phase::Stopped;
+    status.conditions = {webhook.ready};
+    status.url = webhook.url;
+    status.message = waiting_text(webhook);
+    status.created_at = webhook.row.created_at;
+    const auto source = sources_.find(status.source);
+    if (source != sources_.end() && source->second.accepted)
+      status.applied_revision = status.attempted_revision = source->second.accepted->commit;
+    all.push_back(std::move(status));
+  }
+}
+
+}  // namespace croft

@@ -1,0 +1,386 @@
+#include "reconciler/notify/webhook_queue.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "reconciler/notify/message.hpp"
+#include "reconciler/notify/what_happened.hpp"
+
+namespace croft::notify {
+
+namespace {
+
+constexpr std::size_t kBatch = 100;
+constexpr std::size_t kMostLoaded = 10'000;
+/// How far the cursor in the store may lag behind for an endpoint that wants none of what happens.
+constexpr std::int64_t kLag = 1'000;
+constexpr Duration kStoreTrouble{5'000};
+
+double chance_from(RandomSource& random) {
+  const auto bytes = random.bytes();
+  return (bytes[0] * 256 + bytes[1]) / 65'536.0;
+}
+
+Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row) {
+  const auto condition = [&](ConditionStatus status, std::string reason, std::string message,
+                             Timestamp since) {
+    return Condition{"Ready", status, std::move(reason), std::move(message), since};
+  };
+  if (row.disabled_at) {
+    return condition(
+        ConditionStatus::False, row.disabled_reason,
+        fmt::format("disabled: {}; `croft webhook test` enables it once it answers", row.message),
+        *row.disabled_at);
+  }
+  if (declaration.is_paused)
+    return condition(ConditionStatus::False, "Paused", "it is declared disabled", row.created_at);
+  if (row.failing_since)
+    return condition(ConditionStatus::False, "Failing", row.message, *row.failing_since);
+  return condition(ConditionStatus::True, "Delivering", "", row.created_at);
+}
+
+}  // namespace
+
+WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
+                           WebhookRow row)
+    : parts_(std::move(parts)),
+      declaration_(std::move(declaration)),
+      row_(std::move(row)),
+      row_turn_(parts_->executor, 1),
+      work_(parts_->executor),
+      seen_(row_.cursor) {}
+
+void WebhookQueue::wake() {
+  is_caught_up_ = false;
+  work_.notify();
+}
+
+void WebhookQueue::redeclare(WebhookDeclaration declaration) {
+  declaration_ = std::move(declaration);
+  not_before_.reset();
+  wake();
+  parts_->on_change();
+}
+
+void WebhookQueue::end() {
+  is_over_ = true;
+  work_.notify();
+}
+
+WebhookStatus WebhookQueue::status() const {
+  WebhookStatus status;
+  status.declaration = declaration_;
+  status.row = row_;
+  status.waiting = pending_.size();
+  status.last = last_;
+  status.url = declaration_.url.empty() ? "" : shown_url(declaration_.url);
+  status.ready = ready_of(declaration_, row_);
+  return status;
+}
+
+bool WebhookQueue::is_in_use() const { return !row_.disabled_at && !declaration_.is_paused; }
+
+bool WebhookQueue::may_take_more() const {
+  return is_in_use() && !is_caught_up_ && pending_.size() + kBatch <= parts_->settings.window;
+}
+
+Task<> WebhookQueue::run(std::shared_ptr<WebhookQueue> self) {
+  co_await self->load_pending();
+  while (!self->is_over_) {
+    if (self->may_take_more()) co_await self->take_more();
+    if (self->is_over_) co_return;
+    const std::optional<Timestamp> due = self->begin_due(self);
+    if (self->may_take_more()) continue;
+    Duration wait = self->parts_->settings.look_again;
+    if (due) wait = std::clamp(*due - self->parts_->clock.now(), Duration(1), wait);
+    const bool is_woken = co_await self->work_.wait(wait);
+    if (!is_woken && !due) self->is_caught_up_ = false;
+  }
+}
+
+/// What an earlier run had taken from the outbox, and did not finish.
+Task<> WebhookQueue::load_pending() {
+  while (!is_over_) {
+    DeliveryQuery query;
+    query.webhook = row_.ref;
+    query.only_pending = true;
+    query.limit = kMostLoaded;
+    Result<std::vector<DeliveryRow>> rows = co_await parts_->store.deliveries(std::move(query));
+    if (rows) {
+      for (DeliveryRow& row : *rows) {
+        const Place place{row.notification.sequence, row.id};
+        pending_.try_emplace(place, Waiting{std::move(row)});
+      }
+      co_return;
+    }
+    log_warning("notify", "what waits for a webhook cannot be read",
+                {{"webhook", to_string(row_.ref)}, {"error", rows.error().describe()}});
+    co_await sleep_for(kStoreTrouble);
+  }
+}
+
+Task<> WebhookQueue::take_more() {
+  // Whatever is written from here on wakes it again.
+  is_caught_up_ = true;
+  NotificationQuery query;
+  if (!row_.ref.tenant.empty()) query.tenant = row_.ref.tenant;
+  query.after = seen_;
+  query.limit = kBatch;
+  Result<std::vector<NotificationRow>> found =
+      co_await parts_->store.notifications(std::move(query));
+  if (found && found->empty()) co_return;
+  Result<void> done;
+  if (found) {
+    is_caught_up_ = is_caught_up_ && found->size() < kBatch;
+    done = co_await take_over(std::move(*found));
+  } else {
+    done = fail(found.error());
+  }
+  if (done) co_return;
+  log_warning("notify", "the outbox cannot be taken from",
+              {{"webhook", to_string(row_.ref)}, {"error", done.error().describe()}});
+  co_await sleep_for(kStoreTrouble);
+  is_caught_up_ = false;
+}
+
+/// The deliveries and the cursor behind them are written together: none is lost, and none is taken
+/// twice.
+Task<Result<void>> WebhookQueue::take_over(std::vector<NotificationRow> notifications) {
+  const std::int64_t newest = notifications.back().sequence;
+  std::vector<DeliveryRow> rows;
+  Transaction transaction;
+  for (NotificationRow& notification : notifications) {
+    if (!wants(declaration_, notification)) continue;
+    DeliveryRow row;
+    row.id = parts_->random.id();
+    row.webhook = row_.ref;
+    row.created_at = parts_->clock.now();
+    row.notification = std::move(notification);
+    transaction.add(PutDelivery{row});
+    rows.push_back(std::move(row));
+  }
+  if (!rows.empty() || newest - row_.cursor >= kLag) {
+    std::function<void(WebhookRow&)> move_on = [newest](WebhookRow& row) { row.cursor = newest; };
+    CO_TRY(co_await change_row(std::move(move_on), std::move(transaction)));
+  }
+  seen_ = newest;
+  for (DeliveryRow& row : rows) {
+    const Place place{row.notification.sequence, row.id};
+    pending_.try_emplace(place, Waiting{std::move(row)});
+  }
+  co_return Result<void>();
+}
+
+std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQueue>& self) {
+  if (!is_in_use()) return std::nullopt;
+  const int most = row_.failing_since ? 1 : parts_->settings.concurrency;
+  const Timestamp now = parts_->clock.now();
+  std::optional<Timestamp> next;
+  std::set<std::string_view> subjects;
+  for (auto& [place, waiting] : pending_) {
+    if (under_way_ >= most) return std::nullopt;  // whoever ends wakes us
+    const bool is_first = subjects.insert(waiting.row.notification.subject).second;
+    if (!is_first || waiting.is_under_way) continue;
+    Timestamp due = waiting.row.next_try.value_or(now);
+    if (not_before_) due = std::max(due, *not_before_);
+    if (due > now) {
+      next = next ? std::min(*next, due) : due;
+      continue;
+    }
+    waiting.is_under_way = true;
+    ++under_way_;
+    spawn(parts_->executor, deliver(self, place), "webhook delivery");
+  }
+  return next;
+}
+
+Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
+  DeliveryRow row = self->pending_.at(place).row;
+  NotificationRow notification = row.notification;
+  Attempt attempt = co_await self->attempt(std::move(notification));
+  --self->under_way_;
+  if (self->is_over_) co_return;
+  const Timestamp now = self->parts_->clock.now();
+  if (attempt.retry_after && attempt.fate == Attempt::Fate::NotNow)
+    self->not_before_ =
+        now + std::min(*attempt.retry_after, self->parts_->settings.schedule.longest_wish);
+  row = after_attempt(std::move(row), attempt, self->parts_->settings.schedule,
+                      chance_from(self->parts_->random), now);
+  DeliveryRow noted = row;
+  const Result<void> done = co_await self->note(std::move(noted), std::move(attempt));
+  if (self->is_over_) co_return;
+  if (!done) {
+    log_warning("notify", "a delivery cannot be noted, and is made once more",
+                {{"webhook", to_string(self->row_.ref)}, {"error", done.error().describe()}});
+    row.state = DeliveryState::Pending;
+    row.next_try = now + kStoreTrouble;
+  }
+  const bool has_ended = row.state != DeliveryState::Pending;
+  self->last_ = row;
+  if (has_ended) {
+    self->pending_.erase(place);
+  } else {
+    self->pending_.at(place) = Waiting{std::move(row)};
+  }
+  self->work_.notify();
+}
+
+Task<Attempt> WebhookQueue::attempt(NotificationRow notification) {
+  Result<Post> post = post_of(notification);
+  if (post) co_return co_await parts_->sender(std::move(*post));
+  Attempt attempt;
+  attempt.answer = post.error().describe();
+  co_return attempt;
+}
+
+Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
+  Post post;
+  post.url = declaration_.url;
+  if (post.url.empty()) {
+    TRY_ASSIGN(post.url, while_doing(parts_->secret(declaration_.url_secret), "reading its url"));
+    post.url.erase(post.url.find_last_not_of(" \t\r\n") + 1);
+    remember_secret(Secret<std::string>(post.url));
+  }
+  Message message = compose(declaration_.format, notification, parts_->settings.domain);
+  post.headers = std::move(message.headers);
+  post.body = std::move(message.body);
+  post.allow_private = declaration_.allow_private;
+  if (declaration_.format != MessageFormat::CloudEvents) return post;
+  TRY_ASSIGN(const std::vector<SigningKey> keys, signing_keys());
+  const Timestamp now = parts_->clock.now();
+  post.headers.set("webhook-id", notification.id);
+  post.headers.set("webhook-timestamp", std::to_string(now.time_since_epoch().count() / 1000));
+  post.headers.set("webhook-signature", sign(keys, notification.id, now, post.body));
+  return post;
+}
+
+Result<std::vector<SigningKey>> WebhookQueue::signing_keys() const {
+  if (!declaration_.key_secret.empty()) {
+    TRY_ASSIGN(const std::string text,
+               while_doing(parts_->secret(declaration_.key_secret), "reading its signing key"));
+    return while_doing(parse_signing_keys(text), "reading its signing key");
+  }
+  std::vector<SigningKey> keys{parts_->keys->key(row_.id, row_.key_number)};
+  if (row_.old_key_until && *row_.old_key_until > parts_->clock.now())
+    keys.push_back(parts_->keys->key(row_.id, row_.key_number - 1));
+  return keys;
+}
+
+Task<Result<void>> WebhookQueue::note(DeliveryRow delivery, Attempt attempt) {
+  Transaction transaction;
+  transaction.add(PutDelivery{delivery});
+  const bool is_news = attempt.fate != Attempt::Fate::Taken || row_.failing_since;
+  if (!is_news) co_return co_await parts_->store.commit(std::move(transaction));
+  std::function<void(WebhookRow&)> change = [this, &delivery, &attempt](WebhookRow& row) {
+    row = after_attempt(std::move(row), delivery, attempt, parts_->settings.schedule,
+                        parts_->clock.now());
+  };
+  co_return co_await change_row(std::move(change), std::move(transaction));
+}
+
+Task<Result<void>> WebhookQueue::change_row(std::function<void(WebhookRow&)> change,
+                                            Transaction transaction) {
+  const Semaphore::Permit turn = co_await row_turn_.acquire();
+  WebhookRow row = row_;
+  change(row);
+  const bool is_disabled_now = row.disabled_at && !row_.disabled_at;
+  if (is_disabled_now) add_disabled(transaction, row);
+  if (row != row_) transaction.add(PutWebhook{row});
+  if (is_over_) co_return fail(ErrorCode::Cancelled, "the Webhook is declared no more");
+  CO_TRY(co_await parts_->store.commit(std::move(transaction)));
+  const bool shows = row.failing_since.has_value() != row_.failing_since.has_value() ||
+                     row.disabled_at.has_value() != row_.disabled_at.has_value();
+  row_ = std::move(row);
+  if (is_disabled_now) parts_->wake(row_.ref.tenant);
+  if (shows) parts_->on_change();
+  co_return Result<void>();
+}
+
+void WebhookQueue::add_disabled(Transaction& transaction, const WebhookRow& row) const {
+  EventRow event;
+  event.time = parts_->clock.now();
+  event.tenant = row.ref.tenant;
+  event.subject = to_string(row.ref);
+  event.severity = Severity::Warning;
+  event.reason = "WebhookDisabled";
+  event.message = row.message;
+  NotificationRow notification = about_webhook("croft.webhook.disabled", row.ref, Severity::Warning,
+                                               row.disabled_reason, row.message, event.time);
+  notification.id = parts_->random.id();
+  transaction.add(AppendEvent{std::move(event)});
+  transaction.add(AppendNotification{std::move(notification)});
+}
+
+Task<Result<void>> WebhookQueue::enable() {
+  std::function<void(WebhookRow&)> change = [](WebhookRow& row) {
+    row.disabled_at.reset();
+    row.disabled_reason.clear();
+    row.failing_since.reset();
+    row.message.clear();
+  };
+  CO_TRY(co_await change_row(std::move(change), Transaction{}));
+  not_before_.reset();
+  for (auto& [place, waiting] : pending_) waiting.row.next_try.reset();
+  wake();
+  co_return Result<void>();
+}
+
+Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
+  NotificationRow notification =
+      about_webhook("croft.webhook.test", self->row_.ref, Severity::Normal, "Test",
+                    "this is what an event looks like", self->parts_->clock.now());
+  notification.id = self->parts_->random.id();
+  Attempt attempt = co_await self->attempt(std::move(notification));
+  const bool is_well = attempt.fate == Attempt::Fate::Taken;
+  if (is_well && (self->row_.disabled_at || self->row_.failing_since)) {
+    CO_TRY(co_await self->enable());
+  }
+  co_return attempt;
+}
+
+Task<Result<std::string>> WebhookQueue::rotate(std::shared_ptr<WebhookQueue> self) {
+  const std::string name = to_string(self->row_.ref);
+  if (self->declaration_.format != MessageFormat::CloudEvents)
+    co_return fail(ErrorCode::Conflict, name + " is told in a form that is not signed");
+  if (!self->declaration_.key_secret.empty()) {
+    co_return fail(
+        Error(ErrorCode::Conflict,
+              fmt::format("{} signs with the secret '{}'", name, self->declaration_.key_secret))
+            .with_hint("write the new key into a line before the old one there: both sign"));
+  }
+  const Timestamp until = self->parts_->clock.now() + self->parts_->settings.old_key_life;
+  std::function<void(WebhookRow&)> change = [until](WebhookRow& row) {
+    ++row.key_number;
+    row.old_key_until = until;
+  };
+  CO_TRY(co_await self->change_row(std::move(change), Transaction{}));
+  co_return print_signing_key(self->parts_->keys->key(self->row_.id, self->row_.key_number));
+}
+
+Task<Result<void>> WebhookQueue::replay(std::shared_ptr<WebhookQueue> self,
+                                        std::vector<DeliveryRow> rows) {
+  if (self->row_.disabled_at) {
+    co_return fail(Error(ErrorCode::Conflict, to_string(self->row_.ref) + " is disabled")
+                       .with_hint("`croft webhook test` enables it once it answers"));
+  }
+  Transaction transaction;
+  for (DeliveryRow& row : rows) {
+    row.state = DeliveryState::Pending;
+    row.attempts = 0;
+    row.next_try.reset();
+    row.ended_at.reset();
+    transaction.add(PutDelivery{row});
+  }
+  CO_TRY(co_await self->parts_->store.commit(std::move(transaction)));
+  for (DeliveryRow& row : rows) {
+    const Place place{row.notification.sequence, row.id};
+    self->pending_.try_emplace(place, Waiting{std::move(row)});
+  }
+  self->work_.notify();
+  co_return Result<void>();
+}
+
+}  // namespace croft::notify

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/async.hpp"
+#include "core/base/clock.hpp"
+#include "core/base/id.hpp"
+#include "core/store/store.hpp"
+#include "reconciler/notify/sender.hpp"
+#include "reconciler/notify/signature.hpp"
+#include "reconciler/notify/webhook.hpp"
+
+namespace croft::notify {
+
+struct DispatcherSettings {
+  std::string domain = "localhost";  ///< of the platform, for what a CloudEvent comes from
+  std::filesystem::path key_file;    ///< what signing keys are made from; made if it is not there
+  RetrySchedule schedule = RetrySchedule::standard();
+  int concurrency = 4;  ///< attempts at a time at one endpoint; one at one that fails
+  std::size_t window =
+      500;  ///< deliveries that wait for one endpoint; the rest stays in the outbox
+  Duration old_key_life{86'400'000};  ///< for so long a key signs beside the one that replaced it
+  Duration look_again{60'000};        ///< the outbox is looked at so often, whether woken or not
+};
+
+/// Reads the secret of that name, of the operator's.
+using SecretReader = std::function<Result<std::string>(const std::string& name)>;
+
+/// What all endpoints stand on. The references outlive every coroutine of theirs.
+struct DispatchParts {
+  DispatcherSettings settings;
+  asio::any_io_executor executor;
+  Store& store;
+  Clock& clock;
+  RandomSource& random;
+  Sender sender;
+  SecretReader secret;
+  std::optional<KeyRing> keys;                          ///< once it started
+  std::function<void(const std::string& tenant)> wake;  ///< there are new notifications of theirs
+  std::function<void()> on_change;                      ///< what status() shows is another now
+};
+
+/// How a Webhook fares.
+struct WebhookStatus {
+  WebhookDeclaration declaration;
+  WebhookRow row;
+  std::size_t waiting = 0;  ///< deliveries that were taken from the outbox and have not ended
+  std::optional<DeliveryRow> last;  ///< after its last attempt since the start
+  std::string url;                  ///< as it may be shown
+  Condition ready;
+};
+
+/// One Webhook's queue. What concerns one subject is sent in its order: a delivery that failed
+/// holds back later ones of its subject, and no others. At least once: what was sent when the
+/// process ended, and not noted, is sent again. On the control executor.
+class WebhookQueue {
+ public:
+  WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
+               WebhookRow row);
+
+  /// Until end(). Keeps `self` alive.
+  static Task<> run(std::shared_ptr<WebhookQueue> self);
+  /// The outbox has something new that it may want.
+  void wake();
+  void redeclare(WebhookDeclaration declaration);
+  /// Starts nothing more, and notes nothing more.
+  void end();
+
+  const WebhookDeclaration& declaration() const { return declaration_; }
+  WebhookStatus status() const;
+
+  /// Sends croft.webhook.test now. If it is taken, a Webhook that was disabled is in use again.
+  static Task<Result<Attempt>> test(std::shared_ptr<WebhookQueue> self);
+  /// The new signing key, as those who verify with it need it. Conflict if it brings its own.
+  static Task<Result<std::string>> rotate(std::shared_ptr<WebhookQueue> self);
+  /// Sends them once more. Conflict if it is disabled.
+  static Task<Result<void>> replay(std::shared_ptr<WebhookQueue> self,
+                                   std::vector<DeliveryRow> rows);
+
+ private:
+  struct Waiting {
+    DeliveryRow row;
+    bool is_under_way = false;
+  };
+  using Place = std::pair<std::int64_t, std::string>;  ///< sequence and id: the order
+
+  Task<> load_pending();
+  bool is_in_use() const;
+  bool may_take_more() const;
+  Task<> take_more();
+  Task<Result<void>> take_over(std::vector<NotificationRow> notifications);
+  /// Begins the attempts that are due; gives when the next one is.
+  std::optional<Timestamp> begin_due(const std::shared_ptr<WebhookQueue>& self);
+  static Task<> deliver(std::shared_ptr<WebhookQueue> self, Place place);
+  Task<Attempt> attempt(NotificationRow notification);
+  Result<Post> post_of(const NotificationRow& notification) const;
+  Result<std::vector<SigningKey>> signing_keys() const;
+  Task<Result<void>> note(DeliveryRow delivery, Attempt attempt);
+  void add_disabled(Transaction& transaction, const WebhookRow& row) const;
+  Task<Result<void>> enable();
+  /// Changes the row, and writes it with what `transaction` has. One at a time: none undoes
+  /// another.
+  Task<Result<void>> change_row(std::function<void(WebhookRow&)> change, Transaction transaction);
+
+  std::shared_ptr<DispatchParts> parts_;
+  WebhookDeclaration declaration_;
+  WebhookRow row_;
+  Semaphore row_turn_;
+  Signal work_;
+  std::map<Place, Waiting> pending_;
+  std::optional<DeliveryRow> last_;
+  std::int64_t seen_ = -1;  ///< what was looked at; the row's cursor follows when it matters
+  int under_way_ = 0;
+  bool is_caught_up_ = false;
+  bool is_over_ = false;
+  std::optional<Timestamp> not_before_;  ///< the endpoint asked for it
+};
+
+}  // namespace croft::notify
