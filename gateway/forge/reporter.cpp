@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -46,7 +48,7 @@ struct ForgeReporter::State {
         settings(std::move(how)),
         changed(parts.executor),
         statuses(parts.executor, parts.random, kAtOnce,
-                 [this](std::string key) { return report(std::move(key)); }),
+                 [this](std::string key) { return take_turn(std::move(key)); }),
         comments(parts.executor, parts.random, kAtOnce,
                  [this](std::string key) { return comment(std::move(key)); }) {}
 
@@ -61,17 +63,19 @@ struct ForgeReporter::State {
   // What is to be said.
 
   std::vector<CommitReport> reports(const SourceStatus& source) const {
-    std::string waiting;
+    std::string held;
     for (const Changeset& changeset : parts.engine.guarded(source.tenant)) {
-      if (changeset.tenant == source.tenant && changeset.guard) waiting = changeset.guard->message;
+      if (changeset.tenant == source.tenant && changeset.guard) held = changeset.guard->message;
     }
-    return reports_of(source, parts.engine.status(source.tenant), waiting);
+    return reports_of(source, parts.engine.status(source.tenant), held);
   }
 
   /// Queues the sources that have something to say that was not said.
   void look() {
     for (const SourceStatus& source : parts.engine.sources("")) {
       if (!source.commit_status || source.tenant.empty()) continue;
+      // A forge that said when to come back is not asked before.
+      if (waiting.contains(source.key)) continue;
       const std::vector<CommitReport> all = reports(source);
       const PostedStatuses& known = posted[source.key];
       const bool has_news = std::ranges::any_of(all, [&](const CommitReport& one) {
@@ -104,6 +108,13 @@ struct ForgeReporter::State {
   }
 
   // Statuses.
+
+  Task<Outcome> take_turn(std::string key) {
+    waiting.erase(key);
+    Outcome outcome = co_await report(key);
+    if (!std::holds_alternative<Done>(outcome)) waiting.insert(key);
+    co_return outcome;
+  }
 
   Task<Outcome> report(std::string key) {
     const std::optional<SourceStatus> source = find(key);
@@ -275,6 +286,7 @@ struct ForgeReporter::State {
   bool is_stopped = false;
   std::map<std::string, PostedStatuses> posted;   ///< by source
   std::map<std::string, std::string> complaints;  ///< by source: the last
+  std::set<std::string> waiting;                  ///< sources whose turn comes again by itself
   Queue statuses;                                 ///< of sources
   Queue comments;                                 ///< of "SOURCE#NUMBER"
   std::shared_ptr<void> subscription;

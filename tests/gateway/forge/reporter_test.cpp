@@ -121,6 +121,13 @@ TEST_F(ReporterTest, WaitsWhenItIsLimitedAndPostsThen) {
   finish(kFirst);
   ASSERT_TRUE(eventually([&] { return forge.count("POST") == 1; }));
   EXPECT_THAT(forge.statuses, SizeIs(0));
+  // Whatever happens meanwhile.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  ASSERT_TRUE(eventually([&] {
+    engine.tell();
+    return std::chrono::steady_clock::now() > until;
+  }));
+  EXPECT_EQ(forge.count("POST"), 1u);
   ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 1; }));
   EXPECT_EQ(forge.count("POST"), 2u);
 }
