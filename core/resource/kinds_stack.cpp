@@ -337,7 +337,8 @@ std::vector<Field> privilege_fields() {
       text_field("networkMode", "`none`, `host`, or `service:NAME` of the same Stack.")
           .between(1, 255),
       text_field("pid", "Whose processes it sees: `host`, or `service:NAME`.").between(1, 255),
-      text_field("ipc", "Whose shared memory it has.").between(1, 255),
+      text_field("ipc", "Whose shared memory it has: `private`, `shareable`, `none`, `host`.")
+          .between(1, 255),
       text_field("uts", "Whose host name it has: `host`.").between(1, 255),
       text_field("userns", "Whose users it has: `host`.").between(1, 255),
       text_field("cgroupns", "Whose control groups it sees: `host` or `private`.").between(1, 255),
@@ -357,7 +358,7 @@ Field containers_field(std::string help) {
   using namespace loosening;
   std::vector<std::string> words;
   for (const std::string_view word : {kPrivileged, kHostNetwork, kHostNamespaces, kHostPorts,
-                                      kHostMounts, kDevices, kRuntimes, kSecurityOptions})
+                                      kHostMounts, kDevices, kRuntimes, kSecurityOptions, kUlimits})
     words.emplace_back(word);
   return object_field(
              "containers", std::move(help),
@@ -365,9 +366,9 @@ Field containers_field(std::string help) {
                          "`privileged`; `hostNetwork`; `hostNamespaces` (`pid`, `ipc`, `uts`, "
                          "`userns`, `cgroup` of the host); `hostPorts`, ports of the machine "
                          "itself; `hostMounts`, paths of it, the engine's socket among them; "
-                         "`devices`; `runtimes`, other OCI runtimes; `securityOptions`. Each but "
-                         "`hostPorts` is a way to the whole "
-                         "machine.",
+                         "`devices`; `runtimes`, other OCI runtimes; `securityOptions`; `ulimits`, "
+                         "also those that take processor time of others (`rtprio`, `nice`). Each "
+                         "but `hostPorts` and `ulimits` is a way to the whole machine.",
                          text_field("", "").one_of(std::move(words)))
                   .between(0, 20)
                   .cross_checked_by(check_distinct)

@@ -32,6 +32,7 @@ class WallCheck {
   std::vector<Problem> run() {
     if (spec_.boolean_or("privileged", false)) ask(loosening::kPrivileged, "privileged", "");
     check_namespaces();
+    check_ulimits();
     if (const std::string runtime = spec_.text_or("runtime", ""); !runtime.empty())
       ask(loosening::kRuntimes, "runtime", fmt::format("the runtime '{}'", runtime));
     each("devices", [&](const std::string& path, const Value& device) {
@@ -68,9 +69,24 @@ class WallCheck {
       ask(loosening::kHostNetwork, "networkMode", "the host's network",
           "leave it out: the Stack has a network of its own");
     for (const std::string_view name : {"pid", "ipc", "uts", "userns", "cgroupns"}) {
-      if (spec_.text_or(name, "") == "host")
+      const std::string value = spec_.text_or(name, "");
+      const std::string_view said = name == "cgroupns" ? "cgroup" : name;
+      if (value == "host")
         ask(loosening::kHostNamespaces, std::string(name),
-            fmt::format("the host's {} namespace", name == "cgroupns" ? "cgroup" : name));
+            fmt::format("the host's {} namespace", said));
+      else if (!value.empty() && !is_namespace_word(name, value))
+        refuse(std::string(name), fmt::format("the {} namespace '{}'", said, value),
+               fmt::format("use {}", namespace_words(name)));
+    }
+  }
+
+  void check_ulimits() {
+    const Value* limits = spec_.find("ulimits");
+    if (limits == nullptr || !limits->is_map()) return;
+    for (const Value::Entry& limit : limits->as_map()) {
+      if (std::ranges::find(ordinary_ulimits(), limit.key) == ordinary_ulimits().end())
+        ask(loosening::kUlimits, "ulimits." + limit.key, fmt::format("the limit '{}'", limit.key),
+            "it would take processor time of others, whatever `cpus` says");
     }
   }
 
@@ -96,8 +112,9 @@ class WallCheck {
 
   void check_capability(const std::string& path, const std::string& name) {
     const bool is_ordinary =
-        std::ranges::find(ordinary_capabilities(), name) != ordinary_capabilities().end();
-    if (is_ordinary || allowed_.capabilities.contains(name) ||
+        std::ranges::find(ordinary_capabilities(), canonical_capability(name)) !=
+        ordinary_capabilities().end();
+    if (is_ordinary || allowed_.capabilities.contains(canonical_capability(name)) ||
         allowed_.allow.contains(std::string(loosening::kPrivileged)))
       return;
     refuse(path, fmt::format("capability {}", name),
@@ -130,7 +147,10 @@ Loosening loosening_of(const Value* plan_spec, const Value* tenant_spec) {
   Loosening loosening;
   for (const Value* spec : {plan_spec, tenant_spec}) {
     add_texts(spec, "containers.allow", loosening.allow);
-    add_texts(spec, "containers.capabilities", loosening.capabilities);
+    std::set<std::string> capabilities;
+    add_texts(spec, "containers.capabilities", capabilities);
+    for (const std::string& name : capabilities)
+      loosening.capabilities.insert(canonical_capability(name));
   }
   return loosening;
 }

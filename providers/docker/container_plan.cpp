@@ -23,18 +23,6 @@ Value texts(const std::vector<std::string>& list) {
   return all;
 }
 
-std::string upper(std::string text) {
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return text;
-}
-
-std::string capability(const std::string& written) {
-  std::string name = upper(written);
-  return name.starts_with("CAP_") ? name.substr(4) : name;
-}
-
 /// The engine has no policy that leaves alone what was stopped by hand but `unless-stopped`; with
 /// `always` it would start such a container again by itself.
 std::string engine_restart(const std::string& restart) {
@@ -43,6 +31,10 @@ std::string engine_restart(const std::string& restart) {
 
 void copy(const Value& from, const char* field, Value& to, const char* name) {
   if (const Value* value = from.find(field)) to.set(name, *value);
+}
+
+void set_text(Value& to, const char* name, const std::string& text) {
+  if (!text.empty()) to.set(name, text);
 }
 
 void set_list(Value& to, const char* name, const std::vector<std::string>& list) {
@@ -151,10 +143,13 @@ void add_walls(const PlanInput& input, Value& host) {
   set_list(host, "SecurityOpt", options);
   host.set("ReadonlyRootfs", workload.boolean_or("readOnly", false));
   host.set("IpcMode", workload.text_or("ipc", "private"));
-  copy(workload, "pid", host, "PidMode");
+  const std::string pid = workload.text_or("pid", "");
+  set_text(host, "PidMode",
+           pid.starts_with("service:") ? "container:" + input.joined_processes : pid);
   copy(workload, "uts", host, "UTSMode");
   copy(workload, "userns", host, "UsernsMode");
   copy(workload, "cgroupns", host, "CgroupnsMode");
+  copy(workload, "runtime", host, "Runtime");
   copy(workload, "sysctls", host, "Sysctls");
   Value log = Value::map({{"Type", "json-file"}});
   log.set("Config", Value::map({{"max-size", fmt::format("{}", input.settings.log_size.count)},
@@ -307,10 +302,11 @@ std::vector<std::string> capabilities_of(const Value& workload) {
   const auto ordinary = ordinary_capabilities();
   std::set<std::string> granted(ordinary.begin(), ordinary.end());
   for (const std::string& drop : texts_at(workload, "capDrop")) {
-    if (capability(drop) == "ALL") granted.clear();
-    granted.erase(capability(drop));
+    if (canonical_capability(drop) == "ALL") granted.clear();
+    granted.erase(canonical_capability(drop));
   }
-  for (const std::string& add : texts_at(workload, "capAdd")) granted.insert(capability(add));
+  for (const std::string& add : texts_at(workload, "capAdd"))
+    granted.insert(canonical_capability(add));
   return {granted.begin(), granted.end()};
 }
 

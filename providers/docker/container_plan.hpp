@@ -63,6 +63,7 @@ struct PlanInput {
   std::vector<PlannedFile> files;  ///< planned_files(), with `at` filled in where they are bound
   bool has_init = true;            ///< the engine brings one along
   std::string joined_container;    ///< of `networkMode: service:NAME`: that service's container
+  std::string joined_processes;    ///< of `pid: service:NAME`
 };
 
 /// Pure: what is to be created. The walls that every container has are in here: no capability

@@ -239,8 +239,8 @@ Task<Result<void>> converge(CorePtr core, EffectPtr effect, Summaries all, Limit
   if (before && is_done(*core, *effect, *before)) co_return Result<void>{};
   const bool can_change = core->identity && core->identity->kind == EngineKind::Docker;
   const bool is_small =
-      before && can_change && !core->moved_images.contains(effect->uid) &&
-      before->state != "paused" &&
+      before && can_change && !before->is_made_only() &&
+      !core->moved_images.contains(effect->uid) && before->state != "paused" &&
       is_change_in_place(effect->ref.kind, fields_of(*core, effect->uid, *before), *effect->spec);
   const std::string egress = effect->allow_egress ? "allow" : "deny";
   const bool is_same_plan = before && label_or_empty(before->labels, label::kEgress) == egress;
@@ -315,8 +315,11 @@ Task<Result<void>> start_container(CorePtr core, EffectPtr effect, Limit limit) 
   std::set<std::string> connected;
   for (const auto& [network, address] : container.networks) connected.insert(network);
   if (!container.is_running()) {
-    const Result<void> finished =
-        co_await finish(core, whole, workload, container.id, std::move(connected), {}, limit);
+    // One that was only made may never have got what is sent into it.
+    std::vector<PlannedFile> written;
+    if (container.is_made_only() && !core->settings.is_local()) written = planned_files(workload);
+    const Result<void> finished = co_await finish(core, whole, workload, container.id,
+                                                  std::move(connected), std::move(written), limit);
     // Files of the repository come with create and update only.
     const bool can_make = elements_at(workload, "files").empty();
     if (!finished && can_make && is_beyond_repair(finished.error())) {

@@ -29,9 +29,10 @@ std::string set_of(const char* name, const char* type, const std::string& elemen
 }
 
 std::string host_chains(const FirewallInput& input) {
+  // Of the container's own gateway only: at the others' it would learn the names of other tenants.
   const std::string dns =
       input.serves_dns_on_host
-          ? "    fib daddr type local meta l4proto { tcp, udp } th dport 53 accept\n"
+          ? "    fib daddr . iif type local meta l4proto { tcp, udp } th dport 53 accept\n"
           : "";
   // Before the engine rewrites addresses: a port that it publishes at the host is the host's, too.
   // Answers to the host's own connections (the gateway's, by 127.0.0.1) pass.

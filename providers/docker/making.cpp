@@ -24,8 +24,9 @@ Task<Result<std::string>> joined_container(CorePtr core, EffectPtr effect, std::
   const Summaries all = our_containers(list, core->settings.name);
   const ContainerSummary* current = current_of(all);
   if (current == nullptr || !current->is_running())
-    co_return fail(ErrorCode::Conflict,
-                   fmt::format("service '{}', whose network it shares, does not run", service));
+    co_return fail(
+        ErrorCode::Conflict,
+        fmt::format("service '{}', which it shares a namespace with, does not run", service));
   co_return current->id;
 }
 
@@ -92,7 +93,7 @@ Task<Result<void>> close_networks(CorePtr core, EffectPtr effect,
     const std::vector<ObjectSummary> ours =
         our_networks(Value(std::move(list)), core->settings.name);
     if (ours.empty()) continue;
-    CO_TRY(co_await core->walls.add(core->pool, ours.front().bridge, true));
+    CO_TRY(co_await add_to_walls(core, ours.front().bridge, true, limit));
   }
   co_return Result<void>{};
 }
@@ -109,14 +110,17 @@ Task<Result<MakingPtr>> plan_making(CorePtr core, EffectPtr effect, Value worklo
   CO_TRY_ASSIGN(std::vector<PlannedFile> files,
                 co_await place_files(core, effect, workload, making->pins));
   const std::string mode = workload.text_or("networkMode", "");
+  const std::string pid = workload.text_or("pid", "");
   CO_TRY_ASSIGN(const std::string joined, co_await joined_container(core, effect, mode, limit));
+  CO_TRY_ASSIGN(const std::string processes, co_await joined_container(core, effect, pid, limit));
   const PlanInput input{.effect = *effect,
                         .workload = making->workload,
                         .image = image,
                         .settings = core->settings,
                         .files = std::move(files),
                         .has_init = core->identity && core->identity->kind == EngineKind::Docker,
-                        .joined_container = joined};
+                        .joined_container = joined,
+                        .joined_processes = processes};
   making->plan = plan_container(input);
   co_return making;
 }

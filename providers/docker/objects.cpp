@@ -180,7 +180,7 @@ Task<Result<void>> ensure_network(CorePtr core, EffectPtr effect, std::string na
     co_return std::unexpected(taken_by_others("network", name));
   std::string bridge = found ? found->bridge : bridge_name(core->walls.mark(), name);
   // The wall stands before the network does.
-  CO_TRY(co_await core->walls.add(core->pool, bridge, is_internal));
+  CO_TRY(co_await add_to_walls(core, bridge, is_internal, limit));
   if (found) co_return Result<void>{};
   CO_TRY(core->check_enforceable());
   NetworkWish wish{.name = name,
@@ -191,7 +191,7 @@ Task<Result<void>> ensure_network(CorePtr core, EffectPtr effect, std::string na
   for (int i = 1; i < kBridgeTries && !made && is_bridge_taken(made.error()); ++i) {
     (void)co_await core->walls.drop(core->pool, bridge);
     bridge = wish.bridge = bridge_name(core->walls.mark(), fmt::format("{}#{}", name, i));
-    CO_TRY(co_await core->walls.add(core->pool, bridge, is_internal));
+    CO_TRY(co_await add_to_walls(core, bridge, is_internal, limit));
     made = co_await create_network(core, wish, limit);
   }
   if (made) check_bridge(*core, core->walls, bridge);
@@ -248,8 +248,17 @@ Task<Result<void>> remove_volume(CorePtr core, std::string name, Limit limit) {
   co_return while_doing(std::move(removed), "removing the volume " + name);
 }
 
+Task<Result<void>> add_to_walls(CorePtr core, std::string bridge, bool is_closed, Limit limit) {
+  if (!core->walls.is_listed()) {
+    CO_TRY(co_await refresh_walls(core, false, limit));
+  }
+  Result<void> added = co_await core->walls.add(core->pool, std::move(bridge), is_closed);
+  co_return added;
+}
+
 Task<Result<void>> refresh_walls(CorePtr core, bool anew, Limit limit) {
   if (!core->walls.why_not().empty()) co_return Result<void>{};
+  const Semaphore::Permit turn = co_await core->walls.turn_to_list();
   CO_TRY_ASSIGN(const std::vector<ObjectSummary> networks, co_await list_networks(core, "", limit));
   CO_TRY_ASSIGN(const std::vector<ContainerSummary> containers,
                 co_await list_containers(core, "", limit));

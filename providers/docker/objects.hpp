@@ -23,6 +23,8 @@ Task<Result<void>> ensure_volume(CorePtr core, EffectPtr effect, std::string nam
                                  Limit limit);
 Task<Result<void>> remove_volume(CorePtr core, std::string name, Limit limit);
 
+/// Puts walls around a bridge, before it is made.
+Task<Result<void>> add_to_walls(CorePtr core, std::string bridge, bool is_closed, Limit limit);
 /// Makes the walls fit what is there. With `anew` they are set in any case.
 Task<Result<void>> refresh_walls(CorePtr core, bool anew, Limit limit);
 

@@ -228,6 +228,7 @@ Observed labelled(const Labels& labels, const Record* record, const std::string&
   Observed seen;
   seen.uid = label_or_empty(labels, label::kUid);
   if (const Result<Ref> ref = parse_ref(label_or_empty(labels, label::kRef))) seen.ref = *ref;
+  seen.tenant_uid = label_or_empty(labels, label::kTenant);
   seen.intent = label_or_empty(labels, label::kIntent);
   seen.spec_digest = label_or_empty(labels, label::kSpec);
   if (record != nullptr && record->object == object) {

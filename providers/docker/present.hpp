@@ -26,8 +26,8 @@ Task<> forget_record(CorePtr core, std::string uid);
 /// How long a container of that spec has for its end.
 Duration grace_of(const Value& spec);
 /// Stops it, within the grace or the time left, and removes it.
-Task<Result<void>> end_container(CorePtr core, ContainerSummary container, Duration grace, bool removes,
-                       Limit limit);
+Task<Result<void>> end_container(CorePtr core, ContainerSummary container, Duration grace,
+                                 bool removes, Limit limit);
 /// Ends and removes all containers of the resource but `current`, and networks that it has left.
 Task<Result<void>> settle(CorePtr core, EffectPtr effect, std::string current, Limit limit);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/resource/kinds.hpp"
+#include "core/resource/walls.hpp"
 #include "providers/docker/image_name.hpp"
 
 namespace croft::docker {
@@ -153,7 +154,28 @@ void complete(const Field& field, Value& value) {
   }
 }
 
+/// Admission refuses these, too; what it once accepted is not judged again.
+Result<void> check_namespaces(const Value& spec) {
+  for (const char* name : {"pid", "ipc", "uts", "userns", "cgroupns"}) {
+    const std::string value = spec.text_or(name, "");
+    if (!value.empty() && !is_namespace_word(name, value))
+      return refuse(fmt::format("spec.{}", name), fmt::format("'{}' is not supported", value),
+                    fmt::format("use {}", namespace_words(name)));
+  }
+  return {};
+}
+
+/// All of it is in a label of the container, which the engine lists and repeats in each event.
+Result<void> check_size(const Value& spec) {
+  constexpr std::size_t kMost = 256 << 10;
+  const std::size_t size = to_json(spec).size();
+  if (size <= kMost) return {};
+  return refuse("spec", fmt::format("takes {} KiB, and {} at most", size >> 10, kMost >> 10),
+                "put what is long (configs, labels, variables) into files of the repository");
+}
+
 Result<void> check_service(const ProviderSettings& settings, const Value& spec) {
+  TRY(check_namespaces(spec));
   TRY(check_image(settings, spec));
   TRY(check_environment(spec, false));
   TRY(check_labels(spec));
@@ -261,6 +283,7 @@ Result<Value> normalize_spec(const ProviderSettings& settings, const Ref& ref, c
                                       to_string(ref.kind)));
   }
   TRY(check_known(ref, spec));
+  TRY(check_size(spec));
   if (ref.kind == Kind::Instance) return normalize_instance(settings, spec);
   if (ref.kind == Kind::Service) return normalize_service(settings, spec);
   return normalize_part(ref.kind, spec);

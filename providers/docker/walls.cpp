@@ -32,10 +32,11 @@ std::string reason_against(const ProviderSettings& settings) {
 
 }  // namespace
 
-Walls::Walls(const ProviderSettings& settings, asio::any_io_executor executor)
+Walls::Walls(const ProviderSettings& settings, const asio::any_io_executor& executor)
     : mark_(mark_of(settings.data.string())),
       why_not_(reason_against(settings)),
-      turn_(std::move(executor), 1) {
+      turn_(executor, 1),
+      listing_(executor, 1) {
   input_.table = "croft_docker_" + mark_;
   input_.resolvers = settings.resolvers.empty() ? host_resolvers() : settings.resolvers;
   input_.allow = settings.egress_allow;
@@ -78,6 +79,7 @@ Task<Result<void>> Walls::set(BlockingPool& pool, std::set<std::string> bridges,
   closed.insert(announced_closed_.begin(), announced_closed_.end());
   input_.bridges = std::move(bridges);
   input_.closed = std::move(closed);
+  is_listed_ = true;
   Result<void> done = co_await apply(pool, anew);
   co_return done;
 }

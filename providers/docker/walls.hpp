@@ -15,7 +15,7 @@ namespace croft::docker {
 /// made. On the executor; the filter itself is set on the pool.
 class Walls {
  public:
-  Walls(const ProviderSettings& settings, asio::any_io_executor executor);
+  Walls(const ProviderSettings& settings, const asio::any_io_executor& executor);
 
   /// Why there cannot be one here; empty if there can.
   const std::string& why_not() const { return why_not_; }
@@ -24,7 +24,14 @@ class Walls {
   void set_dns_on_host(bool is_served) { input_.serves_dns_on_host = is_served; }
   const std::string& mark() const { return mark_; }
 
-  /// Takes a bridge in, before it is made. Does nothing where there are no walls.
+  /// Whoever lists the bridges holds this until the list is set: an older list must not come last.
+  Task<Semaphore::Permit> turn_to_list() { return listing_.acquire(); }
+  /// False until the bridges were listed once. What is set before that would take the walls away
+  /// from those that an earlier process left.
+  bool is_listed() const { return is_listed_; }
+
+  /// Takes a bridge in, before it is made. Does nothing where there are no walls. Only once
+  /// is_listed().
   Task<Result<void>> add(BlockingPool& pool, std::string bridge, bool is_closed);
   /// All bridges that there are. With `anew`, the filter is set even if it should be so already:
   /// somebody may have flushed it.
@@ -45,7 +52,9 @@ class Walls {
   std::string mark_;
   std::string why_not_;
   std::string applied_;  ///< the script that was set last
+  bool is_listed_ = false;
   Semaphore turn_;
+  Semaphore listing_;
 };
 
 }  // namespace croft::docker

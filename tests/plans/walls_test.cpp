@@ -37,7 +37,7 @@ TEST_P(WallsTest, AllowingAnythingElseDoesNotHelp) {
   const Rule& rule = GetParam();
   Loosening others;
   for (const char* word : {"privileged", "hostNetwork", "hostNamespaces", "hostPorts", "hostMounts",
-                           "devices", "runtimes", "securityOptions"}) {
+                           "devices", "runtimes", "securityOptions", "ulimits"}) {
     if (word != rule.word) others.allow.insert(word);
   }
   EXPECT_EQ(check_walls(others, "plan 'hobby'", ref_, rule.spec).size(), 1U);
@@ -71,7 +71,39 @@ INSTANTIATE_TEST_SUITE_P(
              Value::map({{"hostPorts", list({Value::map({{"published", 80}, {"port", 8080}})})}}),
              "spec.hostPorts[0]", "port 80 of the host"},
         Rule{"securityOptions", Value::map({{"securityOptions", list({"seccomp=unconfined"})}}),
-             "spec.securityOptions[0]", "security option 'seccomp=unconfined'"}));
+             "spec.securityOptions[0]", "security option 'seccomp=unconfined'"},
+        Rule{"ulimits",
+             Value::map({{"ulimits", Value::map({{"nofile", Value::map()},
+                                                 {"rtprio", Value::map({{"soft", 99}})}})}}),
+             "spec.ulimits.rtprio", "the limit 'rtprio'"}));
+
+TEST(NamespacesTest, NobodyElsesMayBeNamedWhateverIsAllowed) {
+  const Ref ref{"alice", Kind::Service, "shop.web"};
+  Loosening all;
+  for (const char* word : {"privileged", "hostNetwork", "hostNamespaces"}) all.allow.insert(word);
+  for (const char* field : {"pid", "ipc", "uts", "userns", "cgroupns"}) {
+    for (const char* value : {"container:3f", "ns:/proc/1/ns/pid", "path:/proc/1/ns/ipc", "Host",
+                              " host", "keep-id", "service:", "auto"}) {
+      const auto refused = check_walls(all, "plan 'hobby'", ref, Value::map({{field, value}}));
+      ASSERT_EQ(refused.size(), 1U) << field << " " << value;
+      EXPECT_EQ(refused[0].path, std::string("spec.") + field);
+    }
+  }
+  EXPECT_TRUE(check_walls({}, "", ref, Value::map({{"pid", "service:db"}})).empty());
+  EXPECT_EQ(check_walls({}, "", ref, Value::map({{"ipc", "service:db"}})).size(), 1U);
+  EXPECT_TRUE(check_walls({}, "", ref, Value::map({{"ipc", "private"}})).empty());
+}
+
+TEST(CapabilitiesTest, AreTheSameInEverySpelling) {
+  const Ref ref{"alice", Kind::Service, "shop.web"};
+  EXPECT_TRUE(
+      check_walls({}, "", ref, Value::map({{"capAdd", list({"CAP_CHOWN", "kill"})}})).empty());
+  const Value plan =
+      Value::map({{"containers", Value::map({{"capabilities", list({"CAP_NET_RAW"})}})}});
+  const Loosening allowed = loosening_of(&plan, nullptr);
+  EXPECT_TRUE(check_walls(allowed, "", ref, Value::map({{"capAdd", list({"net_raw"})}})).empty());
+  EXPECT_EQ(check_walls({}, "", ref, Value::map({{"capAdd", list({"cap_net_raw"})}})).size(), 1U);
+}
 
 TEST(CapabilitiesTest, OrdinaryOnesMayBeAddedAndOthersOnlyByName) {
   const Ref ref{"alice", Kind::Service, "shop.web"};

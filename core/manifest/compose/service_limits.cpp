@@ -4,6 +4,7 @@
 
 #include "core/manifest/compose/service_reader.hpp"
 #include "core/manifest/compose/words.hpp"
+#include "core/resource/walls.hpp"
 
 // What a service may use, and what loosens the walls around it.
 
@@ -163,20 +164,23 @@ void ServiceReader::read_privileges() {
   copy_texts("cap_add", "capAdd");
   copy_texts("cap_drop", "capDrop");
   copy_texts("security_opt", "securityOptions");
-  copy_text("pid", "pid");
-  copy_text("ipc", "ipc");
-  copy_text("uts", "uts");
-  copy_text("userns_mode", "userns");
+  copy_namespace("pid", "pid");
+  copy_namespace("ipc", "ipc");
+  copy_namespace("uts", "uts");
+  copy_namespace("userns_mode", "userns");
+  copy_namespace("cgroup", "cgroupns");
   copy_text("runtime", "runtime");
-  if (const auto cgroup = text(item_, "cgroup")) {
-    const bool is_known = *cgroup == "host" || *cgroup == "private";
-    if (!is_known)
-      error(entry("cgroup")->value.spot, fmt::format("{} must be host or private, got '{}'",
-                                                     subject("cgroup"), shortened(*cgroup)));
-    copy_text("cgroup", "cgroupns");
-  }
   copy_texts_to_map("sysctls", "sysctls");
   read_devices();
+}
+
+void ServiceReader::copy_namespace(const char* key, const char* field) {
+  const auto value = text(item_, key);
+  if (!value) return;
+  if (!value->empty() && !is_namespace_word(field, *value))
+    error(entry(key)->value.spot, fmt::format("{} must be {}, got '{}'", subject(key),
+                                              namespace_words(field), shortened(*value)));
+  copy_text(key, field);
 }
 
 void ServiceReader::read_devices() {

@@ -25,11 +25,9 @@ void ServiceReader::read_network() {
   }
   read_ports();
   read_names();
-  for (const std::string_view key : {"pid", "ipc"}) {
-    const auto other = text(item_, key);
-    if (other && other->starts_with("service:"))
-      made_.depends_on.push_back({other->substr(8), "started", true, entry(key)->value.spot});
-  }
+  const auto other = text(item_, "pid");
+  if (other && other->starts_with("service:"))
+    made_.depends_on.push_back({other->substr(8), "started", true, entry("pid")->value.spot});
 }
 
 void ServiceReader::read_network_mode(const Entry& mode) {

@@ -100,6 +100,7 @@ class ServiceReader {
   std::optional<std::int64_t> byte_count(const Item& object, std::string_view key);
   std::optional<std::int64_t> octal(const Item& object, std::string_view key);
   void copy_text(std::string_view key, std::string_view field);
+  void copy_namespace(const char* key, const char* field);
   void copy_truth(std::string_view key, std::string_view field);
   void copy_texts(std::string_view key, std::string_view field);
   void copy_texts_to_map(std::string_view key, std::string_view field);

@@ -45,7 +45,17 @@ TEST_F(ObservationTest, WhatRunsHasItsEndpoints) {
   EXPECT_EQ(seen.phase, Phase::Running);
   EXPECT_EQ(seen.health, Health::Passing);
   EXPECT_EQ(to_string(seen.endpoint), "tcp:127.0.0.1:49153");
+  EXPECT_EQ(seen.tenant_uid, "tenant1");
   EXPECT_EQ(to_json(*seen.fields), fields_);
+}
+
+TEST_F(ObservationTest, AnotherContainerOfTheResourceIsLeftBehindUnlessItGoes) {
+  ContainerSummary other = summary_;
+  other.id = "c2";
+  EXPECT_EQ(left_beside(summary_, {&summary_}), "");
+  EXPECT_EQ(left_beside(summary_, {&summary_, &other}), "another container");
+  other.state = "removing";
+  EXPECT_EQ(left_beside(summary_, {&summary_, &other}), "");
 }
 
 TEST_F(ObservationTest, AnInternalNetworkIsReachedByItsAddress) {

@@ -31,7 +31,8 @@ class PlanTest : public testing::Test {
                           .image = image_,
                           .settings = settings_,
                           .files = planned_files(workload_),
-                          .joined_container = "joined"};
+                          .joined_container = "joined",
+                          .joined_processes = "donor"};
     return plan_container(input);
   }
   const Value& host(const ContainerPlan& plan) { return *plan.config.find("HostConfig"); }
@@ -42,6 +43,13 @@ class PlanTest : public testing::Test {
   Value spec_;
   Value workload_;
 };
+
+TEST_F(PlanTest, WhatTheOperatorAllowedReachesTheEngine) {
+  const ContainerPlan made = plan(R"({"image":"a","runtime":"runsc","pid":"service:db"})");
+  EXPECT_EQ(host(made).text_or("Runtime", ""), "runsc");
+  EXPECT_EQ(host(made).text_or("PidMode", ""), "container:donor");
+  EXPECT_EQ(host(plan(R"({"image":"a","pid":"host"})")).text_or("PidMode", ""), "host");
+}
 
 TEST_F(PlanTest, EveryContainerHasItsWalls) {
   const ContainerPlan made = plan(R"({"image":"a"})");

@@ -43,6 +43,10 @@ TEST(DockerSpecTest, NamesTheFieldThatItRefuses) {
   EXPECT_EQ(refusal(kService, R"({"image":"a","labels":{"com.docker.compose.project":"x"}})"),
             "spec.labels.com.docker.compose.project");
   EXPECT_EQ(refusal(kService, R"({"image":"a","nonsense":1})"), "spec.nonsense");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","pid":"container:3f"})"), "spec.pid");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","ipc":"ns:/proc/1/ns/ipc"})"), "spec.ipc");
+  EXPECT_EQ(refusal(kService, R"({"image":"a","env":{"A":")" + std::string(300'000, 'x') + "\"}}"),
+            "spec");
   EXPECT_EQ(refusal(kService, R"({"image":"a","networkMode":"container:abc"})"),
             "spec.networkMode");
   EXPECT_EQ(refusal(kService, R"({"image":"a","health":{"startInterval":1000}})"),
