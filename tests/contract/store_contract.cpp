@@ -478,7 +478,8 @@ TEST_P(StoreContract, KeepsManyRowsOfAKindAsItKeepsOne) {
     all.add(PutUsage{facts.back()});
   }
   all.add(PutResource{resource("gone", site("bob", "blog"))}).add(EraseResource{"gone"});
-  EXPECT_GOOD(commit_at_once({std::move(all)}).front());
+  const Result<void> done = commit_at_once({std::move(all)}).front();
+  EXPECT_GOOD(done);
   EXPECT_EQ(rows(store().sources()), sources);
   EXPECT_EQ(rows(store().open_intents()), intents);
   const std::vector<ResourceRow> kept = rows(store().all_resources());

@@ -12,8 +12,9 @@ const Ref kService{"alice", Kind::Service, "shop.web"};
 
 Value spec(const char* json) { return parse_json(json).value(); }
 
-std::string refusal(const Ref& ref, const char* json, const ProviderSettings& settings = {}) {
-  const Result<Value> normal = normalize_spec(settings, ref, spec(json));
+std::string refusal(const Ref& ref, const std::string& json,
+                    const ProviderSettings& settings = {}) {
+  const Result<Value> normal = normalize_spec(settings, ref, spec(json.c_str()));
   if (normal) return "taken";
   return normal.error().context().empty() ? "no path" : normal.error().context().front();
 }
