@@ -14,7 +14,7 @@ struct Problem {
   Ref ref;
   std::string path;  ///< "spec.http.hosts[0]"
   std::string message;
-  std::string hint;  ///< what to try, or empty
+  std::string hint;        ///< what to try, or empty
   std::string place = {};  ///< "compose.yaml:7:5", once it was looked for; or empty
 
   bool operator==(const Problem&) const = default;

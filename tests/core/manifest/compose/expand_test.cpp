@@ -174,6 +174,17 @@ TEST(ComposeExpandTest, PathsOfTheHostAndPrivilegesAreKeptForThePlanToJudge) {
   EXPECT_EQ(field(spec, "runtime"), "\"other\"");
 }
 
+TEST(ComposeExpandTest, NamespacesOfNobodyElseCanBeNamed) {
+  const std::string said = complaints(load_compose(
+      "services:\n  web:\n    image: a\n    pid: container:3f\n    ipc: ns:/proc/1/ns/ipc\n"
+      "    uts: private\n    userns_mode: keep-id\n    cgroup: other\n"));
+  EXPECT_THAT(said, HasSubstr("compose.yaml:4:10: error: services.web.pid must be `host` or "
+                              "`service:NAME`, got 'container:3f'"));
+  for (const char* place :
+       {"compose.yaml:5:10:", "compose.yaml:6:10:", "compose.yaml:7:18:", "compose.yaml:8:13:"})
+    EXPECT_THAT(said, HasSubstr(place));
+}
+
 TEST(ComposeExpandTest, FilesAreSeenFromTheSourcesRootWhereverTheStackLies) {
   const auto set = load_files({{"stacks/shop/compose.yaml",
                                 "services: {web: {build: ., volumes: ['../shared/x:/x:ro']}}\n"},
