@@ -21,21 +21,24 @@ constexpr Duration kNoTimeout{86'400'000};
 constexpr Duration kGather{10};
 constexpr int kGatherShare = 4;
 
-std::map<std::string, Route> hosts_of(const Engine& engine) {
+using HostRoutes = std::vector<Engine::HostRoute>;
+
+std::map<std::string, Route> hosts_of(const Engine& engine, const HostRoutes& own) {
   std::map<std::string, Route> hosts;
-  for (Engine::HostRoute& host : engine.routes()) {
-    Route route{std::move(host.ref), std::move(host.endpoint), std::move(host.state),
-                std::move(host.message)};
-    hosts.emplace(std::move(host.host), std::move(route));
-  }
+  const auto add = [&](const Engine::HostRoute& host) {
+    hosts.emplace(host.host, Route{host.ref, host.endpoint, host.state, host.message});
+  };
+  std::ranges::for_each(own, add);
+  std::ranges::for_each(engine.routes(), add);
   return hosts;
 }
 
 }  // namespace
 
 struct RoutesPublisher::State {
-  State(Engine& of, std::filesystem::path to, const asio::any_io_executor& executor)
-      : engine(of), file(std::move(to)), changed(executor) {}
+  State(Engine& of, std::filesystem::path to, const asio::any_io_executor& executor,
+        HostRoutes ours)
+      : engine(of), file(std::move(to)), own(std::move(ours)), changed(executor) {}
 
   /// What an earlier control left; an unreadable snapshot is replaced.
   void take_up() {
@@ -45,7 +48,7 @@ struct RoutesPublisher::State {
   }
 
   Result<void> publish() {
-    RouteTable next{published ? published->generation + 1 : 1, hosts_of(engine)};
+    RouteTable next{published ? published->generation + 1 : 1, hosts_of(engine, own)};
     if (published && published->hosts == next.hosts) return {};
     TRY(write_file_atomic(file, write_routes(next), kMode));
     published = std::move(next);
@@ -67,6 +70,7 @@ struct RoutesPublisher::State {
 
   Engine& engine;
   std::filesystem::path file;
+  const HostRoutes own;
   Signal changed;
   bool is_stopped = false;
   std::optional<RouteTable> published;
@@ -74,8 +78,8 @@ struct RoutesPublisher::State {
 };
 
 RoutesPublisher::RoutesPublisher(Engine& engine, std::filesystem::path file,
-                                 const asio::any_io_executor& executor)
-    : state_(std::make_shared<State>(engine, std::move(file), executor)) {
+                                 const asio::any_io_executor& executor, HostRoutes own)
+    : state_(std::make_shared<State>(engine, std::move(file), executor, std::move(own))) {
   state_->take_up();
   state_->subscription = engine.on_change([state = state_.get()] { state->changed.notify(); });
   spawn(executor, State::run(state_), "routes publisher");

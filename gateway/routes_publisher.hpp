@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "core/base/async.hpp"
 #include "reconciler/engine.hpp"
@@ -14,9 +15,9 @@ namespace croft {
 /// takes the routes away from traffic. A write that fails is logged and tried again.
 class RoutesPublisher {
  public:
-  /// The engine outlives it.
-  RoutesPublisher(Engine& engine, std::filesystem::path file,
-                  const asio::any_io_executor& executor);
+  /// The engine outlives it. `own` are hosts of Croft's, which no resource takes over.
+  RoutesPublisher(Engine& engine, std::filesystem::path file, const asio::any_io_executor& executor,
+                  std::vector<Engine::HostRoute> own = {});
   ~RoutesPublisher();
   RoutesPublisher(const RoutesPublisher&) = delete;
   RoutesPublisher& operator=(const RoutesPublisher&) = delete;

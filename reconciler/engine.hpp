@@ -21,12 +21,35 @@
 
 namespace croft {
 
+/// What a Source says in `receiver`.
+struct ReceiverDeclaration {
+  std::string type;    ///< "github", ..., "token"
+  std::string secret;  ///< name of a file in secrets_dir
+
+  bool operator==(const ReceiverDeclaration&) const = default;
+};
+
+/// What a Source says in `commitStatus`.
+struct CommitStatusDeclaration {
+  std::string type;        ///< "github", ..., "bitbucket"
+  std::string secret;      ///< name of a file in secrets_dir: the token
+  std::string url;         ///< of the API; empty: that of the repository's host
+  std::string repository;  ///< "alice/hosting"; empty: the path of the source's url
+  std::string context = "croft";
+  std::string link;
+  bool has_resources = false;
+  bool has_merge_requests = true;
+
+  bool operator==(const CommitStatusDeclaration&) const = default;
+};
+
 struct EngineSettings {
   std::filesystem::path data;  ///< mirrors live in `data`/mirrors
   std::string platform_url;    ///< exactly one of this and solo_url
   std::string platform_ref = "main";
   std::string platform_path = ".";
   Duration platform_interval{60'000};
+  std::optional<ReceiverDeclaration> platform_receiver;
   std::string solo_url;              ///< one repository, the implicit tenant `home`
   std::string domain = "localhost";  ///< own hosts are TENANT-NAME.DOMAIN
   std::string url_suffix;  ///< ":8080" if the edge does not listen on 80, for the URLs shown
@@ -70,6 +93,11 @@ struct SourceStatus {
   std::string applied_revision;
   std::vector<Condition> conditions;  ///< Ready; Stalled with the rendered diagnostics as message
   std::optional<Timestamp> fetched_at;
+  std::string candidate_revision;  ///< newer than all of these, and not judged yet; or empty
+  std::string passed_revision;  ///< of which a pass has ended, since the daemon's start; or empty
+  std::optional<ReceiverDeclaration> receiver;
+  std::optional<CommitStatusDeclaration> commit_status;
+  std::string hook;  ///< the URL (or its path) of its receiver, as the API gives it; or empty
 };
 
 struct DiffRequest {
@@ -77,6 +105,13 @@ struct DiffRequest {
   std::shared_ptr<const FileTree> tree;  ///< what would be pushed; null: what the source holds now
   std::string source;  ///< which source the tree stands for; empty: the tenant's only one
   std::string label = "working tree";  ///< for the header
+};
+
+/// What Engine::diff_ref() gives.
+struct RefDiff {
+  std::string revision;  ///< the commit that the ref names
+  Changeset changeset;
+  std::string problems;  ///< if what is there cannot be: all that is wrong with it, rendered
 };
 
 struct PriceRequest {
@@ -127,11 +162,17 @@ class Engine {
   virtual Task<> stop() = 0;
 
   virtual Task<Result<Changeset>> diff(DiffRequest request) = 0;
+  /// What another ref of a tenant's source would change if it were the one that is followed: a
+  /// merge request's. It is fetched and read only. NotFound, too, for the platform's own source.
+  virtual Task<Result<RefDiff>> diff_ref(std::string source, std::string ref) = 0;
   /// What would be paid a month.
   virtual Task<Result<PriceList>> price(PriceRequest request) = 0;
   /// Fetches and makes a pass now; returns when the pass ended. What is not ready yet shows in
   /// status().
   virtual Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) = 0;
+  /// Looks at a source now, as its poll interval would later; a pass follows if it moved. NotFound
+  /// if it is not watched.
+  virtual Result<void> look_at(const std::string& source) = 0;
   /// True once a tenant ("" for all) has nothing left to do: every resource Ready or Stalled.
   virtual bool is_settled(const std::string& tenant) const = 0;
 

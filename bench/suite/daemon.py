@@ -22,8 +22,8 @@ def free_port() -> int:
 class Daemon:
     """A running croft serve."""
 
-    def __init__(self, data: pathlib.Path, platform: pathlib.Path, store: str = ""):
-        """`store` is the setting store.url."""
+    def __init__(self, data: pathlib.Path, platform: pathlib.Path, store: str = "", settings: dict | None = None):
+        """`store` is the setting store.url, `settings` are others by the names of their variables."""
         self.data = data
         self.port = free_port()
         self.environment = {**repositories.quiet_git(), "CROFT_SERVER": str(data / "api.sock"), "NO_COLOR": "1"}
@@ -31,7 +31,7 @@ class Daemon:
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             [CROFT, "serve", "--data", data, "--platform-url", platform, "--edge-listen", f"127.0.0.1:{self.port}"],
-            stdout=self.log, stderr=self.log, env={**self.environment, "CROFT_STORE_URL": store})
+            stdout=self.log, stderr=self.log, env={**self.environment, "CROFT_STORE_URL": store, **(settings or {})})
 
     def pid_of(self, role: str) -> int:
         return int((self.data / "run" / f"{role}.pid").read_text())

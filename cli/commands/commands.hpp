@@ -17,6 +17,7 @@ void add_looking(std::vector<Command>& commands);      ///< get, describe
 void add_following(std::vector<Command>& commands);    ///< events, logs
 void add_running(std::vector<Command>& commands);      ///< exec, shell
 void add_volumes(std::vector<Command>& commands);      ///< volume ls, export, import, rm
+void add_hooking(std::vector<Command>& commands);      ///< hooks
 void add_power(std::vector<Command>& commands);        ///< start, stop, restart, suspend, resume
 void add_pruning(std::vector<Command>& commands);      ///< prune show, prune ack
 void add_importing(std::vector<Command>& commands);    ///< import compose

@@ -1,5 +1,7 @@
 #include "cli/serve/control.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <csignal>
 #include <optional>
@@ -11,6 +13,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
 
+#include "cli/output/changeset_text.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -19,6 +22,9 @@
 #include "core/store/open.hpp"
 #include "gateway/api/api.hpp"
 #include "gateway/edge/edge.hpp"
+#include "gateway/forge/reporter.hpp"
+#include "gateway/receivers/hooks_publisher.hpp"
+#include "gateway/receivers/hooks_role.hpp"
 #include "gateway/routes_publisher.hpp"
 #include "providers/registry/registry.hpp"
 #include "reconciler/engine.hpp"
@@ -38,6 +44,10 @@ EngineSettings engine_settings(const Settings& settings) {
   engine.platform_ref = settings.platform_ref;
   engine.platform_path = settings.platform_path;
   engine.platform_interval = settings.platform_interval;
+  if (!settings.platform_receiver.empty()) {
+    engine.platform_receiver =
+        ReceiverDeclaration{settings.platform_receiver, settings.platform_receiver_secret};
+  }
   engine.solo_url = settings.solo;
   engine.domain = settings.domain;
   engine.url_suffix = url_suffix(settings);
@@ -66,6 +76,35 @@ Result<std::vector<std::uint32_t>> operator_uids(const Settings& settings) {
   return uids;
 }
 
+std::filesystem::path hooks_socket(const Settings& settings) {
+  return settings.data / "run" / "hooks.sock";
+}
+
+std::filesystem::path hooks_table(const Settings& settings) {
+  return settings.data / "run" / "hooks.json";
+}
+
+/// The host in `hooks.url`, whose requests the edge passes on.
+std::vector<Engine::HostRoute> own_routes(const Settings& settings) {
+  if (settings.hooks_url.empty()) return {};
+  std::string host = settings.hooks_url.substr(settings.hooks_url.find("://") + 3);
+  const std::size_t bracket = host.rfind(']');
+  host = host.substr(0, host.find(':', bracket == std::string::npos ? 0 : bracket));
+  std::ranges::transform(host, host.begin(), [](unsigned char c) { return std::tolower(c); });
+  Engine::HostRoute route;
+  route.host = std::move(host);
+  route.ref = "hooks";
+  route.endpoint = {Endpoint::Scheme::Unix, hooks_socket(settings).string()};
+  route.state = "Starting";
+  return {std::move(route)};
+}
+
+/// A hook as a forge is told it: the path only, if nobody said what stands before it.
+std::string hook_url(const Settings& settings, const Secret<std::string>& key,
+                     const std::string& source) {
+  return fmt::format("{}/hooks/{}", settings.hooks_url, hook_id(key, source));
+}
+
 Result<void> listen(HttpServer& server, const Settings& settings) {
   // Anybody may connect; who the peer is decides what it may do.
   TRY(server.listen_unix(settings.api_socket, 0666));
@@ -80,8 +119,9 @@ Result<void> listen(HttpServer& server, const Settings& settings) {
 class Control {
  public:
   Control(const Settings& settings, std::vector<std::uint32_t> operators,
-          std::unique_ptr<Store> store)
+          std::unique_ptr<Store> store, Secret<std::string> hook_key)
       : settings_(settings),
+        hook_key_(std::move(hook_key)),
         store_(std::move(store)),
         pool_(kPoolThreads),
         engine_(make_engine(with_scripts(engine_settings(settings), registry_parts(settings)),
@@ -114,12 +154,20 @@ class Control {
     return settings;
   }
 
-  static ApiSettings api_settings(const Settings& settings, std::vector<std::uint32_t> operators) {
+  ApiSettings api_settings(const Settings& settings, std::vector<std::uint32_t> operators) {
     ApiSettings api;
     api.operator_uids = std::move(operators);
     api.is_solo = !settings.solo.empty();
     api.version = CROFT_VERSION;
     api.audit_log = settings.data / "audit.log";
+    api.on_merge_request = [this](const std::string& source, std::int64_t number) {
+      if (reporter_) reporter_->look_at_merge_request(source, number);
+    };
+    if (receives_hooks(settings)) {
+      api.hook_url = [this](const std::string& source) {
+        return hook_url(settings_, hook_key_, source);
+      };
+    }
     return api;
   }
 
@@ -141,7 +189,12 @@ class Control {
     if (started) {
       is_started_ = true;
       started_.cancel();
-      publisher_.emplace(*engine_, settings_.data / "run" / "routes.json", io_.get_executor());
+      const asio::any_io_executor executor = io_.get_executor();
+      publisher_.emplace(*engine_, settings_.data / "run" / "routes.json", executor,
+                         own_routes(settings_));
+      start_reporter();
+      if (receives_hooks(settings_))
+        hooks_publisher_.emplace(*engine_, hooks_table(settings_), hook_key_, executor);
       log_info("control", "ready", {{"api", settings_.api_socket.string()}});
       co_return;
     }
@@ -150,16 +203,26 @@ class Control {
     co_await stop();
   }
 
+  void start_reporter() {
+    ForgeReporterSettings settings;
+    settings.secrets_dir = settings_.secrets_dir;
+    settings.markdown = cli::changeset_markdown;
+    ForgeReporterParts parts{*engine_, *store_, clock_, random_, io_.get_executor()};
+    reporter_.emplace(std::move(parts), std::move(settings));
+  }
+
   Task<> stop() {
     if (std::exchange(is_stopping_, true)) co_return;
     log_info("control", "stopping");
     started_.cancel();
     co_await server_.stop(kStopGrace);
+    if (reporter_) co_await reporter_->stop();
     co_await engine_->stop();
     io_.stop();
   }
 
   const Settings& settings_;
+  const Secret<std::string> hook_key_;
   SystemClock clock_;
   SystemRandom random_;
   asio::io_context io_{1};
@@ -171,6 +234,8 @@ class Control {
   bool is_started_ = false;
   bool is_stopping_ = false;
   asio::steady_timer started_{io_, asio::steady_timer::time_point::max()};  ///< cancelled then
+  std::optional<ForgeReporter> reporter_;
+  std::optional<HooksPublisher> hooks_publisher_;
   std::optional<RoutesPublisher> publisher_;  ///< once the engine knows what ran before
   int status_ = 0;
 };
@@ -203,7 +268,29 @@ int run_control(const Settings& settings) {
     log_error("control", "cannot open the store", {{"error", store.error().describe()}});
     return store.error().is_retryable() ? 1 : kConfigurationError;
   }
-  return Control(settings, std::move(*operators), std::move(*store)).run();
+  SystemRandom random;
+  Result<Secret<std::string>> key = receives_hooks(settings)
+                                        ? hook_key(settings.data / "hooks.key", random)
+                                        : Result<Secret<std::string>>();
+  if (!key) {
+    log_error("control", "cannot start", {{"error", key.error().describe()}});
+    return kConfigurationError;
+  }
+  return Control(settings, std::move(*operators), std::move(*store), std::move(*key)).run();
+}
+
+int run_hooks_role(const Settings& settings) {
+  HooksRoleSettings hooks;
+  hooks.table_file = hooks_table(settings);
+  hooks.secrets_dir = settings.secrets_dir;
+  hooks.socket = hooks_socket(settings);
+  hooks.listen = settings.hooks_listen;
+  hooks.control_socket = settings.api_socket;
+  const Result<void> made = make_directory(settings.data / "run", 0755);
+  const Result<void> done = made ? run_hooks(std::move(hooks)) : made;
+  if (done) return 0;
+  log_error("hooks", "cannot receive", {{"error", done.error().describe()}});
+  return done.error().is_retryable() ? 1 : kConfigurationError;
 }
 
 int run_edge_role(const Settings& settings) {

@@ -11,4 +11,7 @@ int run_control(const Settings& settings);
 /// The edge role: tenants' traffic, served from the snapshot that control writes.
 int run_edge_role(const Settings& settings);
 
+/// The hooks role: what forges tell of pushes, passed on to control as keys of sources.
+int run_hooks_role(const Settings& settings);
+
 }  // namespace croft

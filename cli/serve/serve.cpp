@@ -33,6 +33,7 @@ int run_serve(const Settings& settings) {
   std::signal(SIGPIPE, SIG_IGN);
   if (settings.role == "edge") return run_edge_role(settings);
   if (settings.role == "control") return run_control(settings);
+  if (settings.role == "hooks") return run_hooks_role(settings);
   return run_supervisor(settings, own_arguments());
 }
 

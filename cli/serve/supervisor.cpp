@@ -134,9 +134,9 @@ class Role {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    // Control must not outlive its supervisor: a second one would be refused the store. The edge
-    // may: traffic goes on.
-    if (name_ == "control") {
+    // Control must not outlive its supervisor: a second one would be refused the store; nor may
+    // what holds a socket that a second one wants. The edge may: traffic goes on.
+    if (name_ != "edge") {
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (::getppid() != parent) ::_exit(1);
     }
@@ -162,7 +162,9 @@ class Supervisor {
       : data_(settings.data),
         arguments_(arguments),
         edge_("edge", settings, arguments),
-        control_("control", settings, arguments) {}
+        control_("control", settings, arguments) {
+    if (receives_hooks(settings)) hooks_.emplace("hooks", settings, arguments);
+  }
 
   int run() {
     const Result<void> made = make_directory(data_ / "run", 0755);
@@ -200,10 +202,20 @@ class Supervisor {
     if (old && is_our_edge(*old, data_)) old_edge_ = *old;
   }
 
+  std::vector<Role*> roles() {
+    std::vector<Role*> all{&edge_, &control_};
+    if (hooks_) all.push_back(&*hooks_);
+    return all;
+  }
+
+  bool runs_all() {
+    return std::ranges::all_of(roles(), [](const Role* role) { return role->is_running(); });
+  }
+
   void start_what_is_due() {
     if (is_stopping_) return;
     const auto now = SteadyClock::now();
-    for (Role* role : {&edge_, &control_}) {
+    for (Role* role : roles()) {
       if (!role->is_running() && role->due() <= now) role->start();
     }
     // The old edge goes only once the new one has shown that it can stay.
@@ -220,8 +232,7 @@ class Supervisor {
 
   void wait(int signals) {
     pollfd fd{signals, POLLIN, 0};
-    const bool is_waiting =
-        old_edge_ > 0 || (!is_stopping_ && (!edge_.is_running() || !control_.is_running()));
+    const bool is_waiting = old_edge_ > 0 || (!is_stopping_ && !runs_all());
     ::poll(&fd, 1, is_waiting ? 20 : 5'000);
     signalfd_siginfo info{};
     while (::read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
@@ -244,12 +255,11 @@ class Supervisor {
     int status = 0;
     for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
          pid = ::waitpid(-1, &status, WNOHANG)) {
-      if (pid == control_.pid()) {
-        control_.ended(status, is_stopping_);
+      for (Role* role : roles()) {
+        if (pid != role->pid()) continue;
+        role->ended(status, is_stopping_);
         if (Role::is_final(status) && !is_stopping_) stop(1);
-      } else if (pid == edge_.pid()) {
-        edge_.ended(status, is_stopping_);
-        if (Role::is_final(status) && !is_stopping_) stop(1);
+        break;
       }
     }
     if (!is_stopping_) return;
@@ -258,7 +268,7 @@ class Supervisor {
       edge_.signal(SIGTERM);
       is_edge_told_ = true;
     }
-    is_over_ = !control_.is_running() && !edge_.is_running();
+    is_over_ = std::ranges::none_of(roles(), [](const Role* role) { return role->is_running(); });
   }
 
   void stop(int status) {
@@ -267,21 +277,22 @@ class Supervisor {
     status_ = status;
     log_info("serve", "stopping; tenants' apps run on");
     control_.signal(SIGTERM);
+    if (hooks_) hooks_->signal(SIGTERM);
     if (old_edge_ > 0) ::kill(old_edge_, SIGTERM);
     reap();
   }
 
-  /// Ends control, by force if it does not end by itself; gives its status.
-  int end_control() {
+  /// Ends a role, by force if it does not end by itself; gives its status.
+  static int end(const Role& role) {
     int status = 0;
-    if (!control_.is_running()) return status;
-    control_.signal(SIGTERM);
+    if (!role.is_running()) return status;
+    role.signal(SIGTERM);
     const auto until = SteadyClock::now() + kControlGrace;
-    while (::waitpid(control_.pid(), &status, WNOHANG) == 0) {
+    while (::waitpid(role.pid(), &status, WNOHANG) == 0) {
       if (SteadyClock::now() > until) {
-        log_warning("serve", "control did not end by itself and is killed");
-        control_.signal(SIGKILL);
-        ::waitpid(control_.pid(), &status, 0);
+        log_warning("serve", "a role did not end by itself and is killed", {{"role", role.name()}});
+        role.signal(SIGKILL);
+        ::waitpid(role.pid(), &status, 0);
         break;
       }
       ::poll(nullptr, 0, 10);
@@ -292,7 +303,8 @@ class Supervisor {
   /// Executes the program file, which may be a newer one, in this process.
   void upgrade() {
     log_info("serve", "upgrading");
-    const int status = end_control();
+    const int status = end(control_);
+    const int hooks_status = hooks_ ? end(*hooks_) : 0;
     // In the middle of another upgrade: the edge that surely serves is the one to take over from.
     if (old_edge_ > 0) {
       edge_.signal(SIGTERM);
@@ -310,12 +322,14 @@ class Supervisor {
     ::execv(name.c_str(), pointers.data());
     log_error("serve", "cannot execute the new program", {{"program", name}});
     control_.ended(status, true);
+    if (hooks_) hooks_->ended(hooks_status, true);
   }
 
   fs::path data_;
   std::vector<std::string> arguments_;
   Role edge_;
   Role control_;
+  std::optional<Role> hooks_;  ///< if the settings want it
   pid_t old_edge_ = -1;
   bool is_stopping_ = false;
   bool is_edge_told_ = false;

@@ -76,9 +76,24 @@ Result<void> set_address(Settings& settings, std::string_view text) {
   return {};
 }
 
+/// "https://HOST[:PORT]", without a path.
+template <auto Member>
+Result<void> set_web_url(Settings& settings, std::string_view text) {
+  while (text.ends_with('/')) text.remove_suffix(1);
+  const std::size_t scheme = text.find("://");
+  const bool is_web = text.starts_with("https://") || text.starts_with("http://");
+  const std::string_view host = is_web ? text.substr(scheme + 3) : std::string_view();
+  if (host.empty() || host.find_first_of("/?#@ \t") != std::string_view::npos)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no https://HOST", text));
+  settings.*Member = text;
+  return {};
+}
+
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
-constexpr std::array<std::string_view, 3> kRoles{"all", "edge", "control"};
+constexpr std::array<std::string_view, 4> kRoles{"all", "edge", "control", "hooks"};
+constexpr std::array<std::string_view, 7> kReceivers{"github",    "gitlab", "gitea", "forgejo",
+                                                     "bitbucket", "hmac",   "token"};
 constexpr std::span<const std::string_view> kAnything;
 
 // The one table. To add a setting: a member above, a row here.
@@ -109,6 +124,15 @@ constexpr std::array kRows{
          "How often a remote platform repository is polled; a local one is noticed at once.",
          kAnything},
         set<&Settings::platform_interval>},
+    Row{{"platform.receiver", SettingType::Choice, "",
+         "Who tells of pushes to the platform repository (or that of solo) by a hook; see `croft "
+         "hooks`.",
+         kReceivers},
+        set<&Settings::platform_receiver>},
+    Row{{"platform.receiverSecret", SettingType::Text, "",
+         "Name of the file in secrets.dir with what that hook's deliveries are proven by.",
+         kAnything},
+        set<&Settings::platform_receiver_secret>},
     Row{{"solo", SettingType::Text, "",
          "One repository for one person: no tenants, no plans. Instead of platform.url.",
          kAnything},
@@ -133,6 +157,16 @@ constexpr std::array kRows{
          "HOST:PORT where the API listens too, with tokens; loopback only. Default: nowhere.",
          kAnything},
         set_address<&Settings::api_listen>},
+    Row{{"hooks.url", SettingType::Text, "",
+         "What forges and CI call to tell of pushes: https://hooks.example.com. The edge answers "
+         "at that host. Default: nowhere.",
+         kAnything},
+        set_web_url<&Settings::hooks_url>},
+    Row{{"hooks.listen", SettingType::Text, "",
+         "HOST:PORT where hooks are received too, for a proxy that ends TLS; loopback only. "
+         "Default: nowhere.",
+         kAnything},
+        set_address<&Settings::hooks_listen>},
     Row{{"secrets.dir", SettingType::Path, "",
          "Directory with a file for each secret that operator kinds name. Default: "
          "$CREDENTIALS_DIRECTORY, else "
@@ -155,8 +189,8 @@ constexpr std::array kRows{
          kLogFormats},
         set<&Settings::log_format>},
     Row{{"role", SettingType::Choice, "all",
-         "all supervises the other roles as processes of their own; edge and control run one of "
-         "them here.",
+         "all supervises the other roles as processes of their own; edge, control and hooks run "
+         "one of them here.",
          kRoles},
         set<&Settings::role>},
 };
@@ -380,6 +414,11 @@ Result<void> require_source(const Settings& settings) {
                         "give --platform-url REPO or --solo REPO, or set platform.url in {}",
                         kSettingsFile)));
   }
+  if (settings.platform_receiver.empty() != settings.platform_receiver_secret.empty()) {
+    return fail(
+        Error(ErrorCode::Invalid, "platform.receiver and platform.receiverSecret go together")
+            .with_hint("set both, or neither"));
+  }
   return {};
 }
 
@@ -390,6 +429,10 @@ fs::path default_data_directory(const std::map<std::string, std::string>& enviro
     return fs::path(base) / "croft";
   const std::string home = text_of(environment, "HOME");
   return fs::path(home.empty() ? "/" : home) / ".local/share/croft";
+}
+
+bool receives_hooks(const Settings& settings) {
+  return !settings.hooks_url.empty() || !settings.hooks_listen.empty();
 }
 
 std::string url_suffix(const Settings& settings) {

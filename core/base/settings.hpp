@@ -25,6 +25,8 @@ struct Settings {
   std::string platform_ref;
   std::string platform_path;
   Duration platform_interval{};
+  std::string platform_receiver;         ///< who calls its hook: "github", ...; or empty
+  std::string platform_receiver_secret;  ///< name of a file in secrets_dir
   std::string solo;
   std::string domain;
   std::string edge_listen;                        ///< "HOST:PORT"
@@ -32,13 +34,15 @@ struct Settings {
   std::filesystem::path api_socket;               ///< never empty once loaded
   std::vector<std::string> api_operators;         ///< user names or uids
   std::string api_listen;                         ///< "HOST:PORT", or empty: no TCP
+  std::string hooks_url;                          ///< what forges call, or empty
+  std::string hooks_listen;                       ///< "HOST:PORT", or empty: no TCP
   std::filesystem::path secrets_dir;              ///< never empty once loaded
   std::vector<std::string> webhooks_networks;     ///< that endpoints of anybody may be in
   Duration resync{};
   Duration retention{};
   LogLevel log_level = LogLevel::Info;
   LogFormat log_format = LogFormat::Text;
-  std::string role;  ///< "all", "edge" or "control"
+  std::string role;  ///< "all", "edge", "control" or "hooks"
 };
 
 enum class SettingType { Text, Path, TimeSpan, Choice, List };
@@ -83,6 +87,9 @@ Result<void> require_source(const Settings& settings);
 /// ~/.local/share.
 std::filesystem::path default_data_directory(const std::map<std::string, std::string>& environment,
                                              bool is_root);
+
+/// Whether hooks are to be received: `hooks.url` or `hooks.listen` is set.
+bool receives_hooks(const Settings& settings);
 
 /// ":8080", or empty for port 80: what follows the host in the URLs shown to people.
 std::string url_suffix(const Settings& settings);

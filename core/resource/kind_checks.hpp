@@ -22,6 +22,8 @@ std::optional<Error> check_url_path(const Value& value);    ///< "/healthz"
 std::optional<Error> check_dependency(const Value& value);  ///< "Site/blog"
 std::optional<Error> check_secret_name(const Value& value);
 std::optional<Error> check_repository_url(const Value& value);
+std::optional<Error> check_web_url(const Value& value);  ///< https://, or http://; no password
+std::optional<Error> check_repository_path(const Value& value);  ///< "alice/hosting"
 std::optional<Error> check_git_ref(const Value& value);
 std::optional<Error> check_ssh_key(const Value& value);
 std::optional<Error> check_label_value(const Value& value);
@@ -46,6 +48,8 @@ std::vector<FieldProblem> check_price(const Value& price);
 std::vector<FieldProblem> check_rate_fields(const Value& rate);  ///< those that its mode needs
 std::vector<FieldProblem> check_plan(const Value& spec);
 std::vector<FieldProblem> check_provider(const Value& spec);
+/// What reports go to must be known: from the URL, or said.
+std::vector<FieldProblem> check_source(const Value& spec);
 std::vector<FieldProblem> check_instance_image(
     const Value& spec);  ///< what it runs: a command, an image or a build
 /// Hosts, or single labels that stand for TENANT-LABEL.DOMAIN.

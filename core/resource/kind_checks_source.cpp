@@ -45,6 +45,48 @@ std::optional<Error> check_repository_url(const Value& value) {
       "must be an absolute path or begin with file:///, https:// or ssh://, got '{}'", url));
 }
 
+std::optional<Error> check_web_url(const Value& value) {
+  const std::string& url = value.as_text();
+  if (has_password(url)) return invalid("must not hold a password");
+  const bool has_odd_character = std::ranges::any_of(url, [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '"' || c == '<' || c == '>';
+  });
+  if (has_odd_character) return invalid("must not have spaces, quotes or control characters");
+  const std::size_t host = url.find("://") + 3;
+  if ((url.starts_with("https://") || url.starts_with("http://")) && host < url.size() &&
+      url[host] != '/') {
+    return std::nullopt;
+  }
+  return invalid(fmt::format("must begin with https:// or http:// and a host, got '{}'", url));
+}
+
+std::optional<Error> check_repository_path(const Value& value) {
+  const std::string& path = value.as_text();
+  const bool is_odd = path.front() == '/' || path.back() == '/' ||
+                      path.find('/') == std::string::npos || path.find("//") != std::string::npos ||
+                      ("/" + path + "/").find("/../") != std::string::npos ||
+                      path.find_first_not_of(
+                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") !=
+                          std::string::npos;
+  if (!is_odd) return std::nullopt;
+  return invalid(fmt::format("must be like 'alice/hosting', got '{}'", path));
+}
+
+std::vector<FieldProblem> check_source(const Value& spec) {
+  std::vector<FieldProblem> problems;
+  const Value* status = spec.find("commitStatus");
+  const std::string url = spec.text_or("url", "");
+  const bool is_remote = url.starts_with("https://") || url.starts_with("ssh://");
+  if (status == nullptr || !status->is_map() || is_remote) return problems;
+  for (const char* name : {"url", "repository"}) {
+    if (status->find(name) == nullptr) {
+      problems.push_back({fmt::format("commitStatus.{}", name),
+                          "must be given: a local repository does not tell it"});
+    }
+  }
+  return problems;
+}
+
 // The rules of git-check-ref-format(1), and no leading dash, so that a ref is never taken for an
 // option.
 std::optional<Error> check_git_ref(const Value& value) {

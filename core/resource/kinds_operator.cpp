@@ -29,6 +29,66 @@ Field size_field(std::string name, std::string help) {
   return bytes_field(std::move(name), std::move(help)).between(0, kPebibyte);
 }
 
+Field secret_name_field(std::string help) {
+  return text_field("secret", std::move(help)).as_required().checked_by(check_secret_name);
+}
+
+Field receiver_field() {
+  return object_field(
+             "receiver",
+             "A hook by which the repository's host tells of pushes at once; `croft hooks` says "
+             "its URL. What is told is looked up: a delivery changes nothing by itself.",
+             {text_field("type",
+                         "Who calls: a forge, or anything that signs its body (`hmac`) or sends a "
+                         "header (`token`).")
+                  .as_required()
+                  .one_of({"github", "gitlab", "gitea", "forgejo", "bitbucket", "hmac", "token"}),
+              secret_name_field("The name of a file in the setting `secrets.dir`: what both sides "
+                                "know.")})
+      .like("{type: github, secret: alice-hook}");
+}
+
+Field commit_status_field() {
+  return object_field(
+             "commitStatus",
+             "Reports to the repository's host how each revision fares, and on merge requests what "
+             "they would change and cost.",
+             {text_field("type", "Whose API it is.")
+                  .as_required()
+                  .one_of({"github", "gitlab", "gitea", "forgejo", "bitbucket"}),
+              secret_name_field("The name of a file in the setting `secrets.dir`: a token that may "
+                                "write statuses, and comments if there are to be any."),
+              text_field("url",
+                         "The API, as `https://git.example.com/api/v1`; that of the repository's "
+                         "host if it is not given.")
+                  .between(1, 2048)
+                  .checked_by(check_web_url)
+                  .like("https://git.example.com/api/v1"),
+              text_field("repository",
+                         "What the host calls the repository; the path of the Source's `url` if it "
+                         "is not given.")
+                  .between(1, 512)
+                  .checked_by(check_repository_path)
+                  .like("alice/hosting"),
+              text_field("context", "What the statuses are called: `CONTEXT/SOURCE`.")
+                  .between(1, 30)
+                  .checked_by(check_resource_name)
+                  .with_default("croft"),
+              boolean_field("resources", "Whether each resource has a status of its own, too.")
+                  .with_default(false),
+              boolean_field("mergeRequests",
+                            "Whether merge requests get a comment with the changes and their "
+                            "price; needs a `receiver`.")
+                  .with_default(true),
+              text_field("link",
+                         "Where a status leads; `{tenant}`, `{source}` and `{revision}` stand for "
+                         "what it is about.")
+                  .between(1, 2048)
+                  .checked_by(check_web_url)
+                  .like("https://hosting.example.com/{tenant}?revision={revision}")})
+      .like("{type: github, secret: github-token}");
+}
+
 }  // namespace
 
 Field source_location_fields(std::string name, std::string help, std::vector<Field> more) {
@@ -50,9 +110,12 @@ Field source_location_fields(std::string name, std::string help, std::vector<Fie
           .between(kSecond, kDay)
           .with_default(kMinute),
       credentials_field("What opens the repository: an SSH private key or an HTTPS token."),
+      receiver_field(),
+      commit_status_field(),
   };
   fields.insert(fields.end(), more.begin(), more.end());
-  return object_field(std::move(name), std::move(help), std::move(fields));
+  return object_field(std::move(name), std::move(help), std::move(fields))
+      .cross_checked_by(check_source);
 }
 
 Field describe_tenant() {
@@ -286,8 +349,6 @@ Field describe_source() {
            .checked_by(check_tenant_name)
            .like("alice"),
        text_field("verify", "Keys that commits must be signed with.").later("signed commits"),
-       text_field("commitStatus", "Reports results to the repository's host.")
-           .later("commit statuses"),
        text_field("windows", "When changes may be applied.").later("change windows")});
 }
 

@@ -12,8 +12,11 @@
 //
 // In a path, "-" stands for the platform where a tenant is expected: /v1/resources/-/Plan/hobby.
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
@@ -33,6 +36,10 @@ struct ApiSettings {
   Duration heartbeat{15'000};       ///< a comment on quiet event streams
   std::size_t stream_buffer =
       1U << 20U;  ///< of log text that a slow reader has not taken; more is left out, saying so
+  /// The URL of a source's hook, by the source's key.
+  std::function<std::string(const std::string& source)> hook_url;
+  /// A merge request of a source has news.
+  std::function<void(const std::string& source, std::int64_t number)> on_merge_request;
 };
 
 /// What the API stands on; everything outlives the server that runs it.

@@ -74,6 +74,21 @@ Task<Result<HttpResponse>> reconcile(Service& service, Call call) {
   co_return json_response(to_list_form("changesets", changesets));
 }
 
+Task<Result<HttpResponse>> look(Service& service, Call call) {
+  const std::string key = call.body.text_or("source", "");
+  const std::vector<SourceStatus> sources = service.parts.engine.sources("");
+  const auto found = std::ranges::find(sources, key, &SourceStatus::key);
+  if (found == sources.end() || !call.who.may_see(found->tenant))
+    co_return fail(no_such("source '" + key + "'"));
+  const std::int64_t merge_request = call.body.integer_or("mergeRequest", 0);
+  if (merge_request == 0) {
+    CO_TRY(service.parts.engine.look_at(key));
+  } else if (service.settings.on_merge_request) {
+    service.settings.on_merge_request(key, merge_request);
+  }
+  co_return empty_response();
+}
+
 Task<Result<HttpResponse>> direct(Service& service, Call call) {
   CO_TRY_ASSIGN(DirectiveRow directive, directive_of(service, call));
   CO_TRY(status_of(service, directive.ref));

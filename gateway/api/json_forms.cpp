@@ -284,14 +284,18 @@ Result<ResourceDetail> detail_from_form(const Value& form) {
 }
 
 Value to_form(const SourceStatus& source) {
-  return Value::map({{"key", source.key},
-                     {"tenant", source.tenant},
-                     {"url", source.url},
-                     {"ref", source.ref},
-                     {"attemptedRevision", source.attempted_revision},
-                     {"appliedRevision", source.applied_revision},
-                     {"conditions", list_form(source.conditions)},
-                     {"fetchedAt", optional_form(source.fetched_at)}});
+  return Value::map(
+      {{"key", source.key},
+       {"tenant", source.tenant},
+       {"url", source.url},
+       {"ref", source.ref},
+       {"attemptedRevision", source.attempted_revision},
+       {"appliedRevision", source.applied_revision},
+       {"conditions", list_form(source.conditions)},
+       {"fetchedAt", optional_form(source.fetched_at)},
+       {"receiver", source.receiver ? source.receiver->type : std::string()},
+       {"hook", source.hook},
+       {"commitStatus", source.commit_status ? source.commit_status->type : std::string()}});
 }
 
 Result<SourceStatus> source_from_form(const Value& form) {
@@ -305,6 +309,11 @@ Result<SourceStatus> source_from_form(const Value& form) {
   source.applied_revision = reader.text_or("appliedRevision", "");
   source.conditions = reader.list("conditions", condition_from_form);
   source.fetched_at = reader.optional_time("fetchedAt");
+  source.hook = reader.text_or("hook", "");
+  if (std::string type = reader.text_or("receiver", ""); !type.empty())
+    source.receiver = ReceiverDeclaration{std::move(type), ""};
+  if (std::string type = reader.text_or("commitStatus", ""); !type.empty())
+    source.commit_status = CommitStatusDeclaration{.type = std::move(type)};
   return reader.finish(std::move(source));
 }
 

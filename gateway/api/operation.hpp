@@ -113,6 +113,7 @@ Task<Result<HttpResponse>> logs(Service& service, Call call);
 Task<Result<HttpResponse>> diff(Service& service, Call call);
 Task<Result<HttpResponse>> price(Service& service, Call call);
 Task<Result<HttpResponse>> reconcile(Service& service, Call call);
+Task<Result<HttpResponse>> look(Service& service, Call call);
 Task<Result<HttpResponse>> directives(Service& service, Call call);
 Task<Result<HttpResponse>> direct(Service& service, Call call);
 Task<Result<HttpResponse>> withdraw(Service& service, Call call);

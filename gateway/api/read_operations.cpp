@@ -70,6 +70,10 @@ Task<Result<HttpResponse>> sources(Service& service, Call call) {
   CO_TRY_ASSIGN(const std::optional<std::string> tenant, listed_tenant(call));
   std::vector<SourceStatus> sources = service.parts.engine.sources(tenant.value_or(""));
   std::erase_if(sources, [&](const SourceStatus& source) { return !shows(tenant, source.tenant); });
+  for (SourceStatus& source : sources) {
+    if (source.receiver && service.settings.hook_url)
+      source.hook = service.settings.hook_url(source.key);
+  }
   co_return json_response(to_list_form("sources", sources));
 }
 

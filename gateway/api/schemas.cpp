@@ -254,7 +254,10 @@ Value source_schema() {
        {"attemptedRevision", text_schema("The newest commit that was tried")},
        {"appliedRevision", text_schema("The last commit that loaded and was applied")},
        {"conditions", list_schema(schema_reference("Condition"))},
-       {"fetchedAt", or_null(time_schema("When it was last fetched"))}});
+       {"fetchedAt", or_null(time_schema("When it was last fetched"))},
+       {"receiver", text_schema("Who calls its hook: github, ...; empty: it has none")},
+       {"hook", text_schema("URL of its hook, or its path if hooks.url is not set; or empty")},
+       {"commitStatus", text_schema("Where its revisions are reported: github, ...; or empty")}});
 }
 
 Value event_schema() {
@@ -339,6 +342,12 @@ void add_requests(Value& schemas) {
               request_schema(
                   {optional("tenant", tenant),
                    {"digest", bounded_text("The whole digest of the changeset that waits", 64)}}));
+  schemas.set(
+      "LookRequest",
+      request_schema({{"source", bounded_text("Its key: alice/alice", 256)},
+                      optional("mergeRequest",
+                               integer_schema("One of its merge requests, instead of the source", 1,
+                                              INT64_MAX))}));
   schemas.set("AdoptRequest",
               request_schema({{"tenant", bounded_text("Whose name it runs under", 32)}}));
   Value name = bounded_text("What it is for", 63);

@@ -44,6 +44,19 @@ void add_implicit_provider(Catalog& catalog, std::string_view name, std::string_
   catalog.providers.emplace(name, std::move(provider));
 }
 
+CommitStatusDeclaration commit_status_of(const Value& spec) {
+  CommitStatusDeclaration status;
+  status.type = spec.text_or("type", "");
+  status.secret = spec.text_or("secret", "");
+  status.url = spec.text_or("url", "");
+  status.repository = spec.text_or("repository", "");
+  status.context = spec.text_or("context", status.context);
+  status.link = spec.text_or("link", "");
+  status.has_resources = spec.boolean_or("resources", status.has_resources);
+  status.has_merge_requests = spec.boolean_or("mergeRequests", status.has_merge_requests);
+  return status;
+}
+
 SourceDeclaration source_of(const Value& spec, std::string_view tenant, std::string_view name) {
   SourceDeclaration source;
   source.key = fmt::format("{}/{}", tenant, name);
@@ -53,6 +66,12 @@ SourceDeclaration source_of(const Value& spec, std::string_view tenant, std::str
   source.path = spec.text_or("path", source.path);
   source.interval = Duration(spec.integer_or("interval", source.interval.count()));
   source.credentials = spec.text_or("credentials.secret", "");
+  if (const Value* receiver = spec.find("receiver")) {
+    source.receiver =
+        ReceiverDeclaration{receiver->text_or("type", ""), receiver->text_or("secret", "")};
+  }
+  if (const Value* status = spec.find("commitStatus"))
+    source.commit_status = commit_status_of(*status);
   return source;
 }
 

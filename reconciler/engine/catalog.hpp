@@ -12,6 +12,7 @@
 #include "core/resource/resource.hpp"
 #include "plans/admission/walls.hpp"
 #include "providers/port/provider.hpp"
+#include "reconciler/engine.hpp"
 #include "reconciler/terms.hpp"
 
 namespace croft {
@@ -34,6 +35,8 @@ struct SourceDeclaration {
   std::string path = ".";
   Duration interval{60'000};
   std::string credentials;  ///< name of a secret, or empty
+  std::optional<ReceiverDeclaration> receiver;
+  std::optional<CommitStatusDeclaration> commit_status;
 
   bool operator==(const SourceDeclaration&) const = default;
 };

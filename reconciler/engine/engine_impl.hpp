@@ -34,6 +34,7 @@ struct SourceState {
   std::shared_ptr<const SourceLoad> accepted;   ///< what is applied, or null before the first
   std::shared_ptr<const SourceLoad> candidate;  ///< newer, loaded well, not judged by a pass yet
   bool was_tried = false;                       ///< fetched at least once since start
+  std::string passed_revision;                  ///< what was accepted when a pass last ended
 };
 
 /// A configured provider as the engine uses it.
@@ -88,8 +89,10 @@ class EngineImpl final : public Engine {
   Task<Result<void>> start() override;
   Task<> stop() override;
   Task<Result<Changeset>> diff(DiffRequest request) override;
+  Task<Result<RefDiff>> diff_ref(std::string source, std::string ref) override;
   Task<Result<PriceList>> price(PriceRequest request) override;
   Task<Result<std::vector<Changeset>>> reconcile(ReconcileRequest request) override;
+  Result<void> look_at(const std::string& source) override;
   bool is_settled(const std::string& tenant) const override;
   std::vector<ResourceStatus> status(const std::string& tenant) const override;
   std::vector<SourceStatus> sources(const std::string& tenant) const override;
@@ -209,6 +212,8 @@ class EngineImpl final : public Engine {
   Task<Result<std::shared_ptr<const FileTree>>> files_of(Desired desired, std::string path);
   Task<Result<void>> retire_tenant(std::string tenant);
   Task<> forget_removed_tenants();
+  /// A pass over exactly these loads has ended, and its outcome is written.
+  void note_passed(const Prepared& prepared);
   Task<bool> is_cleared(std::string tenant, Changeset changeset,
                         std::map<std::string, std::shared_ptr<const SourceLoad>> loads);
   ApplyOrder order_for(const TenantIdentity& identity, Changeset changeset,

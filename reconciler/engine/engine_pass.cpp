@@ -138,6 +138,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   CO_TRY(co_await note_status(tenant, std::move(report), std::move(guard)));
   CO_TRY(co_await retire_tenant(tenant));
   state.was_passed = true;
+  if (may_go_on) note_passed(prepared);
   co_return changeset;
 }
 
@@ -360,6 +361,14 @@ Task<Result<void>> EngineImpl::resolve_intents(std::string tenant, World& world)
   }
   if (transaction.writes.empty()) co_return Result<void>();
   co_return co_await journal_.commit(std::move(transaction));
+}
+
+void EngineImpl::note_passed(const Prepared& prepared) {
+  for (const auto& [key, load] : prepared.loads) {
+    const auto source = sources_.find(key);
+    if (source != sources_.end() && source->second.accepted == load)
+      source->second.passed_revision = load->commit;
+  }
 }
 
 Task<bool> EngineImpl::is_cleared(std::string tenant, Changeset changeset,

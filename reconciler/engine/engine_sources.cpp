@@ -36,10 +36,41 @@ SourceDeclaration EngineImpl::root_declaration() const {
     root.path = settings_.platform_path;
   }
   root.interval = settings_.platform_interval;
+  root.receiver = settings_.platform_receiver;
   return root;
 }
 
 std::string EngineImpl::root_source() const { return root_declaration().key; }
+
+Result<void> EngineImpl::look_at(const std::string& source) {
+  if (!sources_.contains(source))
+    return fail(ErrorCode::NotFound, "there is no source '" + source + "'");
+  source_queue_.add(source);
+  return {};
+}
+
+Task<Result<RefDiff>> EngineImpl::diff_ref(std::string source, std::string ref) {
+  const auto state = sources_.find(source);
+  if (state == sources_.end() || state->second.keeper->declaration().tenant.empty())
+    co_return fail(ErrorCode::NotFound, "no tenant has a source '" + source + "'");
+  const std::shared_ptr<SourceKeeper> keeper = state->second.keeper;
+  RefDiff diffed;
+  CO_TRY_ASSIGN(diffed.revision, co_await keeper->fetch_other(std::move(ref)));
+  DiffRequest request;
+  request.tenant = keeper->declaration().tenant;
+  request.source = source;
+  request.label = diffed.revision;
+  CO_TRY_ASSIGN(request.tree, co_await keeper->tree(diffed.revision, "."));
+  Result<Changeset> changeset = co_await diff(std::move(request));
+  if (changeset) {
+    diffed.changeset = std::move(*changeset);
+  } else if (changeset.error().code() == ErrorCode::Invalid) {
+    diffed.problems = changeset.error().describe();
+  } else {
+    co_return fail(std::move(changeset.error()));
+  }
+  co_return diffed;
+}
 
 Task<Result<void>> EngineImpl::load_applied(std::string key) {
   const auto row = journal_.sources().find(key);
@@ -61,6 +92,7 @@ Task<Outcome> EngineImpl::source_pass(std::string key) {
   const std::uint64_t providers_before = providers_version_;
   // A credential that was missing may be there now: no commit would tell.
   if (key == root_source() && has_catalog_) sync_providers();
+  log_debug("source", "looking", {{"source", key}});
   const Result<bool> moved = co_await fetch_and_load(key);
   const auto state = sources_.find(key);
   if (state == sources_.end()) co_return Done{};

@@ -344,6 +344,10 @@ std::vector<SourceStatus> EngineImpl::sources(const std::string& tenant) const {
     status.tenant = declaration.tenant;
     status.url = declaration.url;
     status.ref = declaration.ref;
+    if (state.candidate) status.candidate_revision = state.candidate->commit;
+    status.passed_revision = state.passed_revision;
+    status.receiver = declaration.receiver;
+    status.commit_status = declaration.commit_status;
     const auto row = journal_.sources().find(key);
     if (row != journal_.sources().end()) {
       status.attempted_revision = row->second.attempted_revision;

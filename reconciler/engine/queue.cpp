@@ -99,6 +99,8 @@ void Queue::finish(const std::string& key, const Outcome& outcome) {
     add_after(key, backoff(state.failures, random_.bytes()[0]));
   } else if (const After* after = std::get_if<After>(&outcome)) {
     add_after(key, after->delay);
+  } else if (!state.is_wanted && state.due == asio::steady_timer::time_point::max()) {
+    keys_.erase(key);  // keys may be of things that come once, such as merge requests
   }
   idle_.notify();
   pump();

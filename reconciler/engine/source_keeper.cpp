@@ -5,6 +5,13 @@
 
 namespace croft {
 
+namespace {
+
+/// A merge request may come from anybody's fork.
+constexpr std::uint64_t kStrangersPack = 128ULL << 20U;
+
+}  // namespace
+
 SourceKeeper::SourceKeeper(asio::any_io_executor executor, BlockingPool& fetching,
                            BlockingPool& reading, SourceDeclaration declaration, Settings settings,
                            std::function<void()> changed)
@@ -67,6 +74,20 @@ Task<Result<std::string>> SourceKeeper::fetch() {
   Result<std::string> head = co_await fetching_.run(std::move(work));
   co_return while_doing(std::move(head),
                         "fetching source " + declaration_.key + " from " + declaration_.url);
+}
+
+Task<Result<std::string>> SourceKeeper::fetch_other(std::string ref) {
+  const Semaphore::Permit permit = co_await turn_.acquire();
+  auto work = [this, ref]() -> Result<std::string> {
+    TRY_ASSIGN(Mirror* const mirror, opened());
+    TRY_ASSIGN(RemoteRepository repository, remote());
+    repository.ref = ref;
+    FetchLimits limits;
+    limits.pack_bytes = kStrangersPack;
+    return mirror->fetch(repository, limits, {});
+  };
+  Result<std::string> head = co_await fetching_.run(std::move(work));
+  co_return while_doing(std::move(head), "fetching " + ref + " from " + declaration_.url);
 }
 
 Task<Result<std::shared_ptr<const SourceLoad>>> SourceKeeper::load(std::string commit) {

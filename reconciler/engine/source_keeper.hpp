@@ -37,6 +37,8 @@ class SourceKeeper {
 
   /// Brings the newest commit and says which it is. Also begins to watch a local repository.
   Task<Result<std::string>> fetch();
+  /// Brings the newest commit of another ref, within limits that suit what strangers may push.
+  Task<Result<std::string>> fetch_other(std::string ref);
   /// What a commit declares. Invalid with rendered diagnostics if anything in it is wrong.
   Task<Result<std::shared_ptr<const SourceLoad>>> load(std::string commit);
   /// The directory `path` of the source at a commit.

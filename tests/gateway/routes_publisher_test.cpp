@@ -49,6 +49,15 @@ TEST_F(RoutesPublisherTest, WritesWhatTheEngineSaysAndEachChange) {
   EXPECT_EQ(table().generation, 2u);
 }
 
+TEST_F(RoutesPublisherTest, GivesNobodyAHostOfCroftsOwn) {
+  route("hooks.example.com", "");
+  publisher.emplace(engine, file, io.get_executor(),
+                    std::vector<Engine::HostRoute>{
+                        {"hooks.example.com", "hooks", {Endpoint::Scheme::Unix, "/x"}, "", ""}});
+  ASSERT_TRUE(eventually([&] { return table().hosts.size() == 1; }));
+  EXPECT_EQ(table().hosts.at("hooks.example.com").ref, "hooks");
+}
+
 TEST_F(RoutesPublisherTest, LeavesTheFileAloneWhenNothingDiffers) {
   route("alice-blog.localhost", "");
   publish();

@@ -38,6 +38,9 @@ class FakeEngine final : public Engine {
   PriceList price_list;  ///< what price() gives
   std::vector<PriceRequest> prices;
   std::vector<ReconcileRequest> reconciles;
+  std::vector<std::string> looked_at;  ///< sources
+  RefDiff ref_diff;                    ///< what diff_ref() gives
+  std::vector<std::pair<std::string, std::string>> ref_diffs;
   std::vector<DirectiveRow> directed;
   std::vector<std::pair<Ref, DirectiveVerb>> withdrawn;
   std::vector<std::pair<std::string, std::string>> acknowledged;
@@ -114,6 +117,16 @@ class FakeEngine final : public Engine {
     reconciles.push_back(std::move(request));
     if (failure) co_return fail(take_failure());
     co_return std::vector<Changeset>{changeset};
+  }
+  Result<void> look_at(const std::string& source) override {
+    looked_at.push_back(source);
+    if (failure) return fail(take_failure());
+    return {};
+  }
+  Task<Result<RefDiff>> diff_ref(std::string source, std::string ref) override {
+    ref_diffs.emplace_back(std::move(source), std::move(ref));
+    if (failure) co_return fail(take_failure());
+    co_return ref_diff;
   }
   bool is_settled(const std::string&) const override { return settled; }
 

@@ -73,6 +73,23 @@ TEST_F(SettingsTest, ReadsListsFromFileAndFlags) {
             (std::vector<std::string>{"a", "b"}));
 }
 
+TEST_F(SettingsTest, TakesAWebAddressForHooksAndNothingElse) {
+  EXPECT_FALSE(receives_hooks(load("").value()));
+  const Settings settings = load("hooks: {url: \"https://hooks.example.com/\"}").value();
+  EXPECT_EQ(settings.hooks_url, "https://hooks.example.com");
+  EXPECT_TRUE(receives_hooks(settings));
+  EXPECT_TRUE(receives_hooks(load("hooks: {listen: \"127.0.0.1:9000\"}").value()));
+  for (const char* url : {"hooks.example.com", "ftp://x", "https://", "https://x/y", "https://u@x"})
+    EXPECT_FALSE(load("", {}, {{"hooks.url", url}})) << url;
+}
+
+TEST_F(SettingsTest, WantsAReceiverAndItsSecretTogether) {
+  Settings settings = load("platform: {url: /srv/p, receiver: github}").value();
+  EXPECT_FALSE(require_source(settings));
+  settings.platform_receiver_secret = "hook";
+  EXPECT_TRUE(require_source(settings));
+}
+
 TEST_F(SettingsTest, NamesTheLineThatIsWrong) {
   EXPECT_EQ(complaint("domain: x\nplatfrom: {url: /srv/p}\n"),
             "croft.yaml:2:1: unknown setting 'platfrom' (did you mean 'platform'?)");

@@ -125,6 +125,26 @@ TEST(LoadTest, WhoMayDeclareWhat) {
   EXPECT_FALSE(load_files({{"a.yaml", plan}}, SourceScope::Solo).is_usable());
 }
 
+TEST(LoadTest, ReportsMustHaveSomewhereToGo) {
+  const auto complain = [](const std::string& url, const std::string& status) {
+    return complaints(load_files(
+        {{"a.yaml",
+          "apiVersion: croft/v1\nkind: Plan\nmetadata: {name: x}\n---\napiVersion: croft/v1\nkind: "
+          "Tenant\nmetadata: {name: alice}\nspec:\n  plan: x\n" +
+              std::string("  source: {url: \"") + url +
+              "\", commitStatus: {type: github, secret: t" + status + "}}\n"}},
+        SourceScope::Platform));
+  };
+  EXPECT_EQ(complain("https://github.com/a/b", ""), "");
+  EXPECT_EQ(complain("ssh://git@github.com/a/b", ""), "");
+  EXPECT_THAT(complain("/srv/a.git", ""), HasSubstr("commitStatus.url"));
+  EXPECT_EQ(complain("/srv/a.git", ", url: \"https://x/api\", repository: a/b"), "");
+  for (const char* bad : {"url: \"ftp://x\"", "url: \"https://u:p@x\"", "url: \"https://\"",
+                          "repository: a", "repository: /a/b", "repository: a/../b"}) {
+    EXPECT_NE(complain("https://github.com/a/b", std::string(", ") + bad), "") << bad;
+  }
+}
+
 TEST(LoadTest, OperatorKindsHaveNoTenant) {
   const auto set = load_files({{"a.yaml",
                                 "apiVersion: croft/v1\nkind: Provider\nmetadata: {name: "

@@ -118,6 +118,34 @@ TEST_F(ApiTest, ListsSourcesTenantsAndPrunes) {
       IsEmpty());
 }
 
+TEST_F(ApiTest, LooksAtSourcesForThoseWhoMaySeeThem) {
+  SourceStatus source;
+  source.key = "alice/alice";
+  source.tenant = "alice";
+  source.receiver = ReceiverDeclaration{"github", "hook"};
+  engine.watched.push_back(source);
+  source.key = "platform";
+  source.tenant.clear();
+  engine.watched.push_back(source);
+  std::vector<std::int64_t> merge_requests;
+  settings.on_merge_request = [&](const std::string&, std::int64_t number) {
+    merge_requests.push_back(number);
+  };
+  settings.hook_url = [](const std::string& key) { return "https://x/hooks/" + key; };
+  start();
+  EXPECT_EQ(ask("POST", "/v1/looks", R"({"source":"platform"})").status, 204);
+  const std::string alice = make_token("alice");
+  EXPECT_EQ(ask_with(alice, "POST", "/v1/looks", R"({"source":"alice/alice"})").status, 204);
+  EXPECT_EQ(ask_with(alice, "POST", "/v1/looks", R"({"source":"platform"})").status, 404);
+  EXPECT_EQ(ask_with(make_token("bob"), "POST", "/v1/looks", R"({"source":"alice/alice"})").status,
+            404);
+  EXPECT_EQ(engine.looked_at, (std::vector<std::string>{"platform", "alice/alice"}));
+  EXPECT_EQ(ask("POST", "/v1/looks", R"({"source":"alice/alice","mergeRequest":7})").status, 204);
+  EXPECT_EQ(merge_requests, std::vector<std::int64_t>{7});
+  const Value listed = json("GET", "/v1/sources?tenant=alice");
+  EXPECT_EQ(listed.text_or("sources[0].hook", ""), "https://x/hooks/alice/alice");
+}
+
 TEST_F(ApiTest, PassesDiffAndReconcileOn) {
   start();
   engine.changeset.digest = std::string(64, '7');

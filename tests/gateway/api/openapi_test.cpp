@@ -58,6 +58,7 @@ const std::map<std::string, Sample> kSamples = {
      {"/v1/price",
       R"({"tenant":"alice","compare":true,"usage":{"hours":20,"storage":1,"egress":2,"requests":3}})"}},
     {"reconcile", {"/v1/reconcile", R"({"tenant":"alice","expect":"aaaa"})"}},
+    {"look", {"/v1/looks", R"({"source":"alice/main","mergeRequest":7})"}},
     {"listDirectives", {"/v1/directives?tenant=alice", ""}},
     {"direct",
      {"/v1/directives",

@@ -25,6 +25,21 @@ TEST(CatalogTest, ATenantsSourceIsShortForASourceOfItsName) {
   EXPECT_EQ(catalog.sources.at("alice/more").url, "/b.git");
 }
 
+TEST(CatalogTest, ASourceMayTellOfPushesAndBeToldHowTheyFare) {
+  const Catalog catalog = make_catalog(
+      {make(Kind::Plan, "hobby", "{}"), make(Kind::Tenant, "alice", R"({"plan":"hobby","source":{
+           "url":"https://x/a.git","receiver":{"type":"github","secret":"hook"},
+           "commitStatus":{"type":"gitea","secret":"token","context":"ci","resources":true,
+                           "mergeRequests":false,"link":"https://y"}}})")},
+      {});
+  const SourceDeclaration& source = catalog.sources.at("alice/alice");
+  EXPECT_EQ(source.receiver, (ReceiverDeclaration{"github", "hook"}));
+  ASSERT_TRUE(source.commit_status);
+  EXPECT_EQ(source.commit_status->context, "ci");
+  EXPECT_TRUE(source.commit_status->has_resources);
+  EXPECT_FALSE(source.commit_status->has_merge_requests);
+}
+
 TEST(CatalogTest, WhatIsNamedMustBeThere) {
   const Catalog catalog =
       make_catalog({make(Kind::Tenant, "alice", R"({"plan":"gone"})"),

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/async.hpp"
+#include "core/base/clock.hpp"
+#include "core/base/id.hpp"
+#include "core/store/store.hpp"
+#include "reconciler/engine.hpp"
+
+namespace croft {
+
+/// What the reporter stands on; everything outlives it.
+struct ForgeReporterParts {
+  Engine& engine;
+  Store& store;
+  Clock& clock;
+  RandomSource& random;
+  asio::any_io_executor executor;
+};
+
+struct ForgeReporterSettings {
+  std::filesystem::path secrets_dir;  ///< tokens; read for each post, so that they can be rotated
+  /// The changes as `croft diff -o markdown` says them.
+  std::function<std::string(const Changeset&)> markdown;
+  Duration gather{100};  ///< changes of the engine within that time are looked at together
+  Duration after_refusal{600'000};  ///< then it is tried again: a token may have been mended
+};
+
+/// Posts commit statuses as they change, and keeps one comment on each merge request that it is
+/// told of. Each source has its own turn: a slow forge holds up nobody else. A status that was
+/// posted is an event of its source (`StatusPosted`), from which a restart knows it; where it
+/// cannot be known whether one was posted (a crash between the two, an answer that got lost), the
+/// forge is asked first. On the control executor.
+class ForgeReporter {
+ public:
+  ForgeReporter(ForgeReporterParts parts, ForgeReporterSettings settings);
+  ~ForgeReporter();
+  ForgeReporter(const ForgeReporter&) = delete;
+  ForgeReporter& operator=(const ForgeReporter&) = delete;
+
+  /// A merge request of a source was opened, or has new commits.
+  void look_at_merge_request(const std::string& source, std::int64_t number);
+  /// Posts nothing any more; returns when what is under way has ended.
+  Task<> stop();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace croft

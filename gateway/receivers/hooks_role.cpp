@@ -1,0 +1,81 @@
+#include "gateway/receivers/hooks_role.hpp"
+
+#include <csignal>
+#include <cstdlib>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "core/base/log.hpp"
+#include "gateway/receivers/notifier.hpp"
+#include "gateway/receivers/receiver.hpp"
+
+namespace croft {
+
+namespace {
+
+constexpr Duration kStopGrace{5'000};
+
+/// The process's parts; its members end in the reverse order.
+class HooksRole {
+ public:
+  explicit HooksRole(const HooksRoleSettings& settings)
+      : notifier_(io_.get_executor(), random_, notifier_settings(settings)),
+        receiver_(receiver_settings(settings), clock_,
+                  [this](const HookNotice& notice) { notifier_.add(notice); }),
+        server_(
+            io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
+            receiver_.server_settings()) {}
+
+  Result<void> run(const HooksRoleSettings& settings) {
+    // What a proxy must connect to; who speaks there is proven by what is said.
+    TRY(server_.listen_unix(settings.socket, 0666));
+    if (!settings.listen.empty()) {
+      const std::size_t colon = settings.listen.rfind(':');
+      TRY(server_.listen_tcp(settings.listen.substr(0, colon),
+                             std::atoi(settings.listen.c_str() + colon + 1)));
+    }
+    asio::signal_set signals(io_, SIGTERM, SIGINT);
+    signals.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) spawn(io_.get_executor(), stop(), "stop");
+    });
+    log_info("hooks", "listening",
+             {{"socket", settings.socket.string()}, {"address", settings.listen}});
+    io_.run();
+    return {};
+  }
+
+ private:
+  static ReceiverSettings receiver_settings(const HooksRoleSettings& settings) {
+    ReceiverSettings receiver;
+    receiver.table_file = settings.table_file;
+    receiver.secrets_dir = settings.secrets_dir;
+    return receiver;
+  }
+
+  static NotifierSettings notifier_settings(const HooksRoleSettings& settings) {
+    NotifierSettings notifier;
+    notifier.control.path = settings.control_socket.string();
+    return notifier;
+  }
+
+  Task<HttpResponse> answer(HttpRequest request) { co_return receiver_.handle(request); }
+
+  Task<> stop() {
+    co_await server_.stop(kStopGrace);
+    co_await notifier_.stop();
+    io_.stop();
+  }
+
+  SystemClock clock_;
+  SystemRandom random_;
+  asio::io_context io_{1};
+  Notifier notifier_;
+  Receiver receiver_;
+  HttpServer server_;
+};
+
+}  // namespace
+
+Result<void> run_hooks(HooksRoleSettings settings) { return HooksRole(settings).run(settings); }
+
+}  // namespace croft

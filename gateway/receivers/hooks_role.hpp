@@ -1,0 +1,21 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/result.hpp"
+
+namespace croft {
+
+struct HooksRoleSettings {
+  std::filesystem::path table_file;
+  std::filesystem::path secrets_dir;
+  std::filesystem::path socket;          ///< where the edge, or a proxy, reaches it
+  std::string listen;                    ///< "HOST:PORT" of loopback, or empty
+  std::filesystem::path control_socket;  ///< of the API
+};
+
+/// Receives hooks until SIGTERM or SIGINT. Blocks; owns the process's signals.
+Result<void> run_hooks(HooksRoleSettings settings);
+
+}  // namespace croft

@@ -1,0 +1,75 @@
+#include "gateway/receivers/notifier.hpp"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "core/base/log.hpp"
+#include "core/base/value.hpp"
+
+namespace croft {
+
+namespace {
+
+constexpr int kAtOnce = 64;
+
+/// "alice/alice#17"; a source's key has no '#'.
+std::string key_of(const HookNotice& notice) {
+  return notice.merge_request == 0 ? notice.source
+                                   : fmt::format("{}#{}", notice.source, notice.merge_request);
+}
+
+HookNotice notice_of(const std::string& key) {
+  HookNotice notice;
+  const std::size_t mark = key.find('#');
+  notice.source = key.substr(0, mark);
+  if (mark != std::string::npos)
+    std::from_chars(key.data() + mark + 1, key.data() + key.size(), notice.merge_request);
+  return notice;
+}
+
+HttpRequest request_of(const HookNotice& notice) {
+  Value body = Value::map({{"source", notice.source}});
+  if (notice.merge_request != 0) body.set("mergeRequest", notice.merge_request);
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "/v1/looks";
+  request.headers.set("Host", "croft");
+  request.headers.set("Content-Type", "application/json");
+  request.body = to_json(body);
+  return request;
+}
+
+}  // namespace
+
+Notifier::Notifier(asio::any_io_executor executor, RandomSource& random, NotifierSettings settings)
+    : settings_(std::move(settings)),
+      client_(settings_.control),
+      queue_(std::move(executor), random, kAtOnce,
+             [this](std::string key) { return pass_on(std::move(key)); }) {}
+
+void Notifier::add(const HookNotice& notice) { queue_.add(key_of(notice)); }
+
+Task<> Notifier::stop() { co_await queue_.stop(); }
+
+Task<Outcome> Notifier::pass_on(std::string key) {
+  HttpRequest request = request_of(notice_of(key));
+  const Result<HttpResponse> answer = co_await client_.send(std::move(request));
+  if (!answer) {
+    log_warning("hooks", "control does not answer; it is told later",
+                {{"source", key}, {"error", answer.error().describe()}});
+    co_return Retry{answer.error()};
+  }
+  if (answer->status >= 500) {
+    co_return Retry{
+        Error(ErrorCode::Unavailable, fmt::format("control answers {}", answer->status))};
+  }
+  // A source that is gone meanwhile is nobody's loss.
+  if (answer->status >= 400)
+    log_info("hooks", "control wants no look", {{"source", key}, {"answer", answer->body}});
+  // As long as this goes on, the queue makes one of whatever comes.
+  co_await sleep_for(settings_.rest);
+  co_return Done{};
+}
+
+}  // namespace croft

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/base/async.hpp"
+#include "core/base/id.hpp"
+#include "core/net/client.hpp"
+#include "gateway/receivers/hook_table.hpp"
+#include "reconciler/engine/queue.hpp"
+
+namespace croft {
+
+struct NotifierSettings {
+  ServerAddress control;  ///< the API's unix socket
+  /// After a notice, further ones of the same source wait that long and become one.
+  Duration rest{1'000};
+};
+
+/// Passes notices on to control: the first at once, those that come while it rests as one. While
+/// control is away (an upgrade, a crash) they are kept and tried again. Bounded: one waits for each
+/// source and merge request. On one executor.
+class Notifier {
+ public:
+  Notifier(asio::any_io_executor executor, RandomSource& random, NotifierSettings settings);
+
+  void add(const HookNotice& notice);
+  /// Passes nothing on any more; returns when what is under way has ended.
+  Task<> stop();
+
+ private:
+  Task<Outcome> pass_on(std::string key);
+
+  NotifierSettings settings_;
+  HttpClient client_;
+  Queue queue_;
+};
+
+}  // namespace croft

@@ -1,0 +1,184 @@
+#include "gateway/forge/reporter.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/files.hpp"
+#include "core/store/sqlite.hpp"
+#include "gateway/forge/comments.hpp"
+#include "tests/gateway/forge/fake_forge.hpp"
+#include "tests/support/fake_engine.hpp"
+#include "tests/support/run_task.hpp"
+
+namespace croft {
+namespace {
+
+using testing::SizeIs;
+
+const std::string kFirst(40, '1');
+const std::string kSecond(40, '2');
+
+/// Reports of alice's source to a forge, over a fake engine and a real store.
+class ReporterTest : public testing::Test {
+ protected:
+  ReporterTest() {
+    EXPECT_TRUE(write_file_atomic(directory.path() / "token", "a-secret-token\n", 0600));
+    SourceStatus source;
+    source.key = "alice/alice";
+    source.tenant = "alice";
+    source.url = "ssh://git@127.0.0.1/alice/hosting.git";
+    source.commit_status = CommitStatusDeclaration{
+        .type = "github", .secret = "token", .url = forge.url(), .repository = "alice/hosting"};
+    engine.watched.push_back(std::move(source));
+    start();
+  }
+  void start() {
+    reporter.reset();
+    ForgeReporterSettings settings;
+    settings.secrets_dir = directory.path();
+    settings.markdown = [](const Changeset& changeset) { return "diff " + changeset.digest; };
+    settings.gather = Duration(1);
+    reporter.emplace(ForgeReporterParts{engine, *store, clock, random, io.get_executor()},
+                     std::move(settings));
+  }
+  SourceStatus& source() { return engine.watched.front(); }
+  void offer(const std::string& revision) {
+    source().candidate_revision = revision;
+    engine.tell();
+  }
+  void finish(const std::string& revision) {
+    source().candidate_revision.clear();
+    source().attempted_revision = source().applied_revision = source().passed_revision = revision;
+    engine.tell();
+  }
+  bool eventually(std::function<bool()> claim) {
+    const auto wait = [](std::function<bool()> holds) -> Task<bool> {
+      for (int i = 0; i < 2000 && !holds(); ++i) co_await sleep_for(Duration(5));
+      co_return holds();
+    };
+    return run_task(io, wait(std::move(claim)));
+  }
+  /// Lets everything that was begun come to its end: a post of another revision is behind it.
+  void settle(const std::string& revision) {
+    offer(revision);
+    ASSERT_TRUE(eventually(
+        [&] { return !forge.statuses.empty() && forge.statuses.back().revision == revision; }));
+  }
+  std::vector<std::string> posted(const std::string& revision) const {
+    std::vector<std::string> states;
+    for (const FakeForge::Status& one : forge.statuses) {
+      if (one.revision == revision) states.push_back(one.context + " " + one.state);
+    }
+    return states;
+  }
+
+  TemporaryDirectory directory = TemporaryDirectory::make("croft-forge").value();
+  asio::io_context io;
+  FakeForge forge{io.get_executor()};
+  FakeEngine engine;
+  ManualClock clock;
+  SystemRandom random;
+  std::unique_ptr<Store> store = open_sqlite_store(directory.path() / "store").value();
+  std::optional<ForgeReporter> reporter;
+};
+
+TEST_F(ReporterTest, PostsEachStateOnce) {
+  offer(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 1; }));
+  for (int i = 0; i < 5; ++i) engine.tell();
+  finish(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 2; }));
+  for (int i = 0; i < 5; ++i) engine.tell();
+  settle(kSecond);
+  EXPECT_EQ(posted(kFirst),
+            (std::vector<std::string>{"croft/alice pending", "croft/alice success"}));
+  EXPECT_EQ(forge.requests.back().headers.value_or("Authorization", ""), "Bearer a-secret-token");
+}
+
+TEST_F(ReporterTest, PostsNothingTwiceOverARestart) {
+  finish(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 1; }));
+  const std::size_t before = forge.requests.size();
+  source().passed_revision.clear();  // as a daemon that knows nothing yet
+  start();
+  finish(kFirst);
+  settle(kSecond);
+  EXPECT_EQ(posted(kFirst), std::vector<std::string>{"croft/alice success"});
+  // One question for the new revision's sake at most: the store knew the old one.
+  EXPECT_LE(forge.requests.size(), before + 2);
+}
+
+TEST_F(ReporterTest, AsksTheForgeIfADaemonDiedBeforeItCouldRememberAPost) {
+  forge.statuses.push_back({kFirst, "croft/alice", "success", "", ""});
+  finish(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.count("GET") == 1; }));
+  settle(kSecond);
+  EXPECT_EQ(posted(kFirst), std::vector<std::string>{"croft/alice success"});
+}
+
+TEST_F(ReporterTest, WaitsWhenItIsLimitedAndPostsThen) {
+  forge.faults.push_back({429, {{"Retry-After", "1"}}, false});
+  finish(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.count("POST") == 1; }));
+  EXPECT_THAT(forge.statuses, SizeIs(0));
+  // Whatever happens meanwhile.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  ASSERT_TRUE(eventually([&] {
+    engine.tell();
+    return std::chrono::steady_clock::now() > until;
+  }));
+  EXPECT_EQ(forge.count("POST"), 1u);
+  ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 1; }));
+  EXPECT_EQ(forge.count("POST"), 2u);
+}
+
+TEST_F(ReporterTest, SaysOnceWhatAForgeRefuses) {
+  forge.faults.push_back({422, {}, false});
+  finish(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.count("POST") == 1; }));
+  for (int i = 0; i < 3; ++i) engine.tell();
+  settle(kSecond);
+  EXPECT_THAT(posted(kFirst), SizeIs(0));
+  EventQuery query;
+  query.subject = "alice/alice";
+  const std::vector<EventRow> events = run_task(io, store->events(query)).value();
+  const auto refused = std::count_if(events.begin(), events.end(), [](const EventRow& event) {
+    return event.reason == "StatusNotPosted";
+  });
+  EXPECT_EQ(refused, 1);
+}
+
+TEST_F(ReporterTest, KeepsOneCommentOnAMergeRequest) {
+  engine.ref_diff.revision = kFirst;
+  engine.ref_diff.changeset.digest = "one";
+  forge.comments.push_back({1, "somebody's"});
+  forge.comments.push_back({2, comment_marker("alice/alice") + " copied by Eve", false});
+  reporter->look_at_merge_request("alice/alice", 7);
+  ASSERT_TRUE(eventually([&] { return forge.comments.size() == 3; }));
+  EXPECT_EQ(engine.ref_diffs.back().second, "refs/pull/7/head");
+  EXPECT_NE(forge.comments[2].text.find("diff one"), std::string::npos);
+  engine.ref_diff.changeset.digest = "two";
+  reporter->look_at_merge_request("alice/alice", 7);
+  ASSERT_TRUE(
+      eventually([&] { return forge.comments[2].text.find("diff two") != std::string::npos; }));
+  EXPECT_THAT(forge.comments, SizeIs(3));
+  // The same again changes nothing.
+  const std::size_t patches = forge.count("PATCH");
+  const std::size_t gets = forge.count("GET");
+  reporter->look_at_merge_request("alice/alice", 7);
+  ASSERT_TRUE(eventually([&] { return forge.count("GET") > gets; }));
+  reporter->look_at_merge_request("alice/alice", 8);
+  ASSERT_TRUE(eventually([&] { return engine.ref_diffs.back().second == "refs/pull/8/head"; }));
+  EXPECT_LE(forge.count("PATCH"), patches + 2);  // Eve's is tried, and refused
+}
+
+TEST_F(ReporterTest, SaysOnAMergeRequestWhatIsWrongWithIt) {
+  engine.ref_diff.revision = kFirst;
+  engine.ref_diff.problems = "site.yaml:1:1: error: no";
+  reporter->look_at_merge_request("alice/alice", 7);
+  ASSERT_TRUE(eventually([&] { return forge.comments.size() == 1; }));
+  EXPECT_NE(forge.comments[0].text.find("site.yaml:1:1: error: no"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace croft
