@@ -129,7 +129,7 @@ Result<Value> Client::call(std::string method, const std::string& target, std::s
 Result<Value> Client::get(const std::string& target) const { return call("GET", target, {}); }
 
 Result<Value> Client::post(const std::string& target, const Value& body) const {
-  return call("POST", target, to_json(body));
+  return call("POST", target, body.is_null() ? std::string() : to_json(body));
 }
 
 Result<void> Client::remove(const std::string& target) const {

@@ -165,7 +165,9 @@ void write_kind(Kind kind, std::string& text) {
       "\n## {}\n\n{} Declared {}.\n\n| field of `spec` | what it takes | what it means "
       "|\n|---|---|---|\n",
       to_string(kind), help_of(kind),
-      is_operators ? "in the platform repository" : "in a tenant's repository");
+      scope_of(kind) == KindScope::Anybody ? "in either repository"
+      : is_operators                       ? "in the platform repository"
+                                           : "in a tenant's repository");
   table_of(spec, "", text);
   const std::string later = later_fields(spec);
   if (!later.empty()) text += fmt::format("\nKnown, but of a later version: {}.\n", later);

@@ -53,6 +53,8 @@ class ReferenceChecker {
       case Kind::Provider:
         each_must_exist(i, "tenants", Kind::Tenant);
         return check_default(i);
+      case Kind::Secret:
+        return;
       case Kind::Instance:
       case Kind::Site:
       case Kind::Stack:

@@ -21,6 +21,7 @@ enum class Kind {
   Instance,
   Site,
   Stack,
+  Secret,
   // Derived: what a Stack's compose file expands to, named STACK.NAME. Never declared by
   // themselves.
   Service,
@@ -29,8 +30,8 @@ enum class Kind {
 };
 
 /// Who declares a kind. Operator kinds live in the platform repository only, tenant kinds in
-/// tenants' sources only.
-enum class KindScope { Operator, Tenant };
+/// tenants' sources only; what is anybody's belongs to whose repository declares it.
+enum class KindScope { Operator, Tenant, Anybody };
 
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_from(std::string_view name);
@@ -39,6 +40,9 @@ KindScope scope_of(Kind kind);
 bool is_derived(Kind kind);
 /// True for what runs and is paid by the hour: Instance, Service.
 bool is_workload(Kind kind);
+/// True for what only its declarer's other resources use: no provider has it, and the inventory
+/// does not know it.
+bool is_input(Kind kind);
 /// True for what is there without running: it is neither started nor stopped.
 bool is_passive(Kind kind);
 /// All kinds that are declared, in the order in which docs list them.

@@ -105,11 +105,14 @@ TEST(ValidationTest, AnImageAndABuildAreTwoImages) {
       HasSubstr("must not stand beside 'image': it has one image"));
 }
 
-TEST(ValidationTest, SecretsOfTenantsArriveLaterAndOthersKeepTheirShape) {
-  EXPECT_THAT(
-      of_instance("  env: {TOKEN: {secret: api-token}}\n"),
-      HasSubstr(
-          "6:16: error: env.TOKEN names a secret; secrets of tenants arrive with a later version"));
+TEST(ValidationTest, SecretsKeepTheirShapeEverywhere) {
+  EXPECT_EQ(of_instance("  env: {TOKEN: {secret: api-token}, KEY: {secret: tls/key}}\n"), "");
+  EXPECT_THAT(of_instance("  env: {TOKEN: {secret: -x}}\n"),
+              HasSubstr("6:25: error: env.TOKEN names no secret"));
+  EXPECT_THAT(of_instance("  env: {TOKEN: {secret: x, fingerprint: y}}\n"),
+              HasSubstr("must be a single value, or {secret: NAME}"));
+  EXPECT_THAT(of_instance("  secretFiles: {/run/key: text}\n"), HasSubstr("must be {secret: NAME}"));
+  EXPECT_THAT(of_instance("  secretFiles: {run/key: {secret: x}}\n"), HasSubstr("must be absolute"));
   EXPECT_THAT(of_instance("  command: [{secret: x}]\n"), HasSubstr("command"));
   const LoadedSet set = load_text(document("Provider", "fly",
                                            "  adapter: fly\n  credentials: {secret: fly-token}\n  "

@@ -75,6 +75,11 @@ const std::map<std::string, Sample> kSamples = {
     {"exportVolume", {"/v1/volumes/alice/Instance/api/export?volume=data&quiesce=true", ""}},
     {"importVolume", {"/v1/volumes/alice/Instance/api/import?volume=data&quiesce=false", "a tar"}},
     {"eraseVolumes", {"/v1/volumes/alice/Volume/db.data", ""}},
+    {"listSealingKeys", {"/v1/sealing-keys?tenant=alice", ""}},
+    {"rotateSealingKey", {"/v1/sealing-keys", ""}},
+    {"retireSealingKey", {"/v1/sealing-keys/1a2b3c4d", ""}},
+    {"reseal",
+     {"/v1/reseal", R"({"tenant":"alice","name":"api","key":"value","sealed":"sealed:v1:AAAA"})"}},
     {"listTokens", {"/v1/tokens", ""}},
     {"makeToken", {"/v1/tokens", R"({"name":"ci","tenant":"alice","expiresIn":"24h"})"}},
     {"revokeToken", {"/v1/tokens/token-id", ""}},
@@ -125,6 +130,7 @@ class OpenApiTest : public ApiTest {
                            .used = 2,
                            .users = {status.ref},
                            .kept_until = clock.now()}};
+    engine.keys = {{"1a2b3c4d", "croft-seal-1x", "age1x", true}};
     engine.archive = {"a tar"};
     engine.make_session = [this](asio::any_io_executor executor, ExecRequest request) {
       return open_fake_session(std::move(executor), std::make_shared<FakeWorld>(clock),
