@@ -13,6 +13,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
 #include "core/git/tree.hpp"
+#include "core/secret/operator_secrets.hpp"
 #include "core/store/store.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
@@ -54,6 +55,9 @@ struct EngineSettings {
   std::string domain = "localhost";  ///< own hosts are TENANT-NAME.DOMAIN
   std::string url_suffix;  ///< ":8080" if the edge does not listen on 80, for the URLs shown
   std::filesystem::path secrets_dir;
+  /// What operator kinds' `{secret: NAME}` means, shared with the adapters; unset: the files of
+  /// `secrets_dir`.
+  std::shared_ptr<secret::OperatorSecrets> operator_secrets;
   Duration resync{60'000};  ///< drift is noticed within this
   Duration retention{30LL * 86'400'000};
   notify::SenderSettings webhooks;  ///< how their endpoints are reached
@@ -124,6 +128,22 @@ struct ReconcileRequest {
   std::string tenant;  ///< empty: every source
   std::optional<std::string>
       expect;  ///< a changeset digest (or a prefix of 4 digits and more): Conflict if it moved
+};
+
+/// One of the server's keys, as everybody may know it.
+struct SealingKey {
+  std::string id;          ///< 8 hexadecimal digits, which sealed values and messages name
+  std::string key;         ///< "croft-seal-1..."
+  std::string recipient;   ///< "age1...": what SOPS files of that tenant are encrypted to
+  bool is_newest = false;  ///< the one that seals
+};
+
+/// A sealed value, and the only place where it opens.
+struct SealedValue {
+  std::string tenant;  ///< empty: the operator's
+  std::string name;    ///< of the Secret
+  std::string key;
+  std::string sealed;
 };
 
 /// One volume as `croft volume ls` shows it.
@@ -213,6 +233,15 @@ class Engine {
   /// Erases what is kept of a resource that is declared no more, all of its volumes. Conflict if it
   /// is declared.
   virtual Task<Result<void>> erase_volumes(Ref ref, std::string by) = 0;
+
+  /// The newest first; "" for the operator's own.
+  virtual Task<Result<std::vector<SealingKey>>> sealing_keys(std::string tenant) = 0;
+  /// A new newest key. What was sealed before opens as ever.
+  virtual Task<Result<void>> rotate_sealing_key(std::string by) = 0;
+  /// Forgets an old key. Conflict if something that is applied is sealed to it.
+  virtual Task<Result<void>> retire_sealing_key(std::string id, std::string by) = 0;
+  /// The same value for the same place, sealed to the newest key. Nobody sees it in between.
+  virtual Task<Result<std::string>> reseal(SealedValue value) = 0;
 
   /// Who answers at which host, for the edge's route snapshot.
   struct HostRoute {

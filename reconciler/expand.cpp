@@ -84,8 +84,10 @@ class Expander {
   void expand_one(const Resource& resource) {
     if (is_declared_twice(resource)) return;
     // A Stack is what it expands to; by itself it is nothing that a provider runs. Nor is a
-    // Webhook.
-    if (resource.ref.kind == Kind::Stack || resource.ref.kind == Kind::Webhook) return;
+    // Webhook; a Secret is for others' specs.
+    if (resource.ref.kind == Kind::Stack || resource.ref.kind == Kind::Webhook ||
+        is_input(resource.ref.kind))
+      return;
     Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
     const auto revision = input_.revisions.find(resource.origin.source);
     if (revision != input_.revisions.end()) desired.revision = revision->second;
@@ -118,6 +120,11 @@ class Expander {
     if (take_over(resource, desired)) return true;
     Value spec = *resource.spec;
     if (!add_tree(resource, spec)) return false;
+    if (input_.secrets != nullptr) {
+      const std::size_t before = expansion_.problems.size();
+      add_fingerprints(resource, spec, *input_.secrets, expansion_.problems);
+      if (expansion_.problems.size() != before) return false;
+    }
     if (!desired.provider.empty() && spec_of(resource.ref.kind).find("provider") != nullptr) {
       spec.set("provider", desired.provider);
     }
@@ -135,6 +142,7 @@ class Expander {
     if (found == input_.before->end()) return false;
     const Desired& known = found->second;
     if (known.declared != resource.spec || known.provider != desired.provider) return false;
+    if (!input_.are_secrets_as_before && names_secret(resource.ref.kind, *known.spec)) return false;
     if (const Value* path = resource.spec->at_path("files.path")) {
       const auto tree = input_.trees.find({resource.origin.source, path->as_text()});
       const bool is_same_tree =

@@ -12,6 +12,7 @@
 #include "core/manifest/spec_pool.hpp"
 #include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
+#include "reconciler/secrets.hpp"
 #include "reconciler/world.hpp"
 
 namespace croft {
@@ -40,6 +41,10 @@ struct ExpandInput {
   /// Where the inventory has what names no provider: it stays there while that provider may still
   /// be used, so that a new default does not move everything.
   std::map<Ref, std::string> placed;
+  /// What `{secret: NAME}` may mean. Borrowed; null: nothing is known of Secrets.
+  const SecretTable* secrets = nullptr;
+  /// False: specs of `before` that name secrets are made anew.
+  bool are_secrets_as_before = true;
   /// What an earlier expansion of this tenant gave, with the same providers: what is declared by
   /// the same spec (the same object) and placed as it was is taken over and not normalised again.
   /// Borrowed; may be null.

@@ -259,6 +259,9 @@ class Comparison {
       difference.change.before = hides ? std::string(kRedacted) : print(at.field, *at.actual);
     }
     if (at.desired != nullptr) difference.change.after = print(at.field, *at.desired);
+    // The same words for another value: only a secret can be the reason.
+    if (difference.change.before && difference.change.before == difference.change.after)
+      *difference.change.after += " (secret changed)";
     difference.is_declared = !is_same(at.desired, at.applied);
     difference.is_for_croft = for_croft;
     difference.effect = effect;

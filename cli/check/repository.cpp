@@ -63,6 +63,14 @@ std::map<std::pair<std::string, std::string>, std::string> trees_of(const Reposi
   return trees;
 }
 
+/// What can be said of Secrets without the server's keys: names, and what is no sealed value.
+SecretTable secrets_of(const Repository& repository, std::vector<Problem>& problems) {
+  std::map<std::pair<std::string, std::string>, std::string> files;
+  for (const auto& [path, text] : repository.set.secret_files)
+    files.emplace(std::pair(repository.source, path), text);
+  return open_secrets(repository.set.resources, files, {repository.tenant, nullptr, ""}, problems);
+}
+
 std::vector<Problem> host_problems(const std::map<Ref, Desired>& desired,
                                    const PlatformView& platform) {
   const std::vector<HostClaim> wanted = claims_of(desired, "localhost");
@@ -146,6 +154,7 @@ Result<Repository> load_repository(const RepositoryRequest& request) {
   load.scope = repository.scope;
   load.directory = repository.directory;
   load.is_whole_set = request.is_whole_set;
+  repository.is_whole_set = request.is_whole_set;
   manifest::DocumentCache cache;
   TRY_ASSIGN(repository.set, manifest::load(*repository.tree, load, cache));
   return repository;
@@ -173,7 +182,12 @@ std::map<Ref, Desired> expand_repository(Repository& repository, const PlatformV
   input.providers = platform.providers;
   input.allowed_providers = platform.allowed_providers;
   input.placed = platform.placed;
+  std::vector<Problem> problems;
+  const SecretTable secrets = secrets_of(repository, problems);
+  // Another of the tenant's sources may hold what is named here.
+  if (repository.is_whole_set) input.secrets = &secrets;
   Expansion expansion = expand(input);
+  add_problems(repository, problems);
   add_problems(repository, expansion.problems);
   add_problems(repository, host_problems(expansion.desired, platform));
   return std::move(expansion.desired);

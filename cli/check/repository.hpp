@@ -28,6 +28,7 @@ struct Repository {
   std::string source;  ///< key
   std::string directory;
   manifest::LoadedSet set;
+  bool is_whole_set = true;  ///< there is no more of the tenant's elsewhere
 };
 
 /// Loads it. Fails only if it cannot be read; what is wrong in manifests is in the set.

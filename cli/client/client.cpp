@@ -131,7 +131,7 @@ Result<Value> Client::get(const std::string& target) const { return call("GET", 
 Result<Value> Client::post(const std::string& target) const { return call("POST", target, ""); }
 
 Result<Value> Client::post(const std::string& target, const Value& body) const {
-  return call("POST", target, to_json(body));
+  return call("POST", target, body.is_null() ? std::string() : to_json(body));
 }
 
 Result<void> Client::remove(const std::string& target) const {

@@ -23,6 +23,7 @@ class Client {
   static Result<Client> from(const Invocation& invocation);
 
   Result<Value> get(const std::string& target) const;
+  /// A null: without a body.
   Result<Value> post(const std::string& target, const Value& body) const;
   Result<Value> post(const std::string& target) const;  ///< without a body
   Result<void> remove(const std::string& target) const;

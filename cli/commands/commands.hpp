@@ -23,8 +23,10 @@ void add_pruning(std::vector<Command>& commands);      ///< prune show, prune ac
 void add_importing(std::vector<Command>& commands);    ///< import compose
 void add_webhooks(std::vector<Command>& commands);     ///< webhook ls, test, deliveries, ...
 void add_tokens(std::vector<Command>& commands);       ///< token create, ls, revoke
-void add_describing(std::vector<Command>& commands);   ///< schema, explain
-void add_scripting(std::vector<Command>& commands);    ///< lua new, test, check
-void add_about(std::vector<Command>& commands);        ///< version, completion, help
+void add_secrets(
+    std::vector<Command>& commands);  ///< seal, secret key, keys, rotate, retire, reseal
+void add_describing(std::vector<Command>& commands);  ///< schema, explain
+void add_scripting(std::vector<Command>& commands);   ///< lua new, test, check
+void add_about(std::vector<Command>& commands);       ///< version, completion, help
 
 }  // namespace croft::cli

@@ -1,5 +1,7 @@
 #include "cli/commands/directory_request.hpp"
 
+#include <set>
+
 #include "cli/check/repository.hpp"
 #include "gateway/api/upload.hpp"
 
@@ -28,7 +30,9 @@ Result<std::optional<Value>> directory_request(const Client& client, const Invoc
     return std::nullopt;
   }
   Value body = Value::map({{"label", "working tree"}, {"tenant", ""}});
-  TRY_ASSIGN(Value upload, to_upload(*repository.tree));
+  std::set<std::string> secret_files;
+  for (const auto& [path, text] : repository.set.secret_files) secret_files.insert(path);
+  TRY_ASSIGN(Value upload, to_upload(*repository.tree, {}, secret_files));
   body.set("tree", std::move(upload));
   if (repository.scope != manifest::SourceScope::Platform) {
     TRY_ASSIGN(std::string tenant, tenant_of(client, invocation));

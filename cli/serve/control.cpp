@@ -6,6 +6,8 @@
 #include <csignal>
 #include <optional>
 #include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 
@@ -124,9 +126,10 @@ class Control {
         hook_key_(std::move(hook_key)),
         store_(std::move(store)),
         pool_(kPoolThreads),
-        engine_(make_engine(with_scripts(engine_settings(settings), registry_parts(settings)),
-                            io_.get_executor(), *store_, make_adapters(registry_parts(settings)),
-                            clock_, random_)),
+        secrets_(std::make_shared<secret::OperatorSecrets>(settings.secrets_dir)),
+        engine_(make_engine(
+            with_parts(engine_settings(settings), registry_parts(settings), secrets_),
+            io_.get_executor(), *store_, make_adapters(registry_parts(settings)), clock_, random_)),
         api_(make_api({*engine_, *store_, clock_, random_, pool_},
                       api_settings(settings, std::move(operators)))),
         server_(
@@ -145,10 +148,12 @@ class Control {
 
  private:
   RegistryParts registry_parts(const Settings& settings) {
-    return {settings.data, io_.get_executor(), pool_, clock_, settings.secrets_dir};
+    return {settings.data, io_.get_executor(), pool_, clock_, secrets_};
   }
 
-  static EngineSettings with_scripts(EngineSettings settings, RegistryParts parts) {
+  static EngineSettings with_parts(EngineSettings settings, RegistryParts parts,
+                                   std::shared_ptr<secret::OperatorSecrets> secrets) {
+    settings.operator_secrets = std::move(secrets);
     settings.scripted = make_scripted_adapters(std::move(parts));
     settings.shipped_scripts = shipped_adapters();
     return settings;
@@ -228,6 +233,7 @@ class Control {
   asio::io_context io_{1};
   std::unique_ptr<Store> store_;
   BlockingPool pool_;
+  std::shared_ptr<secret::OperatorSecrets> secrets_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Api> api_;
   HttpServer server_;
@@ -248,9 +254,18 @@ Result<void> check_networks(const Settings& settings) {
   return {};
 }
 
+/// This role opens secrets: nothing of its memory may come to a disk, or to another process of the
+/// same user.
+void keep_memory_private() {
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 }  // namespace
 
 int run_control(const Settings& settings) {
+  keep_memory_private();
   Result<std::vector<std::uint32_t>> operators = operator_uids(settings);
   if (operators) {
     const Result<void> checked = check_networks(settings);

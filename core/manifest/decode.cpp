@@ -10,6 +10,7 @@
 #include "core/base/units.hpp"
 #include "core/manifest/source_text.hpp"
 #include "core/resource/completion.hpp"
+#include "core/resource/secret_name.hpp"
 
 namespace croft::manifest {
 
@@ -300,8 +301,8 @@ Value Decoder::secret(const yaml::Node& node) {
     error(node, "must be a single value, or {secret: NAME}");
     return {};
   }
-  if (!settings_.are_secrets_known) {
-    error(node, "names a secret; secrets of tenants arrive with a later version of Croft");
+  if (const auto problem = secret_name_problem(name->text)) {
+    error(*name, fmt::format("names no secret: {}", *problem));
     return {};
   }
   return Value::map({{"secret", Value(name->text)}});

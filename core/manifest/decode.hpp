@@ -18,8 +18,6 @@ class Decoder {
     std::string_view path;   ///< what paths in messages begin with: "metadata"; nothing in a spec
     const yaml::Node* key = nullptr;  ///< where problems are shown that have no better place
     bool is_operators = true;         ///< fields that only operators may set may be there
-    bool are_secrets_known =
-        false;  ///< operator kinds may name secrets; in tenant kinds they arrive later
   };
 
   Decoder(const yaml::Tree& tree, Reporter& reporter) : tree_(tree), reporter_(reporter) {}

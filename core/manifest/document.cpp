@@ -38,6 +38,8 @@ std::string_view spec_name(Kind kind) {
       return "Site spec";
     case Kind::Stack:
       return "Stack spec";
+    case Kind::Secret:
+      return "Secret spec";
     case Kind::Service:
     case Kind::Volume:
     case Kind::Network:
@@ -67,6 +69,21 @@ std::vector<std::string_view> kinds_in(SourceScope scope) {
   return names;
 }
 
+// A file that declares a Secret may hold, by mistake, a value that is not sealed. Then nothing of
+// its text is repeated, whatever is wrong with it, however it is written.
+bool may_hold_secret(std::string_view text) {
+  constexpr std::string_view kSecret = "Secret";
+  for (std::size_t at = text.find(kSecret); at != std::string_view::npos;
+       at = text.find(kSecret, at + 1)) {
+    const std::string_view before = text.substr(0, at);
+    const std::size_t colon = before.find_last_not_of(" \t\"'");
+    if (colon == std::string_view::npos || before[colon] != ':') continue;
+    const std::size_t key = before.find_last_not_of(" \t\"'", colon - 1);
+    if (key != std::string_view::npos && before.substr(0, key + 1).ends_with("kind")) return true;
+  }
+  return false;
+}
+
 // What a document is to us.
 enum class Claim {
   Ours,      ///< apiVersion: croft/v1
@@ -81,7 +98,10 @@ class FileReader {
  public:
   FileReader(const std::string& file, std::string_view text, const DocumentRules& rules,
              SpecPool& pool, Diagnostics& diagnostics)
-      : rules_(rules), pool_(pool), tree_(yaml::read(text)), reporter_(file, text, diagnostics) {}
+      : rules_(rules),
+        pool_(pool),
+        tree_(yaml::read(text)),
+        reporter_(file, text, diagnostics, !may_hold_secret(text)) {}
 
   ParsedFile read();
 
@@ -281,11 +301,9 @@ Value FileReader::read_metadata(const Envelope& envelope, Kind kind) {
   }
   Decoder decoder(tree_, reporter_);
   const std::size_t errors_before = reporter_.error_count();
-  Value metadata = decoder.decode(metadata_of_resources(), *envelope.metadata,
-                                  {.where = "metadata",
-                                   .path = "metadata",
-                                   .key = envelope.metadata_key,
-                                   .are_secrets_known = false});
+  Value metadata =
+      decoder.decode(metadata_of_resources(), *envelope.metadata,
+                     {.where = "metadata", .path = "metadata", .key = envelope.metadata_key});
   if (reporter_.error_count() == errors_before) check_name(envelope, kind, metadata);
   return metadata;
 }
@@ -324,8 +342,7 @@ Value FileReader::read_spec(const Envelope& envelope, Kind kind) {
                         {.where = spec_name(kind),
                          .path = "",
                          .key = is_missing ? envelope.kind_key : envelope.spec_key,
-                         .is_operators = is_operators,
-                         .are_secrets_known = is_operators});
+                         .is_operators = is_operators});
 }
 
 void FileReader::missing(const yaml::Node& place, std::string_view name, std::string hint) {

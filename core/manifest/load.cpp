@@ -61,6 +61,7 @@ class Loader {
   void parse(const Found& file, std::string_view text);
   void take(const std::string& path, const std::vector<ParsedDocument>& documents);
   Result<void> expand_stacks();
+  Result<void> read_secret_files();
   Result<void> judge_undecided();
   void warn_of_links();
   void check_set();
@@ -95,6 +96,7 @@ Result<LoadedSet> Loader::run() {
     if (is_too_much()) break;
   }
   TRY(expand_stacks());
+  TRY(read_secret_files());
   TRY(judge_undecided());
   warn_of_links();
   // References are judged only in a set that is whole: a file that failed would make every mention
@@ -287,6 +289,29 @@ Result<void> Loader::expand_stacks() {
       if (context != ".") content_.insert(std::move(context));
     }
     std::ranges::move(expansion.parts, std::back_inserter(set_.resources));
+  }
+  return {};
+}
+
+// They are kept as they are: only the server can read what is in them.
+Result<void> Loader::read_secret_files() {
+  for (const Resource& resource : set_.resources) {
+    const std::string path =
+        resource.ref.kind == Kind::Secret ? resource.spec->text_or("file", "") : "";
+    if (path.empty() || set_.secret_files.contains(path)) continue;
+    const Result<TreeEntry> entry = tree_.entry(path);
+    const bool is_file =
+        entry && (entry->mode == FileMode::Regular || entry->mode == FileMode::Executable);
+    if (!is_file) {
+      Locator locator(tree_, request_.directory);
+      set_.diagnostics.add(locator.diagnose(
+          resource, "spec.file", fmt::format("there is no file '{}' in the repository", path),
+          "is it committed? the path is seen from the root of the source"));
+      continue;
+    }
+    TRY_ASSIGN(std::string text,
+               while_doing(tree_.read(entry->id, kLargestFile), "reading " + in_repository(path)));
+    set_.secret_files.emplace(path, std::move(text));
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ struct LoadedSet {
                                     ///< empty if there was an error
   Diagnostics diagnostics;
   LoadStatistics statistics;
+  /// The texts of the files that Secrets name, by their path in the tree.
+  std::map<std::string, std::string> secret_files;
 
   bool is_usable() const { return !diagnostics.has_errors(); }
 };

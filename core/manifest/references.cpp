@@ -54,6 +54,7 @@ class ReferenceChecker {
         each_must_exist(i, "tenants", Kind::Tenant);
         return check_default(i);
       case Kind::Webhook:
+      case Kind::Secret:
         return;
       case Kind::Instance:
       case Kind::Site:

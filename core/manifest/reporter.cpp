@@ -41,6 +41,7 @@ void Reporter::report(Weight weight, const yaml::Mark& mark, std::uint32_t lengt
                       std::string message, std::string hint) {
   Diagnostic made = diagnose(file_, text_, mark, length, std::move(message), std::move(hint));
   made.weight = weight;
+  if (!shows_lines_) made.source_line.clear();
   diagnostics_.add(std::move(made));
 }
 

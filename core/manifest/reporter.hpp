@@ -12,8 +12,9 @@ namespace croft::manifest {
 class Reporter {
  public:
   /// Borrows all three.
-  Reporter(const std::string& file, std::string_view text, Diagnostics& diagnostics)
-      : file_(file), text_(text), diagnostics_(diagnostics) {}
+  Reporter(const std::string& file, std::string_view text, Diagnostics& diagnostics,
+           bool shows_lines = true)
+      : file_(file), text_(text), diagnostics_(diagnostics), shows_lines_(shows_lines) {}
 
   void error(const yaml::Mark& mark, std::uint32_t length, std::string message,
              std::string hint = {});
@@ -30,6 +31,7 @@ class Reporter {
   const std::string& file_;
   std::string_view text_;
   Diagnostics& diagnostics_;
+  bool shows_lines_;  ///< false: source lines stay out of what is reported
 };
 
 /// The Diagnostic for a place in a text.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace croft {
 
 Field Field::with_default(Value value) const {
@@ -189,8 +191,45 @@ std::string type_name(const Field& field) {
 }
 
 bool is_secret_reference(const Value& value) {
-  return value.is_map() && value.size() == 1 && value.find("secret") != nullptr &&
-         value.find("secret")->is_text();
+  if (!value.is_map() || value.size() == 0 || value.size() > 2) return false;
+  const Value* name = value.find("secret");
+  const Value* fingerprint = value.find("fingerprint");
+  return name != nullptr && name->is_text() &&
+         (value.size() == 1 || (fingerprint != nullptr && fingerprint->is_text()));
+}
+
+namespace {
+
+/// `Some` is Value or const Value.
+template <typename Some>
+void walk_secrets(const Field& field, Some& value, const std::string& path,
+                  const std::function<void(const std::string& path, Some& reference)>& visit) {
+  if (field.allows_secret && is_secret_reference(value)) return visit(path, value);
+  if (field.type == FieldType::List && value.is_list()) {
+    for (std::size_t i = 0; i < value.size(); ++i)
+      walk_secrets<Some>(*field.element, value.as_list()[i], fmt::format("{}[{}]", path, i), visit);
+  }
+  if (!value.is_map()) return;
+  for (const Value::Entry& entry : value.as_map()) {
+    const Field* inner = field.type == FieldType::Map ? field.element.get() : field.find(entry.key);
+    if (inner == nullptr || (field.type != FieldType::Map && field.type != FieldType::Object))
+      continue;
+    walk_secrets<Some>(*inner, *value.find(entry.key),
+                       path.empty() ? entry.key : path + "." + entry.key, visit);
+  }
+}
+
+}  // namespace
+
+void for_each_secret(const Field& field, Value& value,
+                     const std::function<void(const std::string& path, Value& reference)>& visit) {
+  walk_secrets<Value>(field, value, "", visit);
+}
+
+void for_each_secret(
+    const Field& field, const Value& value,
+    const std::function<void(const std::string& path, const Value& reference)>& visit) {
+  walk_secrets<const Value>(field, value, "", visit);
 }
 
 }  // namespace croft

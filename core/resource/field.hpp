@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -105,8 +106,16 @@ std::optional<Value> default_of(const Field& field);
 
 /// "text", "list of text", "map of text", "duration", ...: for messages and docs.
 std::string type_name(const Field& field);
-/// True if a checked value is `{secret: NAME}` standing where a value may.
+/// True if a checked value is `{secret: NAME}` standing where a value may; in a spec that is
+/// desired or applied, a `fingerprint` beside it tells which value it stood for.
 bool is_secret_reference(const Value& value);
+/// The references in a checked spec, with the paths of where they stand ("env.TOKEN"), the first is
+/// given first.
+void for_each_secret(const Field& field, Value& value,
+                     const std::function<void(const std::string& path, Value& reference)>& visit);
+void for_each_secret(
+    const Field& field, const Value& value,
+    const std::function<void(const std::string& path, const Value& reference)>& visit);
 
 /// A checked value as people write it: 134217728 in a Bytes field prints as 128MiB. Text is quoted
 /// if `quoted`; if not, a list of texts reads as a command line does: python3 app.py.

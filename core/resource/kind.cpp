@@ -14,7 +14,7 @@ struct KindFacts {
   KindScope scope;
 };
 
-constexpr std::array<KindFacts, 11> kKinds{{{Kind::Tenant, "Tenant", KindScope::Operator},
+constexpr std::array<KindFacts, 12> kKinds{{{Kind::Tenant, "Tenant", KindScope::Operator},
                                             {Kind::Plan, "Plan", KindScope::Operator},
                                             {Kind::Provider, "Provider", KindScope::Operator},
                                             {Kind::Source, "Source", KindScope::Operator},
@@ -22,14 +22,16 @@ constexpr std::array<KindFacts, 11> kKinds{{{Kind::Tenant, "Tenant", KindScope::
                                             {Kind::Instance, "Instance", KindScope::Tenant},
                                             {Kind::Site, "Site", KindScope::Tenant},
                                             {Kind::Stack, "Stack", KindScope::Tenant},
+                                            {Kind::Secret, "Secret", KindScope::Anybody},
                                             {Kind::Service, "Service", KindScope::Tenant},
                                             {Kind::Volume, "Volume", KindScope::Tenant},
                                             {Kind::Network, "Network", KindScope::Tenant}}};
-constexpr std::array<Kind, 8> kAll{Kind::Tenant,  Kind::Plan,     Kind::Provider, Kind::Source,
-                                   Kind::Webhook, Kind::Instance, Kind::Site,     Kind::Stack};
+constexpr std::array<Kind, 9> kAll{Kind::Tenant,   Kind::Plan, Kind::Provider,
+                                   Kind::Source,   Kind::Webhook, Kind::Instance,
+                                   Kind::Site,     Kind::Stack, Kind::Secret};
 constexpr std::array<Kind, 3> kDerived{Kind::Service, Kind::Volume, Kind::Network};
-constexpr std::array<std::string_view, 9> kPlanned{
-    "Secret", "Account", "Space", "Tunnel", "Box", "Database", "Domain", "Template", "Job"};
+constexpr std::array<std::string_view, 8> kPlanned{
+    "Account", "Space", "Tunnel", "Box", "Database", "Domain", "Template", "Job"};
 
 const KindFacts& facts_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
@@ -48,6 +50,8 @@ KindScope scope_of(Kind kind) { return facts_of(kind).scope; }
 bool is_derived(Kind kind) { return std::ranges::find(kDerived, kind) != kDerived.end(); }
 
 bool is_workload(Kind kind) { return kind == Kind::Instance || kind == Kind::Service; }
+
+bool is_input(Kind kind) { return kind == Kind::Secret; }
 
 bool is_passive(Kind kind) { return kind == Kind::Volume || kind == Kind::Network; }
 

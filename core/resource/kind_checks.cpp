@@ -8,6 +8,7 @@
 
 #include "core/base/money.hpp"
 #include "core/resource/ref.hpp"
+#include "core/resource/secret_name.hpp"
 
 namespace croft {
 
@@ -117,11 +118,7 @@ std::optional<Error> check_dependency(const Value& value) {
 
 std::optional<Error> check_secret_name(const Value& value) {
   const std::string& name = value.as_text();
-  const bool is_fine = !name.empty() && name.size() <= 253 && is_alphanumeric(name.front()) &&
-                       std::ranges::all_of(name, [](char c) {
-                         return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
-                       });
-  if (is_fine) return std::nullopt;
+  if (!secret_name_problem(name)) return std::nullopt;
   return invalid(
       fmt::format("must be a name of letters, digits, '-', '_' and '.', got '{}'", name));
 }
@@ -129,6 +126,27 @@ std::optional<Error> check_secret_name(const Value& value) {
 std::optional<Error> check_label_value(const Value& value) {
   if (!has_control_character(value.as_text())) return std::nullopt;
   return invalid("must not have control characters");
+}
+
+std::vector<FieldProblem> check_secret_variables(const Value& map) {
+  std::vector<FieldProblem> problems = check_environment(map);
+  for (const auto& [name, value] : map.as_map()) {
+    if (!is_secret_reference(value))
+      problems.push_back(
+          {name, "must be {secret: NAME}; what is no secret belongs in the compose file"});
+  }
+  return problems;
+}
+
+std::vector<FieldProblem> check_secret_files(const Value& map) {
+  std::vector<FieldProblem> problems;
+  for (const auto& [path, value] : map.as_map()) {
+    if (const auto problem = check_absolute_path(Value(path)))
+      problems.push_back({path, problem->message()});
+    if (!is_secret_reference(value))
+      problems.push_back({path, "must be {secret: NAME}; what is no secret belongs in 'files'"});
+  }
+  return problems;
 }
 
 std::vector<FieldProblem> check_environment(const Value& map) {

@@ -38,6 +38,8 @@ std::optional<Error> check_only_a_reference(const Value& value);  ///< refuses t
 
 std::optional<Error> check_service_port(const Value& value);  ///< "web:80"
 
+std::vector<FieldProblem> check_secret_files(const Value& map);
+std::vector<FieldProblem> check_secret_variables(const Value& map);
 std::vector<FieldProblem> check_environment(const Value& map);  ///< names of environment variables
 std::vector<FieldProblem> check_label_names(const Value& map);
 std::vector<FieldProblem> check_distinct(const Value& list);  ///< no text twice
@@ -74,6 +76,7 @@ Field describe_webhook();
 Field describe_instance();
 Field describe_site();
 Field describe_stack();
+Field describe_secret();
 Field describe_service();
 Field describe_volume();
 Field describe_network();

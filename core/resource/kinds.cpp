@@ -14,9 +14,9 @@ using Descriptions = std::array<Field, 11>;
 
 const Descriptions& descriptions() {
   // In the order of Kind.
-  static const Descriptions all{describe_tenant(), describe_plan(),    describe_provider(),
+  static const Descriptions all{describe_tenant(), describe_plan(), describe_provider(),
                                 describe_source(), describe_webhook(), describe_instance(),
-                                describe_site(),   describe_stack(),   describe_service(),
+                                describe_site(), describe_stack(), describe_secret(), describe_service(),
                                 describe_volume(), describe_network()};
   return all;
 }
@@ -68,6 +68,9 @@ std::string_view help_of(Kind kind) {
     case Kind::Stack:
       return "A compose file: its services, networks and volumes, kept apart from everybody "
              "else's.";
+    case Kind::Secret:
+      return "Values that only the server can read: sealed to its public key, or in a file that "
+             "SOPS encrypted. Safe to commit.";
     case Kind::Service:
       return "A service of a Stack, as its compose file describes it.";
     case Kind::Volume:

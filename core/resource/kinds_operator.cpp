@@ -15,7 +15,9 @@ constexpr std::int64_t kPebibyte = 1LL << 50;
 // Credentials are only ever a secret's name, in the shape that secrets have everywhere.
 Field credentials_field(std::string help) {
   return object_field("credentials", std::move(help),
-                      {text_field("secret", "The name of a file in the setting `secrets.dir`.")
+                      {text_field("secret",
+                                  "A Secret of the platform repository (`NAME`, `NAME/KEY`), else "
+                                  "a file in the setting `secrets.dir`.")
                            .as_required()
                            .checked_by(check_secret_name)})
       .like("{secret: fly-token}");

@@ -65,7 +65,16 @@ std::vector<Field> compose_fields() {
                     text_field("", "").between(0, kLongText))
               .between(0, kManyEntries)
               .for_croft()
-              .like("{TAG: \"1.4\"}")};
+              .like("{TAG: \"1.4\"}"),
+          map_field("secretEnv",
+                    "Environment variables of services that hold a secret, by service and name; "
+                    "over what the compose file says.",
+                    map_field("", "", text_field("", "").or_secret())
+                        .between(0, kManyEntries)
+                        .cross_checked_by(check_secret_variables))
+              .between(0, kManyEntries)
+              .for_croft()
+              .like("{web: {TOKEN: {secret: api-token}}}")};
 }
 
 std::vector<Field> stack_fields() {
@@ -172,7 +181,8 @@ Field service_files_field() {
                       .between(1, 4096),
                   text_field("id", "Of the Git tree or blob.").between(40, 64),
                   text_field("content", "The file's content, where no file has it.")
-                      .between(0, 1 << 20),
+                      .between(0, 1 << 20)
+                      .or_secret(),
                   integer_field("mode", "Permission bits of a file, as a decimal number.")
                       .between(0, 07777),
                   integer_field("uid", "Its owner inside.").between(0, 1LL << 31),

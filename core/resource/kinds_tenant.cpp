@@ -47,6 +47,16 @@ Field resources_field() {
       .like("{cpu: 250m, memory: 128MiB}");
 }
 
+Field secret_files_field() {
+  return map_field("secretFiles",
+                   "Files that hold a secret, by their path: read-only, for the app's user alone, "
+                   "in memory where the provider can.",
+                   text_field("", "").or_secret())
+      .between(0, 50)
+      .cross_checked_by(check_secret_files)
+      .like("{/run/secrets/tls.key: {secret: tls/key}}");
+}
+
 Field health_field() {
   return object_field(
              "health",
@@ -113,7 +123,7 @@ std::vector<Field> instance_fields() {
            .between(0, 500)
            .cross_checked_by(check_environment)
            .like("{GREETING: hello}"),
-       resources_field(),
+       secret_files_field(), resources_field(),
        object_field("http", "How visitors reach the app.",
                     {integer_field("port",
                                    "The port the app listens on, which `$PORT` says too; Croft "

@@ -361,6 +361,23 @@ Result<TokenSummary> token_from_form(const Value& form) {
   return reader.finish(std::move(token));
 }
 
+Value to_form(const SealingKey& key) {
+  return Value::map({{"id", key.id},
+                     {"key", key.key},
+                     {"recipient", key.recipient},
+                     {"isNewest", key.is_newest}});
+}
+
+Result<SealingKey> sealing_key_from_form(const Value& form) {
+  FormReader reader(form, "a sealing key");
+  SealingKey key;
+  key.id = reader.text("id");
+  key.key = reader.text("key");
+  key.recipient = reader.text_or("recipient", "");
+  key.is_newest = form.boolean_or("isNewest", false);
+  return reader.finish(std::move(key));
+}
+
 Value to_form(const VolumeStatus& volume) {
   Value users = Value::list();
   for (const Ref& user : volume.users) users.push_back(to_string(user));

@@ -53,6 +53,7 @@ Value to_form(const ResourceDetail& detail);
 Value to_form(const SourceStatus& source);
 Value to_form(const EventRow& event);
 Value to_form(const VolumeStatus& volume);
+Value to_form(const SealingKey& key);
 Value to_form(const TokenSummary& token);
 
 // Each is Invalid, naming the field, for what is not its form.
@@ -65,6 +66,7 @@ Result<ResourceDetail> detail_from_form(const Value& form);
 Result<SourceStatus> source_from_form(const Value& form);
 Result<EventRow> event_from_form(const Value& form);
 Result<VolumeStatus> volume_from_form(const Value& form);
+Result<SealingKey> sealing_key_from_form(const Value& form);
 Result<TokenSummary> token_from_form(const Value& form);
 
 /// {"error": {"code", "message", "hint", "position"}}: the body of every answer with a status of

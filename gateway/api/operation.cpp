@@ -14,6 +14,7 @@ using Place = Parameter::Place;
 
 /// Uploaded trees are large; the sum of what UploadLimits allows, with room for the listing.
 constexpr std::size_t kUploadBody = 48U << 20U;
+constexpr std::size_t kSealedBody = 2U << 20U;
 
 std::vector<std::string_view> kind_names() {
   std::vector<std::string_view> names;
@@ -392,6 +393,54 @@ std::vector<Operation> make_operations() {
        0,
        rotate_webhook},
       {"GET",
+       "/v1/sealing-keys",
+       "listSealingKeys",
+       "What values are sealed to, the newest key first",
+       Scope::Tenant,
+       {tenant_query()},
+       "",
+       200,
+       "SealingKeyList",
+       "",
+       0,
+       sealing_keys},
+      {"POST",
+       "/v1/sealing-keys",
+       "rotateSealingKey",
+       "Makes a new key that seals from now on; older ones go on opening",
+       Scope::Operator,
+       {},
+       "",
+       200,
+       "SealingKeyList",
+       "",
+       0,
+       rotate_sealing_key},
+      {"DELETE",
+       "/v1/sealing-keys/{id}",
+       "retireSealingKey",
+       "Forgets an old key that nothing applied is sealed to any more",
+       Scope::Operator,
+       {},
+       "",
+       204,
+       "",
+       "",
+       0,
+       retire_sealing_key},
+      {"POST",
+       "/v1/reseal",
+       "reseal",
+       "The same value for the same place, sealed to the newest key",
+       Scope::Tenant,
+       {},
+       "ResealRequest",
+       200,
+       "SealedValue",
+       "",
+       kSealedBody,
+       reseal},
+      {"GET",
        "/v1/tokens",
        "listTokens",
        "Tokens, without what they are",
@@ -456,7 +505,7 @@ Parameter path_parameter(std::string_view placeholder) {
     return {name, Place::Path,
             choice_schema("Of the directive", {"stop", "start", "restart", "suspend"})};
   }
-  return {name, Place::Path, text_schema(name == "id" ? "Of the token" : "Of the resource")};
+  return {name, Place::Path, text_schema(name == "id" ? "Of the token or key" : "Of the resource")};
 }
 
 }  // namespace croft

@@ -279,6 +279,13 @@ Value token_schema() {
                         {"expiresAt", or_null(time_schema("When it ends"))}});
 }
 
+Value sealing_key_schema() {
+  return object_schema({{"id", text_schema("What sealed values and messages name")},
+                        {"key", text_schema("croft-seal-1...: what `croft seal` takes")},
+                        {"recipient", text_schema("age1...: what SOPS files are encrypted to")},
+                        {"isNewest", boolean_schema("It is the one that seals")}});
+}
+
 Value upload_schema() {
   const UploadLimits limits;
   Value files = list_schema(request_schema(
@@ -350,6 +357,11 @@ void add_requests(Value& schemas) {
                                               INT64_MAX))}));
   schemas.set("AdoptRequest",
               request_schema({{"tenant", bounded_text("Whose name it runs under", 32)}}));
+  schemas.set("ResealRequest",
+              request_schema({optional("tenant", tenant),
+                              {"name", bounded_text("Of the Secret", 63)},
+                              {"key", bounded_text("Of the value in it", 253)},
+                              {"sealed", bounded_text("sealed:v1:...", 1 << 20)}}));
   Value name = bounded_text("What it is for", 63);
   name.set("minLength", 1);
   schemas.set(
@@ -378,6 +390,8 @@ void add_answers(Value& schemas) {
   schemas.set("Replayed", object_schema({{"count", integer_schema("How many", 0, INT64_MAX)}}));
   schemas.set("SigningKey",
               object_schema({{"secret", text_schema("What verifies signatures: whsec_...")}}));
+  schemas.set("SealingKeyList", named_list("keys", schema_reference("SealingKey")));
+  schemas.set("SealedValue", object_schema({{"sealed", text_schema("sealed:v1:...")}}));
   schemas.set("TokenList", named_list("tokens", schema_reference("Token")));
   schemas.set(
       "ResourceDetail",
@@ -471,6 +485,7 @@ Value make_schemas() {
                               {"ExecRequest", exec_request_schema()},
                               {"Webhook", webhook_schema()},
                               {"Delivery", delivery_schema()},
+                              {"SealingKey", sealing_key_schema()},
                               {"Token", token_schema()}});
   schemas.set(
       "ReplayRequest",

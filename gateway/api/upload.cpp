@@ -109,7 +109,8 @@ Result<void> check_file(const TreeFile& file, const UploadLimits& limits) {
 
 }  // namespace
 
-Result<Value> to_upload(const FileTree& tree, const UploadLimits& limits) {
+Result<Value> to_upload(const FileTree& tree, const UploadLimits& limits,
+                        const std::set<std::string>& also) {
   TRY_ASSIGN(const std::vector<TreeFile> files, list_recursively(tree, limits.files));
   Value::List listing;
   Value::List blobs;
@@ -120,7 +121,8 @@ Result<Value> to_upload(const FileTree& tree, const UploadLimits& limits) {
     TRY(check_file(file, limits));
     TRY_ASSIGN(Value listed, to_listing(tree, file));
     listing.push_back(std::move(listed));
-    if (!is_manifest(file) || !sent.insert(file.id).second) continue;
+    const bool is_sent = is_manifest(file) || also.contains(file.path);
+    if (!is_sent || !sent.insert(file.id).second) continue;
     Result<Value> blob =
         while_doing(blob_form(tree, file.id, limits, total), "reading " + file.path);
     if (!blob) return blob;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/base/value.hpp"
@@ -25,8 +26,10 @@ struct UploadLimits {
   std::size_t depth = 64;
 };
 
-/// The upload of a tree. Blocking. Invalid if it is past a limit.
-Result<Value> to_upload(const FileTree& tree, const UploadLimits& limits = {});
+/// The upload of a tree, with the content of the files at the paths `also`, whatever they are
+/// called. Blocking. Invalid if it is past a limit.
+Result<Value> to_upload(const FileTree& tree, const UploadLimits& limits = {},
+                        const std::set<std::string>& also = {});
 
 /// The tree of an upload; Invalid for paths that Git would not take, ids that are not their
 /// content's, or what is past a limit. Reading a blob that was not uploaded is NotFound.

@@ -56,10 +56,11 @@ Value health_check(const Value& health) {
   return check;
 }
 
-Value environment(const Value& workload) {
+Value environment(const Effect& effect, const Value& workload) {
   Value list = Value::list();
   for (const Value::Entry& entry : entries_at(workload, "env")) {
-    if (entry.value.is_text()) list.push_back(entry.key + "=" + entry.value.as_text());
+    const std::string* text = clear_text(effect, entry.value);
+    if (text != nullptr) list.push_back(entry.key + "=" + *text);
   }
   return list;
 }
@@ -85,7 +86,7 @@ Value process_part(const PlanInput& input) {
   Value config = Value::map();
   config.set("Image", input.image.reference);
   config.set("Labels", to_value(all_labels(input)));
-  config.set("Env", environment(workload));
+  config.set("Env", environment(input.effect, workload));
   copy(workload, "command", config, "Cmd");
   copy(workload, "entrypoint", config, "Entrypoint");
   copy(workload, "workingDir", config, "WorkingDir");
@@ -310,13 +311,16 @@ std::vector<std::string> capabilities_of(const Value& workload) {
   return {granted.begin(), granted.end()};
 }
 
-std::vector<PlannedFile> planned_files(const Value& workload) {
+std::vector<PlannedFile> planned_files(const Effect& effect, const Value& workload) {
   std::vector<PlannedFile> files;
   for (const Value& file : elements_at(workload, "files")) {
+    const Value* content = file.find("content");
+    const std::string* text = content == nullptr ? nullptr : clear_text(effect, *content);
     files.push_back({.path = file.text_or("path", ""),
                      .source = file.text_or("source", ""),
                      .id = file.text_or("id", ""),
-                     .content = file.text_or("content", ""),
+                     .content = text == nullptr ? std::string() : *text,
+                     .secret = file.text_or("content.fingerprint", ""),
                      .mode = file.integer_or("mode", 0444),
                      .uid = file.integer_or("uid", 0),
                      .gid = file.integer_or("gid", 0),

@@ -24,6 +24,7 @@ struct PlannedFile {
   std::string source;  ///< path in the repository; empty: `content` is the file
   std::string id;      ///< of the blob or tree
   std::string content;
+  std::string secret;  ///< fingerprint of `content`, if that is one: it never comes to a disk
   std::int64_t mode = 0444;
   std::int64_t uid = 0;
   std::int64_t gid = 0;
@@ -71,8 +72,8 @@ struct PlanInput {
 /// where the spec says it, which admission let pass before.
 ContainerPlan plan_container(const PlanInput& input);
 
-/// Pure: the files that a workload wants.
-std::vector<PlannedFile> planned_files(const Value& workload);
+/// Pure: the files that a workload wants, with what the effect says that secrets are.
+std::vector<PlannedFile> planned_files(const Effect& effect, const Value& workload);
 
 /// Pure: the body of POST /containers/ID/update for limits and restart policy.
 Value plan_update(const Value& workload);

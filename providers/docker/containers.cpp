@@ -203,9 +203,10 @@ Task<Result<void>> take_up(CorePtr core, EffectPtr effect, Value workload, Conta
   if (mine.state == "paused") {
     CO_TRY(co_await core->engine.containers().unpause(mine.id, limit.at));
   } else if (!mine.is_running() && mine.state != "restarting") {
+    CO_TRY(co_await place_secret_files(core, effect, workload));
     // What is sent into a container is sent again: it may have been cut short.
     std::vector<PlannedFile> written;
-    if (!core->settings.is_local()) written = planned_files(workload);
+    if (!core->settings.is_local()) written = planned_files(*effect, workload);
     const Result<void> finished = co_await finish(core, effect, workload, mine.id,
                                                   std::move(connected), std::move(written), limit);
     if (!finished && is_beyond_repair(finished.error())) {
@@ -279,6 +280,7 @@ Task<Result<ContainerSummary>> current_container(CorePtr core, std::string uid, 
 
 Task<Result<void>> apply_container(CorePtr core, EffectPtr effect, Absent absent, Limit limit) {
   if (!effect->spec) co_return fail(ErrorCode::Invalid, "there is no spec to run");
+  CO_TRY(check_secret_values(*effect));
   CO_TRY(core->check_enforceable());
   CO_TRY(limit.check("its container was looked for"));
   CO_TRY_ASSIGN(Summaries all, co_await list_containers(core, effect->uid, limit));
@@ -315,9 +317,12 @@ Task<Result<void>> start_container(CorePtr core, EffectPtr effect, Limit limit) 
   std::set<std::string> connected;
   for (const auto& [network, address] : container.networks) connected.insert(network);
   if (!container.is_running()) {
+    CO_TRY(check_secret_values(*whole));
+    CO_TRY(co_await place_secret_files(core, whole, workload));
     // One that was only made may never have got what is sent into it.
     std::vector<PlannedFile> written;
-    if (container.is_made_only() && !core->settings.is_local()) written = planned_files(workload);
+    if (container.is_made_only() && !core->settings.is_local())
+      written = planned_files(*whole, workload);
     const Result<void> finished = co_await finish(core, whole, workload, container.id,
                                                   std::move(connected), std::move(written), limit);
     // Files of the repository come with create and update only.

@@ -9,6 +9,7 @@
 #include "core/archive/tar.hpp"
 #include "core/base/files.hpp"
 #include "core/base/id.hpp"
+#include "core/secret/operator_secrets.hpp"
 
 namespace croft::docker {
 
@@ -51,6 +52,28 @@ Result<fs::path> place_blob(const Core& core, const PlannedFile& file, const std
   return target;
 }
 
+Result<fs::path> place_secret(const Core& core, const std::string& uid, const PlannedFile& file) {
+  TRY_ASSIGN(const fs::path directory, secret::memory_directory(core.settings.data));
+  // Named by what may be known of it: neither the value nor a digest of it.
+  const fs::path target =
+      directory / fmt::format("{}-{}-{:o}-{}-{}", uid, file.secret, file.mode, file.uid, file.gid);
+  const fs::path fresh = directory / fmt::format(".new-{}", SystemRandom().id());
+  TRY(write_file_atomic(fresh, file.content, static_cast<unsigned>(file.mode) & 0777U));
+  const bool is_ours =
+      (file.uid == 0 && file.gid == 0) ||
+      ::chown(fresh.c_str(), static_cast<uid_t>(file.uid), static_cast<gid_t>(file.gid)) == 0;
+  if (!is_ours) return fail(system_error(errno, "giving " + file.path + " to its owner"));
+  std::error_code error;
+  // A container that runs goes on seeing the file that it was given: the same, by its name.
+  if (fs::exists(target, error)) {
+    fs::remove(fresh, error);
+    return target;
+  }
+  fs::rename(fresh, target, error);
+  if (error) return fail(system_error(error.value(), "putting " + file.path + " in place"));
+  return target;
+}
+
 Result<void> place_tree(Core& core, const FileTree& tree, PlannedFile& file, FilePins& pins) {
   TRY_ASSIGN(const std::shared_ptr<const FileTree> part,
              tree.subtree(file.source == "." ? "" : file.source));
@@ -61,6 +84,10 @@ Result<void> place_tree(Core& core, const FileTree& tree, PlannedFile& file, Fil
 }
 
 Result<void> place(Core& core, const Effect& effect, PlannedFile& file, FilePins& pins) {
+  if (!file.secret.empty()) {
+    TRY_ASSIGN(file.at, place_secret(core, effect.uid, file));
+    return {};
+  }
   if (file.source.empty()) {
     TRY_ASSIGN(file.at, place_blob(core, file, file.content));
     return {};
@@ -159,7 +186,7 @@ Result<std::string> archive_of(const Effect& effect, const std::vector<PlannedFi
 
 Task<Result<std::vector<PlannedFile>>> place_files(CorePtr core, EffectPtr effect, Value workload,
                                                    std::shared_ptr<FilePins> pins) {
-  std::vector<PlannedFile> files = planned_files(workload);
+  std::vector<PlannedFile> files = planned_files(*effect, workload);
   if (files.empty() || !core->settings.is_local()) co_return files;
   const auto shared = std::make_shared<std::vector<PlannedFile>>(std::move(files));
   auto placing = core->pool.run([core, effect, shared, pins]() -> Result<void> {
@@ -170,6 +197,20 @@ Task<Result<std::vector<PlannedFile>>> place_files(CorePtr core, EffectPtr effec
   });
   CO_TRY(co_await std::move(placing));
   co_return std::move(*shared);
+}
+
+Task<Result<void>> place_secret_files(CorePtr core, EffectPtr effect, Value workload) {
+  std::vector<PlannedFile> files = planned_files(*effect, workload);
+  std::erase_if(files, [](const PlannedFile& file) { return file.secret.empty(); });
+  if (files.empty() || !core->settings.is_local()) co_return Result<void>{};
+  auto placing = core->pool.run([core, effect, files]() -> Result<void> {
+    for (const PlannedFile& file : files) {
+      TRY(while_doing(place_secret(*core, effect->uid, file), "placing its secrets"));
+    }
+    return {};
+  });
+  Result<void> placed = co_await std::move(placing);
+  co_return placed;
 }
 
 Task<Result<void>> write_files(CorePtr core, EffectPtr effect, std::vector<PlannedFile> files,
@@ -194,10 +235,14 @@ void sweep_files(Core& core, const std::set<std::string>& mounted) {
   core.checkouts.sweep(trees, kYoung);
   std::error_code error;
   const auto young = fs::file_time_type::clock::now() - kYoung;
-  for (const fs::directory_entry& entry :
-       fs::directory_iterator(core.settings.data / "blobs", error)) {
-    if (trees.contains(entry.path().filename().string())) continue;
-    if (entry.last_write_time(error) < young) fs::remove(entry.path(), error);
+  std::vector<fs::path> directories{core.settings.data / "blobs"};
+  if (const Result<fs::path> secrets = secret::memory_directory(core.settings.data))
+    directories.push_back(*secrets);
+  for (const fs::path& directory : directories) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+      if (trees.contains(entry.path().filename().string())) continue;
+      if (entry.last_write_time(error) < young) fs::remove(entry.path(), error);
+    }
   }
 }
 

@@ -138,13 +138,12 @@ const std::map<std::string_view, Setter>& setters() {
 }
 
 Result<void> read_credentials(ProviderSettings& settings, const Value& spec,
-                              const std::filesystem::path& secrets_dir) {
+                              const secret::OperatorSecrets& secrets) {
   const std::string name = spec.text_or("credentials.secret", "");
   if (name.empty()) return {};
-  const std::string doing = "reading the secret '" + name + "'";
-  TRY_ASSIGN(const std::string text,
-             while_doing(read_file(secrets_dir / name, kLongestCredential), doing));
-  TRY_ASSIGN(settings.logins, while_doing(parse_logins(text), doing));
+  TRY_ASSIGN(const Secret<std::string> text, secrets.find(name, kLongestCredential));
+  TRY_ASSIGN(settings.logins,
+             while_doing(parse_logins(text.reveal()), "reading the secret '" + name + "'"));
   return {};
 }
 
@@ -177,11 +176,11 @@ Result<std::map<std::string, ProviderSettings::Login>> parse_logins(std::string_
 
 Result<ProviderSettings> parse_settings(const Value& provider_spec, std::string name,
                                         std::filesystem::path data,
-                                        const std::filesystem::path& secrets_dir) {
+                                        const secret::OperatorSecrets& secrets) {
   ProviderSettings parsed;
   parsed.name = std::move(name);
   parsed.data = std::move(data);
-  TRY(read_credentials(parsed, provider_spec, secrets_dir));
+  TRY(read_credentials(parsed, provider_spec, secrets));
   const Value* settings = provider_spec.find("settings");
   if (settings == nullptr || settings->is_null()) return parsed;
   if (!settings->is_map()) return fail(ErrorCode::Invalid, "settings must be a map");

@@ -10,6 +10,7 @@
 #include "core/base/secret.hpp"
 #include "core/base/units.hpp"
 #include "core/base/value.hpp"
+#include "core/secret/operator_secrets.hpp"
 
 namespace croft::docker {
 
@@ -65,7 +66,7 @@ struct ProviderSettings {
 /// credentials that are no `auths`.
 Result<ProviderSettings> parse_settings(const Value& provider_spec, std::string name,
                                         std::filesystem::path data,
-                                        const std::filesystem::path& secrets_dir);
+                                        const secret::OperatorSecrets& secrets);
 
 /// What clear() needs of them, kept in their data directory for when no platform repository is
 /// read.

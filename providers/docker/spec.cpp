@@ -23,8 +23,9 @@ std::unexpected<Error> refuse(std::string path, std::string message, std::string
 /// A field that the kind describes and that nothing here acts on would be dropped in silence.
 Result<void> check_known(const Ref& ref, const Value& spec) {
   static const std::set<std::string_view> of_instance{
-      "command", "files", "env",         "resources", "http",     "health", "volumes", "grace",
-      "image",   "build", "imagePolicy", "dependsOn", "deletion", "ignore", "provider"};
+      "command",   "files",    "env",    "resources", "http",        "health",
+      "volumes",   "grace",    "image",  "build",     "imagePolicy", "secretFiles",
+      "dependsOn", "deletion", "ignore", "provider"};
   if (!spec.is_map()) return refuse("spec", "it is no map");
   const Field& described = spec_of(ref.kind);
   for (const Value::Entry& entry : spec.as_map()) {
@@ -53,7 +54,8 @@ Result<void> check_image(const ProviderSettings& settings, const Value& spec) {
 Result<void> check_environment(const Value& spec, bool is_instance) {
   for (const Value::Entry& entry : entries_at(spec, "env")) {
     const std::string path = "spec.env." + entry.key;
-    if (!entry.value.is_text()) return refuse(path, "is not text: secrets must be resolved before");
+    if (!entry.value.is_text() && !is_secret_reference(entry.value))
+      return refuse(path, "is neither text nor a secret");
     if (entry.key.empty() || entry.key.find('=') != std::string::npos)
       return refuse(path, "is no name of an environment variable");
     if (is_instance && (entry.key == "PORT" || entry.key.starts_with("CROFT_")))
@@ -100,6 +102,13 @@ Result<void> check_paths(const Value& spec) {
       if (!taken.insert(path).second)
         return refuse(place, fmt::format("'{}' has something mounted twice", path));
     }
+  }
+  for (const Value::Entry& entry : entries_at(spec, "secretFiles")) {
+    const std::string place = "spec.secretFiles." + entry.key;
+    if (is_system_path(entry.key))
+      return refuse(place, fmt::format("'{}' is the system's", entry.key));
+    if (!taken.insert(entry.key).second)
+      return refuse(place, fmt::format("'{}' has something mounted twice", entry.key));
   }
   return {};
 }
@@ -235,6 +244,16 @@ Value environment_of_instance(const Ref& ref, const Value& spec) {
   return env;
 }
 
+/// Who the image's user is nobody knows; but the files are in nobody else's container.
+void add_secret_files(const Value& spec, Value& workload) {
+  for (const Value::Entry& entry : entries_at(spec, "secretFiles")) {
+    Value* files = workload.find("files");
+    if (files == nullptr) files = &workload.set("files", Value::list());
+    files->push_back(
+        Value::map({{"path", entry.key}, {"content", entry.value}, {"mode", Value(0444)}}));
+  }
+}
+
 /// A spec without what changes nothing of its container, or what the engine changes in place.
 Value fixed_part(Kind kind, Value spec) {
   for (const char* name : {"restart", "restartAttempts", "grace", "imagePolicy", "routes",
@@ -315,6 +334,7 @@ Value workload_of(const Ref& ref, const Value& spec) {
         Value(Value::List{Value::map({{"path", kAppDirectory}, {"source", "."}, {"id", *tree}})}));
     workload.set("workingDir", kAppDirectory);
   }
+  add_secret_files(spec, workload);
   return workload;
 }
 

@@ -133,6 +133,8 @@ Task<Result<void>> FakeProvider::perform(FakeVerb verb, Effect effect, DataPolic
   }
   auto done = apply(verb, effect, data, call);
   world_->calls_[index] = call;
+  if (FakeThing* thing = effect.secrets ? world_->thing(effect.uid) : nullptr)
+    thing->secrets = *effect.secrets;
   if (call.took_effect) world_->changed(effect.uid);
   if (rule && rule->fault == FakeFault::HangAfter) {
     if (world_->on_hang) world_->on_hang(call);

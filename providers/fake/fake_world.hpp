@@ -60,6 +60,7 @@ struct FakeThing {
   TenantIdentity tenant;
   std::string files;  ///< id of the tree it was given, or empty
   bool allows_egress = false;
+  SecretValues secrets;  ///< clear values that the last effect on it came with
 };
 
 /// What is out there. Outlives providers, as the real world outlives a daemon. Not thread safe: one

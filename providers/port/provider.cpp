@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "core/resource/field.hpp"
+#include "core/resource/kinds.hpp"
+
 namespace croft {
 
 std::string endpoints_text(const Observed& observed) {
@@ -11,6 +14,25 @@ std::string endpoints_text(const Observed& observed) {
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", port, to_string(endpoint));
   }
   return text;
+}
+
+const std::string* clear_text(const Effect& effect, const Value& value) {
+  if (value.is_text()) return &value.as_text();
+  if (!is_secret_reference(value) || !effect.secrets) return nullptr;
+  const auto found = effect.secrets->find(value.text_or("secret", ""));
+  return found == effect.secrets->end() ? nullptr : &found->second.reveal();
+}
+
+Result<void> check_secret_values(const Effect& effect) {
+  Result<void> outcome;
+  if (!effect.spec) return outcome;
+  for_each_secret(
+      spec_of(effect.ref.kind), *effect.spec, [&](const std::string& path, const Value& reference) {
+        if (clear_text(effect, reference) != nullptr) return;
+        outcome = fail(
+            Error(ErrorCode::Internal, "the secret is not at hand").while_doing("spec." + path));
+      });
+  return outcome;
 }
 
 Endpoint endpoint_for(std::string_view text, std::int64_t port) {

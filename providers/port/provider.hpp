@@ -18,6 +18,7 @@
 #include "core/base/async.hpp"
 #include "core/base/byte_stream.hpp"
 #include "core/base/result.hpp"
+#include "core/base/secret.hpp"
 #include "core/base/value.hpp"
 #include "core/git/tree.hpp"
 #include "core/resource/ref.hpp"
@@ -56,6 +57,9 @@ struct TenantIdentity {
   std::int64_t number = 0;  ///< never reused; process makes host uids from it
 };
 
+/// What the `{secret: TEXT}` of a spec stand for, by TEXT. Never kept anywhere but in memory.
+using SecretValues = std::map<std::string, Secret<std::string>>;
+
 /// One ordered side effect. A provider does it at most once per intent, and does nothing after the
 /// deadline.
 struct Effect {
@@ -69,9 +73,17 @@ struct Effect {
   /// The root of the source, which `build.context` and the `files` of a Service are seen from; null
   /// if the spec names none.
   std::shared_ptr<const FileTree> source;
-  bool allow_egress = false;  ///< Plan.spec.network.egress
-  Duration deadline{60'000};  ///< from the call on
+  std::shared_ptr<const SecretValues> secrets;  ///< of the spec; null: it names none
+  bool allow_egress = false;                    ///< Plan.spec.network.egress
+  Duration deadline{60'000};                    ///< from the call on
 };
+
+/// The text that a value of an effect's spec stands for: itself, or what a secret reference means;
+/// null if it is neither, or the effect does not have it.
+const std::string* clear_text(const Effect& effect, const Value& value);
+
+/// Internal if the spec names a secret whose value the effect does not have.
+Result<void> check_secret_values(const Effect& effect);
 
 enum class DataPolicy {
   Keep,   ///< what runs goes, data (volumes, releases, logs) stays for a resource of the same uid

@@ -14,6 +14,7 @@
 #include "providers/process/launcher.hpp"
 #include "providers/process/logs.hpp"
 #include "providers/process/sandbox.hpp"
+#include "providers/process/secrets.hpp"
 #include "providers/process/session.hpp"
 #include "providers/process/shim_client.hpp"
 #include "providers/process/sight.hpp"
@@ -152,8 +153,21 @@ Task<Result<void>> end_shim(CorePtr core, AppRecord record, const Deadline& dead
   }
 }
 
+using SecretsPtr = std::shared_ptr<const SecretValues>;
+
+/// Gives the shim what its launch file only names.
+Task<Result<void>> tell_secrets(ShimClient& client, const AppRecord& record, SecretsPtr secrets,
+                                const Deadline& deadline) {
+  CO_TRY_ASSIGN(std::vector<shim::Line> lines, secret_lines(*record.spec, secrets.get()));
+  for (shim::Line& line : lines) {
+    CO_TRY(co_await client.request(std::move(line), deadline.left_at_most(kQuick)));
+  }
+  co_return Result<void>{};
+}
+
 /// Makes the recorded app run; no shim of it lives.
-Task<Result<void>> launch(CorePtr core, AppRecord record, const Deadline& deadline) {
+Task<Result<void>> launch(CorePtr core, AppRecord record, SecretsPtr secrets,
+                          const Deadline& deadline) {
   CO_TRY(deadline.check("the app was started"));
   const Duration left = deadline.left_at_most(Duration(30'000));
   auto spawning =
@@ -166,6 +180,7 @@ Task<Result<void>> launch(CorePtr core, AppRecord record, const Deadline& deadli
       core->pool.run([core, record, pid] { return core->launcher.connect(record, pid); });
   CO_TRY(co_await std::move(connecting));
   CO_TRY(deadline.check("the app was started"));
+  CO_TRY(co_await tell_secrets(client, record, secrets, deadline));
   CO_TRY(co_await client.request(shim::Line("start"), deadline.left_at_most(kQuick)));
   start_watching(core, record.uid);
   co_return Result<void>{};
@@ -178,8 +193,10 @@ bool runs_the_same(const AppRecord& now, const AppRecord& wanted) {
 }
 
 /// What create, update and start have in common: the record says what should run; make it so.
-Task<Result<void>> converge(CorePtr core, AppSight sight, AppRecord wanted,
+Task<Result<void>> converge(CorePtr core, AppSight sight, AppRecord wanted, SecretsPtr secrets,
                             const Deadline& deadline) {
+  // Nothing that runs is stopped for what could not be started.
+  CO_TRY(secret_lines(*wanted.spec, secrets.get()));
   const bool is_same = sight.record && runs_the_same(*sight.record, wanted);
   if (sight.is_alive && !is_same && sight.record) {
     CO_TRY(co_await end_shim(core, *sight.record, deadline));
@@ -189,7 +206,7 @@ Task<Result<void>> converge(CorePtr core, AppSight sight, AppRecord wanted,
       core->pool.run([core, wanted] { return save_record(core->launcher.layout(), wanted); });
   CO_TRY(co_await std::move(saving));
   if (!sight.is_alive) {
-    Result<void> launched = co_await launch(core, wanted, deadline);
+    Result<void> launched = co_await launch(core, wanted, secrets, deadline);
     co_return launched;
   }
   // Interrupted between the supervisor and its start, the network may be missing still.
@@ -203,6 +220,7 @@ Task<Result<void>> converge(CorePtr core, AppSight sight, AppRecord wanted,
     CO_TRY(co_await std::move(connecting));
   }
   CO_TRY(deadline.check("the app was started"));
+  CO_TRY(co_await tell_secrets(client, wanted, secrets, deadline));
   CO_TRY(co_await client.request(shim::Line("start"), deadline.left_at_most(kQuick)));
   start_watching(core, wanted.uid);
   co_return Result<void>{};
@@ -230,7 +248,8 @@ Task<Result<void>> apply(CorePtr core, Effect effect, Absent absent) {
   auto checking_out = core->pool.run([core, shared] { return core->launcher.check_out(*shared); });
   CO_TRY(co_await std::move(checking_out));
   CO_TRY(deadline.check("the app was changed"));
-  Result<void> done = co_await converge(core, sight, record, deadline);
+  const SecretsPtr secrets = shared->secrets;
+  Result<void> done = co_await converge(core, sight, record, secrets, deadline);
   const bool may_leave_files = sight.record && sight.record->tree != record.tree;
   if (may_leave_files) {
     auto sweeping = core->pool.run([core] { return core->launcher.sweep(); });
@@ -261,7 +280,8 @@ Task<Result<void>> start_again(CorePtr core, Effect effect) {
   const std::string uid = effect.uid;
   auto locking = core->pool.run([core, uid] { return core->launcher.lock(uid); });
   CO_TRY_ASSIGN(const UniqueFd held, co_await std::move(locking));
-  Result<void> done = co_await converge(core, sight, record, deadline);
+  const SecretsPtr secrets = effect.secrets;
+  Result<void> done = co_await converge(core, sight, record, secrets, deadline);
   if (done) core->notify(uid);
   co_return done;
 }

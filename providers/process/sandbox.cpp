@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "core/resource/field.hpp"
+#include "providers/process/secrets.hpp"
+
 namespace croft {
 
 namespace {
@@ -88,6 +91,14 @@ void add_namespaces(std::vector<std::string>& options, const AppRecord& record,
                 "--new-session"});
 }
 
+std::vector<std::string> secret_files_of(const Value& spec) {
+  std::vector<std::string> paths;
+  const Value* files = spec.find("secretFiles");
+  if (files == nullptr || !files->is_map()) return paths;
+  for (const Value::Entry& entry : files->as_map()) paths.push_back(entry.key);
+  return paths;
+}
+
 void add_file_system(std::vector<std::string>& options, const shim::Launch& launch,
                      const AppRecord& record, const Machine& machine) {
   add(options, {"--ro-bind", "/usr", "/usr"});
@@ -103,6 +114,8 @@ void add_file_system(std::vector<std::string>& options, const shim::Launch& laun
   for (const shim::Launch::File& file : launch.files) {
     add(options, {"--ro-bind", std::string(shim::kStage) + "/" + file.name, "/" + file.name});
   }
+  for (const std::string& path : secret_files_of(*record.spec))
+    add(options, {"--ro-bind", shim::kStage + path, path});
   if (record.tree.empty()) {
     add(options, {"--dir", kAppDirectory});
   } else {
@@ -174,14 +187,30 @@ Result<void> check_volumes(const Value& spec) {
   return {};
 }
 
+Result<void> check_secret_files(const ProcessSettings& settings, const Value& spec) {
+  for (const std::string& path : secret_files_of(spec)) {
+    if (settings.isolation != Isolation::Full)
+      return fail(not_possible("secretFiles need a sandbox, and this provider has none")
+                      .with_hint("use env instead"));
+    if (is_reserved(path))
+      return fail(not_possible(fmt::format("a secret cannot be at '{}': the system's", path)));
+    const Value* volumes = spec.find("volumes");
+    for (std::size_t i = 0; volumes != nullptr && i < volumes->size(); ++i) {
+      const std::string volume = volumes->as_list()[i].text_or("path", "");
+      if (path == volume || path.starts_with(volume + "/"))
+        return fail(not_possible(
+            fmt::format("a secret cannot be at '{}': the volume at '{}' covers it", path, volume)));
+    }
+  }
+  return {};
+}
+
 Result<void> check_environment(const Value& spec) {
   const Value* env = spec.find("env");
   if (env == nullptr) return {};
   for (const Value::Entry& entry : env->as_map()) {
-    if (!entry.value.is_text()) {
-      return fail(not_possible(
-          fmt::format("env.{} is not text: secrets must be resolved before", entry.key)));
-    }
+    if (!entry.value.is_text() && !is_secret_reference(entry.value))
+      return fail(not_possible(fmt::format("env.{} is neither text nor a secret", entry.key)));
     if (entry.key.empty() || entry.key.find('=') != std::string::npos) {
       return fail(
           not_possible(fmt::format("'{}' is no name of an environment variable", entry.key)));
@@ -231,6 +260,7 @@ shim::Launch make_launch(const AppRecord& record, const ProcessSettings& setting
     launch.arguments.push_back(argument.as_text());
   }
   launch.environment = environment_of(record, layout, is_sandboxed);
+  launch.secrets = secret_names(*record.spec);
   launch.directory = record.tree.empty() ? "/" : layout.tree(record.tree).string();
   for (const auto& directory : cgroup.directories) launch.cgroups.push_back(directory.string());
   launch.oom_counter = cgroup.oom_counter.string();
@@ -252,9 +282,9 @@ shim::Launch make_launch(const AppRecord& record, const ProcessSettings& setting
 }
 
 Result<Value> normalize_instance(const ProcessSettings& settings, const Value& spec) {
-  constexpr std::array kKnown = {"command",   "files",    "env",     "resources",
-                                 "http",      "health",   "volumes", "grace",
-                                 "dependsOn", "deletion", "ignore",  "provider"};
+  constexpr std::array kKnown = {"command",  "files",   "env",     "resources",   "http",
+                                 "health",   "volumes", "grace",   "secretFiles", "dependsOn",
+                                 "deletion", "ignore",  "provider"};
   if (!spec.is_map()) return fail(not_possible("the spec is no map"));
   for (const Value::Entry& entry : spec.as_map()) {
     if (std::find(kKnown.begin(), kKnown.end(), entry.key) != kKnown.end()) continue;
@@ -279,6 +309,7 @@ Result<Value> normalize_instance(const ProcessSettings& settings, const Value& s
   TRY(fill_port(settings, normal));
   TRY(check_volumes(normal));
   TRY(check_environment(normal));
+  TRY(check_secret_files(settings, normal));
   return normal;
 }
 

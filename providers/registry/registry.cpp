@@ -24,8 +24,10 @@ Result<std::shared_ptr<Provider>> make_process(const RegistryParts& parts, const
 
 Result<std::shared_ptr<Provider>> make_docker(const RegistryParts& parts, const std::string& name,
                                               const Value& spec) {
+  const secret::OperatorSecrets nothing("/nonexistent");
   TRY_ASSIGN(docker::ProviderSettings settings,
-             docker::parse_settings(spec, name, parts.data / "docker" / name, parts.secrets_dir));
+             docker::parse_settings(spec, name, parts.data / "docker" / name,
+                                    parts.secrets ? *parts.secrets : nothing));
   TRY_ASSIGN(std::unique_ptr<Provider> made,
              docker::make_provider(std::move(settings), parts.executor, parts.pool, parts.clock));
   return std::shared_ptr<Provider>(std::move(made));
@@ -62,7 +64,7 @@ std::map<std::string, ProviderFactory> make_adapters(RegistryParts parts) {
 std::shared_ptr<ScriptedAdapters> make_scripted_adapters(RegistryParts parts) {
   return std::make_shared<ScriptProviders>(ScriptParts{.executor = parts.executor,
                                                        .clock = parts.clock,
-                                                       .secrets_dir = parts.secrets_dir,
+                                                       .secrets = parts.secrets,
                                                        .pool = &parts.pool,
                                                        .calls_dir = parts.data / "script"});
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
+#include "core/secret/operator_secrets.hpp"
 #include "providers/port/provider.hpp"
 
 namespace croft {
@@ -21,7 +22,8 @@ struct RegistryParts {
   asio::any_io_executor executor;
   BlockingPool& pool;
   Clock& clock;
-  std::filesystem::path secrets_dir = {};  ///< for adapters that sign in somewhere
+  /// For adapters that sign in somewhere.
+  std::shared_ptr<const secret::OperatorSecrets> secrets = nullptr;
 };
 
 /// The name of the only provider of adapter `site`: the edge serves from one release store.

@@ -4,6 +4,7 @@
 
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/resource/kinds.hpp"
 #include "providers/script/adapter.hpp"
 #include "providers/script/effect_files.hpp"
 #include "providers/script/observed.hpp"
@@ -56,8 +57,25 @@ Task<Result<Value>> read_files(std::shared_ptr<State> state, std::shared_ptr<con
   co_return co_await std::move(reading);
 }
 
+/// A vendor's API takes variables as they are, so that the script gets the values themselves. They
+/// are hidden in everything that it logs, and in the vendor's answers.
+void reveal_secrets(Effect& effect) {
+  if (!effect.spec || !effect.secrets) return;
+  Value spec = *effect.spec;
+  const auto reveal = [&](const std::string&, Value& reference) {
+    const std::string& clear = *clear_text(effect, reference);
+    remember_secret(Secret<std::string>(clear));
+    reference = Value(clear);
+  };
+  for_each_secret(spec_of(effect.ref.kind), spec,
+                  std::function<void(const std::string&, Value&)>(reveal));
+  effect.spec = std::make_shared<const Value>(std::move(spec));
+}
+
 Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Effect effect,
                               std::optional<DataPolicy> data) {
+  CO_TRY(check_secret_values(effect));
+  reveal_secrets(effect);
   const Duration deadline = state->parts.clock.steady() + effect.deadline;
   const std::shared_ptr<script::Lane> lane = turn_of(*state, effect.uid);
   const script::Lane::Place turn = co_await lane->enter(effect.deadline);
@@ -160,8 +178,10 @@ Result<std::optional<Secret<std::string>>> read_credential(const ScriptParts& pa
                                                            const Value& spec) {
   const std::string name = spec.text_or("credentials.secret", "");
   if (name.empty()) return std::nullopt;
-  TRY_ASSIGN(std::string text, while_doing(read_file(parts.secrets_dir / name, kLongestCredential),
-                                           "reading the secret '" + name + "'"));
+  const secret::OperatorSecrets files(parts.secrets_dir);
+  const secret::OperatorSecrets& secrets = parts.secrets ? *parts.secrets : files;
+  TRY_ASSIGN(const Secret<std::string> found, secrets.find(name, kLongestCredential));
+  std::string text = found.reveal();
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   const bool is_one_line = text.find_first_of("\r\n") == std::string::npos;
   if (text.empty() || !is_one_line)

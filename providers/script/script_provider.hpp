@@ -18,6 +18,7 @@
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
+#include "core/secret/operator_secrets.hpp"
 #include "lua/engine/adapter_host.hpp"
 #include "providers/port/provider.hpp"
 #include "providers/script/adapter.hpp"
@@ -30,6 +31,8 @@ struct ScriptParts {
   asio::any_io_executor executor;
   const Clock& clock;
   std::filesystem::path secrets_dir;  ///< where `credentials: {secret: NAME}` is a file NAME
+  /// What else it may mean; unset: nothing.
+  std::shared_ptr<const secret::OperatorSecrets> secrets = nullptr;
   /// How limits, retries and poll() wait; unset: sleep_for(). For tests that own the time.
   std::function<Task<>(Duration)> sleep;
   lua::HostLimits limits;

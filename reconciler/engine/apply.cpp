@@ -9,10 +9,13 @@
 
 #include "core/resource/resource.hpp"
 #include "reconciler/engine/queue.hpp"
+#include "reconciler/secrets.hpp"
 
 namespace croft {
 
 namespace {
+
+using SecretsPtr = std::shared_ptr<const SecretValues>;
 
 enum class StepState { Waiting, Running, Done, Failed, Deferred };
 
@@ -38,6 +41,18 @@ std::string past_tense(Action action) {
       return "Kept";
   }
   return "";
+}
+
+/// What goes away needs to know nothing, and must be able to when nothing can be opened.
+bool needs_secrets(Action action) {
+  return action == Action::Create || action == Action::Update || action == Action::Replace ||
+         action == Action::Start;
+}
+
+/// A provider's words may repeat what it was given.
+Result<void> without_values(Result<void> outcome, const SecretsPtr& secrets) {
+  if (outcome || !secrets) return outcome;
+  return fail(without_values(outcome.error(), *secrets));
 }
 
 Duration deadline_of(const Value* spec) {
@@ -317,6 +332,11 @@ Task<Result<Effect>> Applier::effect_for(const ApplyOrder& order, const Change& 
   effect.allow_egress = order.allow_egress;
   effect.deadline = deadline_of(change.after ? change.after.get() : change.before.get());
   const auto desired = order.desired.find(change.ref);
+  if (desired != order.desired.end() && order.secrets && needs_secrets(change.action)) {
+    const Value& named = change.after ? *change.after : *desired->second.spec;
+    CO_TRY_ASSIGN(SecretValues values, order.secrets(desired->second, named));
+    if (!values.empty()) effect.secrets = std::make_shared<const SecretValues>(std::move(values));
+  }
   if (change.after && desired != order.desired.end()) {
     const Value& spec = *change.after;
     if (spec.at_path("files.tree") != nullptr) {
@@ -380,8 +400,10 @@ Task<Result<void>> Applier::create(const ApplyOrder& order, Change change) {
   Result<Effect> effect = co_await effect_for(order, change, intent);
   Result<void> outcome;
   if (effect) {
+    const SecretsPtr secrets = effect->secrets;
     const Semaphore::Permit permit = co_await lane->permits->acquire();
     outcome = co_await lane->provider->create(std::move(*effect));
+    outcome = without_values(std::move(outcome), secrets);
   } else {
     outcome = std::unexpected(std::move(effect.error()));
   }
@@ -407,6 +429,7 @@ Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change chan
   Result<Effect> effect = co_await effect_for(order, change, intent);
   Result<void> outcome;
   if (effect) {
+    const SecretsPtr secrets = effect->secrets;
     const Semaphore::Permit permit = co_await lane->permits->acquire();
     if (change.action == Action::Update) {
       outcome = co_await lane->provider->update(std::move(*effect));
@@ -415,6 +438,7 @@ Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change chan
     } else {
       outcome = co_await lane->provider->stop(std::move(*effect));
     }
+    outcome = without_values(std::move(outcome), secrets);
   } else {
     outcome = std::unexpected(std::move(effect.error()));
   }

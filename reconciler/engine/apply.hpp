@@ -36,6 +36,8 @@ struct ApplyOrder {
   /// A directory of the source of a desired resource, at its revision: "public", ".".
   std::function<Task<Result<std::shared_ptr<const FileTree>>>(Desired desired, std::string path)>
       files;
+  /// The clear values that a desired resource's spec names.
+  std::function<Result<SecretValues>(const Desired& desired, const Value& spec)> secrets;
   /// Whether a dependency is what its dependent needs it to be.
   std::function<bool(const Ref&, DependencyState)> is_ready;
   std::function<bool()> is_superseded;  ///< a newer revision waits: start nothing more

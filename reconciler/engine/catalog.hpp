@@ -59,6 +59,8 @@ struct ProviderDeclaration {
   bool is_default = false;
   std::vector<std::string> tenants;
   std::shared_ptr<const Value> spec;
+  /// Of the Secret that its credentials name, so that another value makes it anew; empty: a file's.
+  std::string credential;
 };
 
 /// What the operator declares, in the form that passes use. A value.

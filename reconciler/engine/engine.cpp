@@ -52,10 +52,14 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
       health_(executor, [this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); }),
       usage_(clock, random),
       exec_sessions_(std::make_shared<Occupancy>(kExecSessions)),
-      transfers_(std::make_shared<Occupancy>(kTransfers)) {}
+      transfers_(std::make_shared<Occupancy>(kTransfers)) {
+  if (!settings_.operator_secrets)
+    settings_.operator_secrets = std::make_shared<secret::OperatorSecrets>(settings_.secrets_dir);
+}
 
 Task<Result<void>> EngineImpl::start() {
   CO_TRY(co_await journal_.load());
+  co_await make_keys();
   CO_TRY(co_await dispatcher_.start());
   journal_.on_notification([this](const std::string& tenant) { dispatcher_.wake(tenant); });
   CO_TRY_ASSIGN(std::vector<UsageRow> open, co_await journal_.store().open_usage());
@@ -63,7 +67,8 @@ Task<Result<void>> EngineImpl::start() {
 
   SourceKeeper::Settings settings;
   settings.mirror = settings_.data / "mirrors" / "root";
-  settings.secrets_dir = settings_.secrets_dir;
+  settings.secrets = settings_.operator_secrets;
+  settings.memory = settings_.data;
   settings.scope = is_solo() ? SourceScope::Solo : SourceScope::Platform;
   settings.specs = specs_;
   const SourceDeclaration root = root_declaration();

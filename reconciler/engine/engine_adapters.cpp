@@ -93,6 +93,7 @@ void EngineImpl::sync_provider(const ProviderDeclaration& declaration) {
   const bool is_same = known != providers_.end() &&
                        known->second.declaration.adapter == declaration.adapter &&
                        *known->second.declaration.spec == *declaration.spec &&
+                       known->second.declaration.credential == declaration.credential &&
                        known->second.script == (script != nullptr ? *script : AdapterScript{});
   if (is_same && known->second.error.empty()) {
     known->second.kept_because.clear();

@@ -57,7 +57,9 @@ struct TenantState {
   std::map<Ref, Desired> desired;       ///< of the last pass that could be expanded
   std::uint64_t providers_version = 0;  ///< with which it was
   std::shared_ptr<const std::vector<HostClaim>> claims;  ///< those of `desired`
-  std::vector<std::string> hosts;  ///< the domains that they were checked against
+  std::vector<std::string> hosts;              ///< the domains that they were checked against
+  std::shared_ptr<const SecretTable> secrets;  ///< what `secret_loads` declare
+  std::vector<std::shared_ptr<const SourceLoad>> secret_loads;
   std::optional<Changeset> guarded;
   bool was_passed = false;  ///< a pass ended since start
 };
@@ -66,7 +68,8 @@ struct TenantState {
 struct Prepared {
   World world;
   std::shared_ptr<const std::vector<HostClaim>> claims;
-  std::vector<std::string> hosts;  ///< the domains that they were checked against
+  std::vector<std::string> hosts;              ///< the domains that they were checked against
+  std::shared_ptr<const SecretTable> secrets;  ///< what `loads` declare
   std::vector<Problem> problems;
   bool is_judged = false;               ///< it holds more than what was accepted
   std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
@@ -74,6 +77,11 @@ struct Prepared {
   std::map<std::string, std::shared_ptr<const SourceLoad>>
       loads;  ///< by source key: what it was made from
 };
+
+/// Notes with each provider which value its credentials are, where a Secret says so.
+void name_credentials(Catalog& catalog, const SecretTable& secrets);
+/// The loads that it was made from, by source.
+std::vector<std::shared_ptr<const SourceLoad>> loads_of(const Prepared& prepared);
 
 /// Stands in for a source's own content: the tree of `croft diff`.
 struct SourceOverride {
@@ -110,6 +118,10 @@ class EngineImpl final : public Engine {
   Task<Result<void>> export_volume(TransferRequest request, ByteSink sink) override;
   Task<Result<void>> import_volume(TransferRequest request, ByteSource source) override;
   Task<Result<void>> erase_volumes(Ref ref, std::string by) override;
+  Task<Result<std::vector<SealingKey>>> sealing_keys(std::string tenant) override;
+  Task<Result<void>> rotate_sealing_key(std::string by) override;
+  Task<Result<void>> retire_sealing_key(std::string id, std::string by) override;
+  Task<Result<std::string>> reseal(SealedValue value) override;
   std::vector<HostRoute> routes() const override;
   notify::Webhooks& webhooks() override { return dispatcher_; }
   std::shared_ptr<void> on_change(std::function<void()> listener) override;
@@ -225,6 +237,17 @@ class EngineImpl final : public Engine {
   /// Erases what is kept of a row, whatever the reason.
   Task<Result<void>> erase_retained(TenantIdentity identity, ResourceRow row, std::string reason,
                                     std::string why);
+
+  // engine_secrets.cpp: Secrets, and the keys that open them
+  secret::KeyringFiles key_files() const;
+  Task<> make_keys();
+  /// Opens what a tenant's sources declare, unless the last pass did; adds what is wrong to
+  /// `prepared.problems`.
+  Task<> open_secrets_of(std::string tenant, Prepared& prepared);
+  /// The Secrets of the platform itself, or in solo mode of its tenant.
+  Task<Result<SecretTable>> open_operator_secrets(const SourceLoad& load,
+                                                  std::vector<Problem>& problems);
+  Task<Result<void>> note_keys(std::string reason, std::string message);
 
   // engine_exec.cpp: commands inside what runs
   Task<> note_exec(Ref ref, std::string reason, std::string message);

@@ -114,6 +114,8 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     state.guarded = co_await priced(changeset, std::move(kept));
   }
   state.desired = prepared.world.desired;
+  state.secrets = prepared.secrets;
+  state.secret_loads = loads_of(prepared);
   state.providers_version = prepared.providers_version;
   if (prepared.claims != state.claims)
     claims_.replace(tenant, prepared.claims ? *prepared.claims : std::vector<HostClaim>());
@@ -156,7 +158,7 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
     world.is_removed = true;
     co_return prepared;
   }
-  const TenantDeclaration& declaration = declared->second;
+  const TenantDeclaration declaration = declared->second;  // the catalog may change meanwhile
   world.plan = declaration.plan;
   if (const auto terms = terms_of(tenant)) world.terms = terms->digest;
   world.is_suspended = declaration.is_suspended;
@@ -172,14 +174,19 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
       world.removed_sources.insert(row.source);
   }
   add_sources(input, prepared, declaration, instead, use_candidates);
+  co_await open_secrets_of(tenant, prepared);
+  input.secrets = prepared.secrets.get();
   input.providers = offers();
   const auto known = tenant_states_.find(tenant);
+  input.are_secrets_as_before = known != tenant_states_.end() && known->second.secrets &&
+                                known->second.secrets->looks_like(*prepared.secrets);
   if (known != tenant_states_.end() && known->second.providers_version == providers_version_)
     input.before = &known->second.desired;
   input.pool = specs_.get();
   prepared.providers_version = providers_version_;
 
-  prepared.problems = check_set(input.resources);
+  for (Problem& problem : check_set(input.resources))
+    prepared.problems.push_back(std::move(problem));
   Expansion expansion = expand(input);
   for (Problem& problem : expansion.problems) prepared.problems.push_back(std::move(problem));
   world.desired = std::move(expansion.desired);
@@ -446,6 +453,11 @@ ApplyOrder EngineImpl::order_for(const TenantIdentity& identity, Changeset chang
   order.files = [this](Desired desired,
                        std::string path) -> Task<Result<std::shared_ptr<const FileTree>>> {
     return files_of(std::move(desired), std::move(path));
+  };
+  order.secrets = [table = prepared.secrets](const Desired& desired,
+                                             const Value& spec) -> Result<SecretValues> {
+    if (!table) return SecretValues();
+    return table->values_for(desired.ref.kind, spec);
   };
   order.is_ready = [this](const Ref& ref, DependencyState state) { return is_ready(ref, state); };
   const auto loads = prepared.loads;

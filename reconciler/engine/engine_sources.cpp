@@ -258,6 +258,8 @@ Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
                               : make_catalog(*load.resources, load.scripts);
   catalog.adapters = load.adapters;
+  CO_TRY_ASSIGN(const SecretTable secrets, co_await open_operator_secrets(load, catalog.problems));
+  name_credentials(catalog, secrets);
   check_against_the_past(catalog);
   if (!catalog.problems.empty()) {
     co_return fail(ErrorCode::Invalid, render_problems(nullptr, *load.resources, catalog.problems));
@@ -265,6 +267,7 @@ Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   for (const auto& [name, declaration] : catalog_.tenants) {
     if (!catalog.tenants.contains(name)) want_tenant(name);
   }
+  settings_.operator_secrets->replace(secrets.by_name());
   catalog_ = std::move(catalog);
   has_catalog_ = true;
   sync_providers();
@@ -323,7 +326,8 @@ void EngineImpl::sync_sources() {
     if (sources_.contains(key)) continue;
     SourceKeeper::Settings settings;
     settings.mirror = settings_.data / "mirrors" / mirror_name(key);
-    settings.secrets_dir = settings_.secrets_dir;
+    settings.secrets = settings_.operator_secrets;
+    settings.memory = settings_.data;
     settings.scope = SourceScope::Tenant;
     settings.specs = specs_;
     sources_[key].keeper = std::make_shared<SourceKeeper>(

@@ -153,6 +153,7 @@ Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest
   if (request.scope == SourceScope::Platform) {
     TRY_ASSIGN(load.scripts, read_scripts(tree, loaded.resources));
   }
+  load.secret_files = std::move(loaded.secret_files);
   load.resources = std::make_shared<const std::vector<Resource>>(std::move(loaded.resources));
   return load;
 }

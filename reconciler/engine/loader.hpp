@@ -26,9 +26,10 @@ struct SourceLoad {
   std::map<std::string, std::string> trees;  ///< `files.path` → tree id, for the paths that exist
   /// `adapters/NAME/adapter.lua` by NAME; never in a tenant's source.
   std::map<std::string, AdapterScript> adapters;
-  FilesSizes sizes;                              ///< of the trees that Sites serve
-  Scripts scripts;                               ///< of a platform
-  std::shared_ptr<const FileTree> working_tree;  ///< what it was read from, if that is no commit
+  std::map<std::string, std::string> secret_files;  ///< texts that Secrets name, by path
+  FilesSizes sizes;                                 ///< of the trees that Sites serve
+  Scripts scripts;                                  ///< of a platform
+  std::shared_ptr<const FileTree> working_tree;     ///< what it was read from, if that is no commit
 };
 
 /// What the Sites among the resources serve weighs, by tree id. `known` are sizes of before: their

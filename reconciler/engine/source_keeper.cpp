@@ -1,6 +1,7 @@
 #include "reconciler/engine/source_keeper.hpp"
 
 #include "core/base/files.hpp"
+#include "core/base/id.hpp"
 #include "core/base/log.hpp"
 
 namespace croft {
@@ -9,6 +10,7 @@ namespace {
 
 /// A merge request may come from anybody's fork.
 constexpr std::uint64_t kStrangersPack = 128ULL << 20U;
+constexpr std::size_t kLongestCredential = 65'536;
 
 }  // namespace
 
@@ -31,21 +33,37 @@ Result<Mirror*> SourceKeeper::opened() {
   return mirror_.get();
 }
 
+/// ssh wants a file; this one lies on no disk.
+Result<std::string> SourceKeeper::key_in_memory(const std::string& name) const {
+  TRY_ASSIGN(const Secret<std::string> key, settings_.secrets->find(name, kLongestCredential));
+  TRY_ASSIGN(const std::filesystem::path directory, secret::memory_directory(settings_.memory));
+  const std::filesystem::path file = directory / ("ssh-" + sha256_hex(declaration_.key));
+  std::string text = key.reveal();
+  if (!text.ends_with('\n')) text += '\n';  // OpenSSH takes no key without
+  TRY(write_file_atomic(file, text, 0600));
+  return file.string();
+}
+
 Result<RemoteRepository> SourceKeeper::remote() const {
   RemoteRepository remote;
   remote.url = declaration_.url;
   remote.ref = declaration_.ref;
   if (declaration_.credentials.empty()) return remote;
-  const std::filesystem::path file = settings_.secrets_dir / declaration_.credentials;
+  const std::string& name = declaration_.credentials;
+  const std::filesystem::path& directory = settings_.secrets->directory();
   if (declaration_.url.starts_with("https://")) {
-    TRY_ASSIGN(std::string token, read_file(file, 65536));
+    TRY_ASSIGN(const Secret<std::string> found, settings_.secrets->find(name, kLongestCredential));
+    std::string token = found.reveal();
     while (token.ends_with('\n')) token.pop_back();
     remote.https_user = "croft";
     remote.https_password = Secret<std::string>(std::move(token));
     remember_secret(*remote.https_password);
   } else {
-    remote.ssh_key_file = file.string();
-    const std::filesystem::path known_hosts = settings_.secrets_dir / "known_hosts";
+    remote.ssh_key_file = (directory / name).string();
+    if (settings_.secrets->is_declared(name)) {
+      TRY_ASSIGN(remote.ssh_key_file, key_in_memory(name));
+    }
+    const std::filesystem::path known_hosts = directory / "known_hosts";
     if (std::filesystem::exists(known_hosts)) remote.ssh_known_hosts_file = known_hosts.string();
   }
   return remote;

@@ -12,6 +12,7 @@
 #include "core/git/mirror.hpp"
 #include "core/git/watch.hpp"
 #include "core/resource/resource.hpp"
+#include "core/secret/operator_secrets.hpp"
 #include "reconciler/engine/catalog.hpp"
 #include "reconciler/engine/loader.hpp"
 
@@ -23,7 +24,8 @@ class SourceKeeper {
  public:
   struct Settings {
     std::filesystem::path mirror;  ///< directory of the mirror
-    std::filesystem::path secrets_dir;
+    std::shared_ptr<const secret::OperatorSecrets> secrets;
+    std::filesystem::path memory;  ///< the data directory that a place in memory is made for
     SourceScope scope = SourceScope::Tenant;
     std::shared_ptr<manifest::SpecPool> specs;  ///< shared by all sources
   };
@@ -52,6 +54,7 @@ class SourceKeeper {
  private:
   void start_watching();
   Result<Mirror*> opened();
+  Result<std::string> key_in_memory(const std::string& name) const;
   Result<RemoteRepository> remote() const;
 
   asio::any_io_executor executor_;

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # room -> rooms whose headers it may include (its own are always allowed)
-CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/net", "core/archive"]
+CORE = ["core/yaml", "core/base", "core/resource", "core/manifest", "core/git", "core/store", "core/net", "core/archive", "core/secret"]
 RULES = {
     "core/yaml": [],
     "core/base": ["core/yaml"],
@@ -19,6 +19,7 @@ RULES = {
     "core/store": ["core/base", "core/resource"],
     "core/archive": ["core/base"],
     "core/net": ["core/base"],
+    "core/secret": ["core/yaml", "core/base"],
     "core/archive": ["core/base"],
     "lua": CORE,
     "plans": CORE + ["lua"],

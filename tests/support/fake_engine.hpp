@@ -51,6 +51,10 @@ class FakeEngine final : public Engine {
   std::vector<TransferRequest> imported;
   std::string taken_in;  ///< what the last import gave
   std::vector<Ref> erased;
+  std::vector<SealingKey> keys;  ///< what sealing_keys() gives
+  std::vector<std::string> key_questions;
+  std::vector<std::string> retired;
+  std::vector<SealedValue> resealed;
 
   /// How open_exec() makes a session.
   std::function<std::unique_ptr<ExecSession>(asio::any_io_executor, ExecRequest)> make_session;
@@ -256,6 +260,27 @@ class FakeEngine final : public Engine {
     co_return Result<void>();
   }
 
+  Task<Result<std::vector<SealingKey>>> sealing_keys(std::string tenant) override {
+    key_questions.push_back(tenant);
+    if (failure) co_return std::unexpected(*std::exchange(failure, {}));
+    co_return keys;
+  }
+  Task<Result<void>> rotate_sealing_key(std::string by) override {
+    people.push_back(std::move(by));
+    if (failure) co_return std::unexpected(*std::exchange(failure, {}));
+    co_return Result<void>();
+  }
+  Task<Result<void>> retire_sealing_key(std::string id, std::string by) override {
+    people.push_back(std::move(by));
+    retired.push_back(std::move(id));
+    if (failure) co_return std::unexpected(*std::exchange(failure, {}));
+    co_return Result<void>();
+  }
+  Task<Result<std::string>> reseal(SealedValue value) override {
+    resealed.push_back(value);
+    if (failure) co_return std::unexpected(*std::exchange(failure, {}));
+    co_return value.sealed + "-anew";
+  }
   std::vector<HostRoute> routes() const override { return hosts; }
 
   std::shared_ptr<void> on_change(std::function<void()> listener) override {

@@ -49,6 +49,7 @@ class Expander {
     choose_services();
     expose();
     apply_volume_settings();
+    add_secret_variables();
     check_dependencies();
     for (Draft& network : project_.networks) add(Kind::Network, network, made.parts);
     for (Draft& volume : project_.volumes) add(Kind::Volume, volume, made.parts);
@@ -190,6 +191,25 @@ class Expander {
       } else if (const Value* size = setting.find("size")) {
         volume->set("size", *size, spot);
       }
+    }
+  }
+
+  // Over what the compose file says itself, which cannot name a Secret in a variable.
+  void add_secret_variables() {
+    const Value* given = spec_.find("secretEnv");
+    if (given == nullptr) return;
+    for (const auto& [name, variables] : given->as_map()) {
+      Service* service = find_service(name);
+      if (service == nullptr) {
+        complaints_.error(manifest_.spot_of("spec.secretEnv." + name),
+                          fmt::format("secretEnv: there is no service '{}'", shortened(name)),
+                          why_not_there(name));
+        continue;
+      }
+      for (const auto& [variable, secret] : variables.as_map())
+        service->draft.set_in(
+            "env", variable, secret,
+            manifest_.spot_of(fmt::format("spec.secretEnv.{}.{}", name, variable)));
     }
   }
 

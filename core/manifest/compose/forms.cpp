@@ -387,7 +387,7 @@ constexpr std::array<Key, 8> kSecretKeys{
     {{"file", &kText},
      {"environment", &kText},
      {"external", &kExternal},
-     {"name", &kText, kNoted, kOwnName},
+     {"name", &kText},
      {"labels", &kListOrMap, kNoted, "it is a file in the containers that it is granted to"},
      {"driver", &kText, kRefused, "write 'file' or 'environment'"},
      {"driver_opts", &kOptions, kRefused, "write 'file' or 'environment'"},

@@ -86,6 +86,7 @@ class ServiceReader {
   void read_tmpfs();
   void read_grants(std::string_view section);
   void read_grant(std::string_view section, const Item& grant);
+  bool fill_secret(const Entry& source, Value& file);
   bool fill_content(std::string_view section, const Entry& source, Value& file);
   void read_owner(const Item& grant, Value& file);
 

@@ -4,6 +4,7 @@
 
 #include "core/manifest/compose/service_reader.hpp"
 #include "core/manifest/compose/words.hpp"
+#include "core/resource/secret_name.hpp"
 
 // Volumes, files of the repository, configs and secrets of a service.
 
@@ -212,6 +213,20 @@ void ServiceReader::read_grant(std::string_view section, const Item& grant) {
   made_.draft.append("files", std::move(file), grant.spot);
 }
 
+// One that is not in the repository is a Secret, by its own name or the one that `name` gives.
+bool ServiceReader::fill_secret(const Entry& source, Value& file) {
+  std::string name = text(source.value, "name").value_or(source.key);
+  const Item* external = source.value.find("external");
+  if (external->is_map()) name = text(*external, "name").value_or(name);
+  if (const auto problem = secret_name_problem(name)) {
+    error(source.spot, fmt::format("secrets.{}: '{}' names no Secret: {}", source.key,
+                                   shortened(name), *problem));
+    return false;
+  }
+  file.set("content", Value::map({{"secret", Value(name)}}));
+  return true;
+}
+
 // What a config or secret holds: a file of the repository, a text, or a variable's value.
 bool ServiceReader::fill_content(std::string_view section, const Entry& source, Value& file) {
   const Item& item = source.value;
@@ -222,8 +237,13 @@ bool ServiceReader::fill_content(std::string_view section, const Entry& source, 
   const auto path = text(item, "file");
   const auto content = text(item, "content");
   const auto variable = text(item, "environment");
-  if (item.find("external") != nullptr &&
-      parse_truth(text(item, "external").value_or("true")) != false)
+  const bool is_external = item.find("external") != nullptr &&
+                           parse_truth(text(item, "external").value_or("true")) != false;
+  if (is_external && section == "secrets") return fill_secret(source, file);
+  if (section == "secrets" && item.find("name") != nullptr)
+    warning(entry(item, "name")->spot, fmt::format("secrets.{}.name has no effect", source.key),
+            "it names a Secret where 'external' is true");
+  if (is_external)
     return refuse(entry(item, "external")->spot, ".external is not supported",
                   "write 'file' or 'environment'");
   if (path.has_value() + content.has_value() + variable.has_value() != 1)

@@ -63,6 +63,7 @@ void read(Launch& launch, const Line& line) {
   if (line.verb == "arg") launch.arguments.push_back(value);
   if (line.verb == "sandbox") launch.sandbox.push_back(value);
   if (line.verb == "env") launch.environment.push_back(value);
+  if (line.verb == "secret") launch.secrets.push_back(value);
   if (line.verb == "hide") launch.hidden.push_back(value);
   if (line.verb == "cgroup") launch.cgroups.push_back(value);
   if (line.verb == "digest") launch.digest = value;
@@ -85,6 +86,7 @@ std::string format_launch(const Launch& launch) {
   add_list(text, "arg", launch.arguments);
   add_list(text, "sandbox", launch.sandbox);
   add_list(text, "env", launch.environment);
+  add_list(text, "secret", launch.secrets);
   add_list(text, "hide", launch.hidden);
   add_list(text, "cgroup", launch.cgroups);
   add_list(text, "digest", {launch.digest});

@@ -20,6 +20,7 @@ struct Launch {
   struct File {
     std::string name;  ///< below kStage
     std::string content;
+    bool is_secret = false;  ///< for the app's user alone
   };
 
   std::string digest;                  ///< of the spec; part of the state that the shim tells
@@ -27,7 +28,10 @@ struct Launch {
   std::vector<std::string>
       sandbox;  ///< bubblewrap and its options, before the arguments; empty: none
   std::vector<std::string> environment;  ///< "NAME=value", of the app; never of bubblewrap itself
-  std::string directory;                 ///< where the app runs, as it sees it
+  /// Names of what is told over the control socket before the first start, and never written
+  /// down: "env:TOKEN", "file:run/secrets/key".
+  std::vector<std::string> secrets;
+  std::string directory;  ///< where the app runs, as it sees it
   std::vector<Mount> mounts;
   std::vector<File> files;
   std::vector<std::string>

@@ -83,6 +83,10 @@ void leave_everything(int keep) {
   ::syscall(SYS_close_range, 4, ~0U, 0);
   ::prctl(PR_SET_NAME, "croft-shim");
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // It holds the app's secrets: nothing of its memory may come to a disk or another process.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
   write_all("/proc/self/oom_score_adj",
             "-900");  // refused without CAP_SYS_RESOURCE, which is as well
 }

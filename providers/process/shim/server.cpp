@@ -219,6 +219,8 @@ void Server::handle_control(const ClientPtr& client, const Line& line) {
     send(client, Line("ok").add("version", version).add("pid", ::getpid()));
   } else if (line.verb == "status") {
     send(client, supervisor_.state_line("ok"));
+  } else if (line.verb == "secret") {
+    answer(supervisor_.take_secret(line.text("name"), line.text("value")));
   } else if (line.verb == "subscribe") {
     client->is_subscribed = true;
     send(client, supervisor_.state_line("ok"));

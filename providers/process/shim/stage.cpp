@@ -37,15 +37,17 @@ std::string attach(const Launch::Mount& mount, const Descriptor& source) {
   return {};
 }
 
-std::string write_file(const Launch::File& file) {
+std::string write_file(const Launch& launch, const Launch::File& file) {
   const std::string path = std::string(kStage) + "/" + file.name;
   make_parents(path);
-  const Descriptor fd(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                             file.is_secret ? 0400 : 0644));
   const auto size = static_cast<ssize_t>(file.content.size());
   if (!fd.is_open() || ::write(fd.get(), file.content.data(), file.content.size()) != size) {
     return failure("writing " + path);
   }
+  if (file.is_secret && launch.drops_user && ::fchown(fd.get(), launch.uid, launch.gid) != 0)
+    return failure("giving away " + path);
   return {};
 }
 
@@ -70,14 +72,14 @@ std::string build_stage(const Launch& launch) {
         ::open(mount.source.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!sources.back().is_open()) return failure("opening " + mount.source);
   }
-  if (::mount("tmpfs", kStage, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0755") != 0) {
+  if (::mount("tmpfs", kStage, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=0755") != 0) {
     return failure("mounting the stage");
   }
   std::string problem;
   for (std::size_t i = 0; i < sources.size() && problem.empty(); ++i)
     problem = attach(launch.mounts[i], sources[i]);
   for (const Launch::File& file : launch.files) {
-    if (problem.empty()) problem = write_file(file);
+    if (problem.empty()) problem = write_file(launch, file);
   }
   for (const std::string& directory : launch.hidden) {
     if (problem.empty()) problem = hide(directory);

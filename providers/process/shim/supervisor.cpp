@@ -77,7 +77,33 @@ void Supervisor::drop_timer(int& timer) {
   if (timer != 0) loop_.cancel(std::exchange(timer, 0));
 }
 
+std::string Supervisor::take_secret(const std::string& name, const std::string& value) {
+  constexpr std::string_view kVariable = "env:";
+  constexpr std::string_view kFile = "file:";
+  if (std::ranges::find(launch_.secrets, name) == launch_.secrets.end())
+    return "the app has no secret '" + name + "'";
+  if (name.starts_with(kVariable)) {
+    const std::string variable = name.substr(kVariable.size()) + "=";
+    std::erase_if(launch_.environment,
+                  [&](const std::string& entry) { return entry.starts_with(variable); });
+    launch_.environment.push_back(variable + value);
+  } else if (name.starts_with(kFile)) {
+    const std::string file = name.substr(kFile.size());
+    std::erase_if(launch_.files, [&](const Launch::File& one) { return one.name == file; });
+    launch_.files.push_back({file, value, true});
+  }
+  secrets_.insert(name);
+  return {};
+}
+
+std::string Supervisor::missing_secret() const {
+  const auto missing = std::ranges::find_if(
+      launch_.secrets, [this](const std::string& name) { return !secrets_.contains(name); });
+  return missing == launch_.secrets.end() ? "" : "the secret '" + *missing + "' was not told";
+}
+
 void Supervisor::start(const Answer& answer) {
+  if (std::string missing = missing_secret(); !missing.empty()) return answer(missing);
   if (is_stopping_) {
     stop_answers_.push_back([this, answer](const std::string&) { start(answer); });
     return;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class Supervisor {
 
   Supervisor(Loop& loop, Launch launch, std::string state_file);
 
+  /// Takes a value that the launch file only names: for the environment or a file of each start to
+  /// come. Gives what is wrong, or nothing.
+  std::string take_secret(const std::string& name, const std::string& value);
   void start(const Answer& answer);
   void stop(std::int64_t grace, const Answer& answer);
   void restart(std::int64_t grace, const Answer& answer);
@@ -55,6 +59,7 @@ class Supervisor {
 
  private:
   void try_start();
+  std::string missing_secret() const;
   void app_ended(int status);
   void plan_retry(const std::string& reason, const std::string& what);
   void check_stopped();
@@ -72,6 +77,7 @@ class Supervisor {
   LogFile log_;
   std::function<void()> listener_;
   std::vector<Answer> stop_answers_;
+  std::set<std::string> secrets_;  ///< names of those that were told
   std::map<pid_t, std::function<void(int)>> commands_;
   Sessions sessions_;
   std::int64_t run_began_ = 0;  ///< steady

@@ -16,6 +16,8 @@ namespace croft::shim {
 // new meaning is a new verb or a new key. `hello` tells the newest version each side knows.
 //
 //   hello version=N            → ok version=N (the smaller of both) pid=N
+//   secret name=env:NAME|file:PATH value=TEXT
+//                              → ok; kept in memory for each start of the app
 //   status                     → ok <state>
 //   subscribe                  → ok <state>, then `changed <state>` each time, until the connection
 //   ends start                      → ok once the app's process runs or is sure to be tried again

@@ -113,8 +113,7 @@ TEST(ValidationTest, WebhooksAreAnybodysButSomeOfTheirFieldsTheOperators) {
             std::vector<std::string>{"alice/Webhook/ops"});
   EXPECT_THAT(complaints(of_tenant("  url: https://a.example/x\n  allowPrivate: true\n")),
               HasSubstr("6:3: error: allowPrivate is the operator's to set"));
-  EXPECT_THAT(complaints(of_tenant("  url: {secret: x}\n")),
-              HasSubstr("url names a secret; secrets of tenants arrive with a later version"));
+  EXPECT_EQ(complaints(of_tenant("  url: {secret: x}\n  secret: {secret: hook/key}\n")), "");
   const LoadedSet platform =
       load_text(document("Webhook", "ops",
                          "  url: {secret: x}\n  allowPrivate: true\n  secret: {secret: key}\n"),
@@ -146,11 +145,14 @@ TEST(ValidationTest, WhatAWebhookNamesIsChecked) {
   EXPECT_THAT(wrong("  url: https://a\n  format: xml\n"), HasSubstr("must be one of cloudevents"));
 }
 
-TEST(ValidationTest, SecretsOfTenantsArriveLaterAndOthersKeepTheirShape) {
-  EXPECT_THAT(
-      of_instance("  env: {TOKEN: {secret: api-token}}\n"),
-      HasSubstr(
-          "6:16: error: env.TOKEN names a secret; secrets of tenants arrive with a later version"));
+TEST(ValidationTest, SecretsKeepTheirShapeEverywhere) {
+  EXPECT_EQ(of_instance("  env: {TOKEN: {secret: api-token}, KEY: {secret: tls/key}}\n"), "");
+  EXPECT_THAT(of_instance("  env: {TOKEN: {secret: -x}}\n"),
+              HasSubstr("6:25: error: env.TOKEN names no secret"));
+  EXPECT_THAT(of_instance("  env: {TOKEN: {secret: x, fingerprint: y}}\n"),
+              HasSubstr("must be a single value, or {secret: NAME}"));
+  EXPECT_THAT(of_instance("  secretFiles: {/run/key: text}\n"), HasSubstr("must be {secret: NAME}"));
+  EXPECT_THAT(of_instance("  secretFiles: {run/key: {secret: x}}\n"), HasSubstr("must be absolute"));
   EXPECT_THAT(of_instance("  command: [{secret: x}]\n"), HasSubstr("command"));
   const LoadedSet set = load_text(document("Provider", "fly",
                                            "  adapter: fly\n  credentials: {secret: fly-token}\n  "

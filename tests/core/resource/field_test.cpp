@@ -96,8 +96,8 @@ TEST(KindsTest, TenantKindsShareTheirCommonFields) {
 }
 
 TEST(KindsTest, PlannedKindsAreNoKindsYet) {
-  EXPECT_TRUE(is_planned_kind("Secret"));
-  EXPECT_FALSE(kind_from("Secret"));
+  EXPECT_TRUE(is_planned_kind("Database"));
+  EXPECT_FALSE(kind_from("Database"));
   EXPECT_FALSE(is_planned_kind("Site"));
   EXPECT_FALSE(kind_from("site"));
 }

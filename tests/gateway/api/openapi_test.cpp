@@ -81,6 +81,11 @@ const std::map<std::string, Sample> kSamples = {
     {"testWebhook", {"/v1/webhooks/alice/ops/test", ""}},
     {"replayWebhook", {"/v1/webhooks/alice/ops/replay", R"({"delivery":"d1"})"}},
     {"rotateWebhook", {"/v1/webhooks/alice/ops/rotate", ""}},
+    {"listSealingKeys", {"/v1/sealing-keys?tenant=alice", ""}},
+    {"rotateSealingKey", {"/v1/sealing-keys", ""}},
+    {"retireSealingKey", {"/v1/sealing-keys/1a2b3c4d", ""}},
+    {"reseal",
+     {"/v1/reseal", R"({"tenant":"alice","name":"api","key":"value","sealed":"sealed:v1:AAAA"})"}},
     {"listTokens", {"/v1/tokens", ""}},
     {"makeToken", {"/v1/tokens", R"({"name":"ci","tenant":"alice","expiresIn":"24h"})"}},
     {"revokeToken", {"/v1/tokens/token-id", ""}},
@@ -138,6 +143,7 @@ class OpenApiTest : public ApiTest {
     sent.next_try = sent.ended_at = clock.now();
     engine.hooks.all.back().last = sent;
     engine.hooks.sent = {sent};
+    engine.keys = {{"1a2b3c4d", "croft-seal-1x", "age1x", true}};
     engine.archive = {"a tar"};
     engine.make_session = [this](asio::any_io_executor executor, ExecRequest request) {
       return open_fake_session(std::move(executor), std::make_shared<FakeWorld>(clock),

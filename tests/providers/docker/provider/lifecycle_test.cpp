@@ -24,6 +24,45 @@ TEST_F(DockerLifecycleTest, AKilledContainerIsReportedAtOnce) {
   EXPECT_TRUE(becomes(ref, Phase::Running));
 }
 
+TEST_F(DockerLifecycleTest, SecretsReachTheContainerAndNoFileOfOurs) {
+  const Ref web{"alice", Kind::Instance, "web"};
+  const auto reference = [](const char* name) {
+    return Value::map({{"secret", name}, {"fingerprint", "f1"}});
+  };
+  Value spec = shell("echo \"token $TOKEN\"; cat /run/secrets/key; sleep 1000");
+  spec.set("env", Value::map({{"TOKEN", reference("api")}}));
+  spec.set("secretFiles", Value::map({{"/run/secrets/key", reference("tls/key")}}));
+  Effect with = effect(web, spec);
+  with.secrets = std::make_shared<const SecretValues>(
+      SecretValues{{"api", Secret<std::string>("tok-1234")},
+                   {"tls/key", Secret<std::string>("key-5678")}});
+  const Result<void> created = await(provider_->create(with));
+  ASSERT_TRUE(created) << created.error().describe();
+  EXPECT_TRUE(says(web, "token tok-1234")) << log_of(web);
+  EXPECT_TRUE(says(web, "key-5678")) << log_of(web);
+  EXPECT_NE(exec(web, "echo x > /run/secrets/key"), 0);
+  std::error_code error;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(settings_.data, error)) {
+    if (!file.is_regular_file(error)) continue;
+    const std::string text = read_file(file.path(), 1 << 26).value_or("");
+    EXPECT_EQ(text.find("tok-1234"), std::string::npos) << file.path();
+    EXPECT_EQ(text.find("key-5678"), std::string::npos) << file.path();
+  }
+  // The machine starts anew: what was in memory is gone.
+  ASSERT_TRUE(await(provider_->stop(order(web))));
+  const auto memory = secret::memory_directory(settings_.data).value();
+  for (const auto& file : std::filesystem::directory_iterator(memory))
+    std::filesystem::remove(file.path());
+  Effect again = order(web);
+  again.secrets = with.secrets;
+  const Result<void> started = await(provider_->start(again));
+  ASSERT_TRUE(started) << started.error().describe();
+  EXPECT_TRUE(becomes(web, Phase::Running));
+  EXPECT_EQ(exec(web, "grep -q key-5678 /run/secrets/key"), 0);
+  ASSERT_TRUE(destroy(web));
+  ASSERT_TRUE(remove_tree(memory));
+}
+
 TEST_F(DockerLifecycleTest, AServiceThatEndsWellIsCompleted) {
   const Ref ref = part(Kind::Service, "shop.migrate");
   ASSERT_TRUE(create(ref, service("exit 0")));

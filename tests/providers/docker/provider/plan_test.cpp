@@ -30,7 +30,7 @@ class PlanTest : public testing::Test {
                           .workload = workload_,
                           .image = image_,
                           .settings = settings_,
-                          .files = planned_files(workload_),
+                          .files = planned_files(effect_, workload_),
                           .joined_container = "joined",
                           .joined_processes = "donor"};
     return plan_container(input);
@@ -85,6 +85,34 @@ TEST_F(PlanTest, OurLabelsWinOverTheSpecs) {
   EXPECT_TRUE(is_our_container(made.name, labels, "docker"));
   EXPECT_FALSE(is_our_container("another", labels, "docker"));
   EXPECT_FALSE(is_our_container(made.name, labels, "other"));
+}
+
+TEST_F(PlanTest, SecretsAreInTheEnvironmentAndInFilesAndNotInLabels) {
+  effect_.secrets =
+      std::make_shared<const SecretValues>(SecretValues{{"api", Secret<std::string>("tok-1234")}});
+  const char* spec =
+      R"({"image":"a","env":{"TOKEN":{"secret":"api","fingerprint":"f1"},"A":"b"},)"
+      R"("files":[{"path":"/run/secrets/api","content":{"secret":"api","fingerprint":"f1"}}]})";
+  const ContainerPlan made = plan(spec);
+  EXPECT_THAT(texts_at(made.config, "Env"), Contains("TOKEN=tok-1234"));
+  ASSERT_EQ(made.written.size(), 1U);
+  EXPECT_EQ(made.written[0].content, "tok-1234");
+  EXPECT_EQ(made.written[0].secret, "f1");
+  EXPECT_EQ(to_json(*made.config.find("Labels")).find("tok-1234"), std::string::npos);
+  EXPECT_TRUE(check_secret_values(effect_));
+  effect_.secrets = nullptr;
+  EXPECT_FALSE(check_secret_values(effect_));
+}
+
+TEST_F(PlanTest, AnInstancesSecretFilesAreFilesOfItsContainer) {
+  effect_.ref = {"alice", Kind::Instance, "web"};
+  effect_.secrets = std::make_shared<const SecretValues>(
+      SecretValues{{"tls/key", Secret<std::string>("key-5678")}});
+  const ContainerPlan made = plan(
+      R"({"image":"a","secretFiles":{"/run/secrets/key":{"secret":"tls/key","fingerprint":"f2"}}})");
+  ASSERT_EQ(made.written.size(), 1U);
+  EXPECT_EQ(made.written[0].path, "/run/secrets/key");
+  EXPECT_EQ(made.written[0].content, "key-5678");
 }
 
 TEST_F(PlanTest, PublishesOnLoopbackOnly) {
