@@ -22,7 +22,9 @@ Result<std::string> place_of(const std::string& name, const HookFiles& files) {
   TRY_ASSIGN(const std::filesystem::path memory, secret::memory_directory(files.data));
   const std::filesystem::path file = memory / ("hook-" + sha256_hex(name));
   const Result<std::string> known = read_file(file, kLargestSecret);
-  if (!known || *known != secret.reveal()) TRY(write_file_atomic(file, secret.reveal(), 0600));
+  if (!known || *known != secret.reveal()) {
+    TRY(write_file_atomic(file, secret.reveal(), 0600));
+  }
   return file.string();
 }
 
