@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +20,9 @@ inline LoadedSet load_files(std::vector<std::pair<std::string, std::string>> fil
   const LoadRequest request{.source = is_platform ? "platform" : "alice/main",
                             .tenant = is_platform ? "" : "alice",
                             .scope = scope};
-  // A name of its own: GCC 12 takes the temporary's end for a wrong delete.
-  Result<LoadedSet> loaded = load(tree, request, cache);
-  return std::move(loaded).value();
+  // By the way of the heap: GCC 12 takes the end of a Result on the stack for a wrong delete.
+  const auto loaded = std::make_unique<Result<LoadedSet>>(load(tree, request, cache));
+  return std::move(loaded->value());
 }
 
 /// One file of that text.
