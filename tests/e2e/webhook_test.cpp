@@ -22,7 +22,7 @@ constexpr const char* kKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 class Receiver {
  public:
   explicit Receiver(const std::string& key)
-      : process_({"env", "CROFT_WEBHOOK_KEY=" + key, "python3",
+      : process_({"/usr/bin/env", "CROFT_WEBHOOK_KEY=" + key, "python3",
                   std::string(CROFT_EXAMPLES) + "/webhooks/receiver.py", std::to_string(port_)},
                  directory_.path() / "log", "", SIGTERM) {}
 
