@@ -102,7 +102,7 @@ TEST_F(WebhookTest, IsSteeredByTheCommandLine) {
   EXPECT_THAT(sent, HasSubstr("croft.resource.ready"));
   EXPECT_THAT(sent, HasSubstr("Delivered"));
   EXPECT_THAT(output_of({"describe", "webhook/ops"}), HasSubstr("Delivering"));
-  EXPECT_EQ(daemon_.croft({"webhook", "rotate", "ops"}).status, 1) << "it brings its own key";
+  EXPECT_EQ(daemon_.croft({"webhook", "rotate", "ops"}).status, 2) << "it brings its own key";
   EXPECT_THAT(daemon_.log(), Not(HasSubstr(kKey)));
 }
 
