@@ -14,7 +14,7 @@ constexpr std::string_view kStanza = "-> ";
 constexpr std::string_view kMac = "--- ";
 constexpr std::size_t kLineLength = 64;
 constexpr std::size_t kMacSize = 32;
-constexpr std::size_t kMostStanzas = 1000;
+constexpr std::size_t kMostStanzas = 100;
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorCode::Invalid, "its header is malformed: " + std::string(what));

@@ -21,6 +21,9 @@ using Type = yaml::Node::Type;
 constexpr std::string_view kMetadata = "sops";
 constexpr std::string_view kDefaultSuffix = "_unencrypted";
 constexpr std::size_t kMostValues = 1000;
+constexpr std::size_t kLongestName = 253;  // of a value: its keys and the dots between
+constexpr std::size_t kMostRecipients = 100;
+constexpr std::size_t kLongestWrapped = 4096;  // ten times what one recipient takes
 /// What a MAC over encrypted values only begins with: SHA-256 of "sops".
 constexpr std::string_view kMacOnlyEncrypted(
     "\x8a\x3f\xd2\xad\x54\xce\x66\x52\x7b\x10\x34\xf3\xd1\x47\xbe\x0b"
@@ -104,6 +107,19 @@ std::optional<std::string> based_integer(std::string_view text) {
   return std::to_string(is_negative ? -number : number);
 }
 
+/// A decimal integer that fits into 64 bits stays as it is: a double has 53 bits of it.
+std::optional<std::string> decimal_integer(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* end = text.data() + text.size();
+  std::int64_t number = 0;
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec == std::errc() && read.ptr == end) return std::to_string(number);
+  std::uint64_t large = 0;
+  const auto again = std::from_chars(text.data(), end, large);
+  if (again.ec == std::errc() && again.ptr == end) return std::to_string(large);
+  return std::nullopt;
+}
+
 /// What the MAC is over for a value that is not encrypted: what SOPS makes of it.
 std::string bytes_of_clear(const yaml::Node& node) {
   if (!node.is_plain || node.text.empty()) return node.text;
@@ -114,6 +130,7 @@ std::string bytes_of_clear(const yaml::Node& node) {
       (first >= '0' && first <= '9') || first == '-' || first == '+' || first == '.';
   if (!looks_numeric) return node.text;
   if (auto integer = based_integer(node.text)) return *integer;
+  if (auto integer = decimal_integer(node.text)) return *integer;
   return go_number(node.text).value_or(node.text);
 }
 
@@ -228,8 +245,15 @@ Result<void> File::read_recipients(const yaml::Node& metadata) {
     return fail_at(*groups, "its data key is split among groups of keys, which is not supported");
   const yaml::Node* list = tree_.find(metadata, "age");
   if (list == nullptr || list->type != Type::List) return {};
-  for (const yaml::NodeIndex index : tree_.items(*list))
-    metadata_.wrapped_keys.push_back(text_at(tree_.at(index), "enc"));
+  // Each may cost a multiplication on the curve for each of the server's keys.
+  if (list->count > kMostRecipients)
+    return fail_at(*list, fmt::format("it has more than {} age recipients", kMostRecipients));
+  for (const yaml::NodeIndex index : tree_.items(*list)) {
+    std::string wrapped = text_at(tree_.at(index), "enc");
+    if (wrapped.size() > kLongestWrapped)
+      return fail_at(tree_.at(index), "a recipient's 'enc' is too long for a data key");
+    metadata_.wrapped_keys.push_back(std::move(wrapped));
+  }
   return {};
 }
 
@@ -237,6 +261,9 @@ Result<void> File::collect(const yaml::Node& node, Leaf at) {
   if (node.type == Type::Null) return {};
   if (node.type == Type::Scalar) {
     if (leaves_.size() == kMostValues) return fail_at(node, "it has more than 1000 values");
+    if (at.name.size() > kLongestName)
+      return fail_at(node,
+                     fmt::format("the name of a value has more than {} characters", kLongestName));
     at.node = &node;
     leaves_.push_back(std::move(at));
     return {};

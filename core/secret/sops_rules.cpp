@@ -31,7 +31,10 @@ bool is_common(const std::string& pattern) {
   return true;
 }
 
-class Pattern {
+}  // namespace
+
+/// Compiled once for all names.
+class SopsRules::Pattern {
  public:
   explicit Pattern(const std::string& text)
       : is_good_(::regcomp(&compiled_, text.c_str(), REG_EXTENDED | REG_NOSUB) == 0) {}
@@ -50,22 +53,22 @@ class Pattern {
   bool is_good_;
 };
 
-}  // namespace
-
 Result<SopsRules> SopsRules::make(Kind kind, std::string text) {
   const bool is_pattern = kind == Kind::UnencryptedRegex || kind == Kind::EncryptedRegex;
-  if (is_pattern && (!is_common(text) || !Pattern(text).is_good()))
+  std::shared_ptr<const Pattern> pattern;
+  if (is_pattern && is_common(text)) pattern = std::make_shared<const Pattern>(text);
+  if (is_pattern && (!pattern || !pattern->is_good()))
     return fail(
         Error(ErrorCode::Invalid, "its encrypted_regex or unencrypted_regex is not understood")
             .with_hint("use plain words, '.', '*', '^', '$', '(a|b)' and '[abc]', or a "
                        "suffix instead"));
-  return SopsRules(kind, std::move(text));
+  return SopsRules(kind, std::move(text), std::move(pattern));
 }
 
 bool SopsRules::names(const std::string& name) const {
   if (kind_ == Kind::UnencryptedSuffix || kind_ == Kind::EncryptedSuffix)
     return name.ends_with(text_);
-  return Pattern(text_).matches(name);
+  return pattern_->matches(name);
 }
 
 bool SopsRules::is_encrypted(const std::vector<std::string>& path) const {

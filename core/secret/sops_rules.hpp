@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,15 @@ class SopsRules {
   bool is_encrypted(const std::vector<std::string>& path) const;
 
  private:
-  SopsRules(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
+  class Pattern;
+
+  SopsRules(Kind kind, std::string text, std::shared_ptr<const Pattern> pattern)
+      : kind_(kind), text_(std::move(text)), pattern_(std::move(pattern)) {}
   bool names(const std::string& name) const;
 
   Kind kind_;
   std::string text_;
+  std::shared_ptr<const Pattern> pattern_;  ///< of the kinds that have one
 };
 
 }  // namespace croft::secret

@@ -46,10 +46,10 @@ std::string encrypted(const std::string& clear, const std::string& key,
 }  // namespace
 
 std::string sops_file(const std::vector<std::pair<std::string, std::string>>& values,
-                      const std::string& recipient) {
+                      const std::string& recipient, const std::string& before) {
   const std::string key = secret::random_bytes(32);
   std::string text;
-  std::string all;
+  std::string all = before;
   for (const auto& [name, clear] : values) {
     text += fmt::format("{}: {}\n", name, encrypted(clear, key, name + ":"));
     all += clear;

@@ -2,12 +2,14 @@
 
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
 #include "core/base/value.hpp"
 #include "core/secret/sops_rules.hpp"
+#include "tests/support/sops_file.hpp"
 
 namespace croft::secret {
 namespace {
@@ -142,6 +144,37 @@ TEST(SopsTest, NamesItsValuesWithoutAKey) {
             (std::vector<std::string>{"lorem", "dolor"}));
   EXPECT_FALSE(names_in_sops("a: b\n"));
   EXPECT_FALSE(names_in_sops(": : :\n"));
+}
+
+TEST(SopsTest, ClearIntegersCountInAllTheirDigits) {
+  const AgeIdentity mine = AgeIdentity::generate();
+  for (const char* number :
+       {"9007199254740993", "-9223372036854775807", "18446744073709551615", "12", "1.50"}) {
+    const std::string as_sops = std::string(number) == "1.50" ? "1.5" : number;
+    std::string file = sops_file({{"a", "x"}}, mine.recipient(), as_sops);
+    file.insert(0, fmt::format("n_unencrypted: {}\n", number));
+    const auto values = open_sops(file, {mine});
+    ASSERT_TRUE(values) << number << ": " << values.error().describe();
+    EXPECT_EQ(values->at("n_unencrypted").reveal(), number);
+  }
+}
+
+TEST(SopsTest, HasBoundsForRecipientsAndNames) {
+  const AgeIdentity mine = AgeIdentity::generate();
+  const std::string file = sops_file({{"a", "x"}}, mine.recipient());
+  ASSERT_TRUE(open_sops(file, {mine}));
+  const std::string age = "    age:\n";
+  std::string many = file;
+  for (int i = 0; i < 100; ++i)
+    many.insert(many.find(age) + age.size(), "        - {recipient: age1x, enc: x}\n");
+  EXPECT_NE(open_sops(many, {mine}).error().message().find("more than 100 age recipients"),
+            std::string::npos);
+  std::string large = file;
+  large.insert(large.find(age) + age.size(),
+               "        - {recipient: age1x, enc: " + std::string(5000, 'x') + "}\n");
+  EXPECT_NE(open_sops(large, {mine}).error().message().find("too long"), std::string::npos);
+  const std::string named = sops_file({{std::string(254, 'n'), "x"}}, mine.recipient());
+  EXPECT_NE(open_sops(named, {mine}).error().message().find("more than 253"), std::string::npos);
 }
 
 TEST(SopsRulesTest, DecideByAnyNameOnTheWay) {
