@@ -70,18 +70,14 @@ std::vector<std::string_view> kinds_in(SourceScope scope) {
 }
 
 // A file that declares a Secret may hold, by mistake, a value that is not sealed. Then nothing of
-// its text is repeated, whatever is wrong with it, however it is written.
-bool may_hold_secret(std::string_view text) {
+// its text is repeated, whatever is wrong with it, however it is written: if in doubt, no line is.
+bool may_hold_secret(std::string_view text, const yaml::Tree& tree) {
   constexpr std::string_view kSecret = "Secret";
-  for (std::size_t at = text.find(kSecret); at != std::string_view::npos;
-       at = text.find(kSecret, at + 1)) {
-    const std::string_view before = text.substr(0, at);
-    const std::size_t colon = before.find_last_not_of(" \t\"'");
-    if (colon == std::string_view::npos || before[colon] != ':') continue;
-    const std::size_t key = before.find_last_not_of(" \t\"'", colon - 1);
-    if (key != std::string_view::npos && before.substr(0, key + 1).ends_with("kind")) return true;
-  }
-  return false;
+  if (text.find(kSecret) != std::string_view::npos) return true;
+  const auto says_so = [&](const yaml::Node& node) { return node.text == kSecret; };
+  if (std::ranges::any_of(tree.nodes, says_so)) return true;
+  // Past the place where reading stopped, escapes may spell anything.
+  return !tree.is_complete && text.find('\\') != std::string_view::npos;
 }
 
 // What a document is to us.
@@ -101,7 +97,7 @@ class FileReader {
       : rules_(rules),
         pool_(pool),
         tree_(yaml::read(text)),
-        reporter_(file, text, diagnostics, !may_hold_secret(text)) {}
+        reporter_(file, text, diagnostics, !may_hold_secret(text, tree_)) {}
 
   ParsedFile read();
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMostFiles = 100'000;   ///< YAML files of a source
 constexpr std::size_t kMostBytes = 16 << 20;  ///< of manifests that one load parses
+constexpr std::size_t kMostSecretFiles = 100;
 constexpr std::size_t kDeepestDirectory = 128;
 constexpr std::size_t kLargestLook =
     16 << 20;  ///< a larger file is not even searched for a Croft document
@@ -62,6 +63,7 @@ class Loader {
   void take(const std::string& path, const std::vector<ParsedDocument>& documents);
   Result<void> expand_stacks();
   Result<void> read_secret_files();
+  Result<void> read_secret_file(const Resource& resource, const std::string& path);
   Result<void> judge_undecided();
   void warn_of_links();
   void check_set();
@@ -296,23 +298,37 @@ Result<void> Loader::expand_stacks() {
 // They are kept as they are: only the server can read what is in them.
 Result<void> Loader::read_secret_files() {
   for (const Resource& resource : set_.resources) {
+    // What nobody is going to open is not read.
+    if (!set_.is_usable()) return {};
     const std::string path =
         resource.ref.kind == Kind::Secret ? resource.spec->text_or("file", "") : "";
     if (path.empty() || set_.secret_files.contains(path)) continue;
-    const Result<TreeEntry> entry = tree_.entry(path);
-    const bool is_file =
-        entry && (entry->mode == FileMode::Regular || entry->mode == FileMode::Executable);
-    if (!is_file) {
-      Locator locator(tree_, request_.directory);
-      set_.diagnostics.add(locator.diagnose(
-          resource, "spec.file", fmt::format("there is no file '{}' in the repository", path),
-          "is it committed? the path is seen from the root of the source"));
-      continue;
-    }
-    TRY_ASSIGN(std::string text,
-               while_doing(tree_.read(entry->id, kLargestFile), "reading " + in_repository(path)));
-    set_.secret_files.emplace(path, std::move(text));
+    TRY(read_secret_file(resource, path));
+    if (is_too_much()) return {};
   }
+  return {};
+}
+
+Result<void> Loader::read_secret_file(const Resource& resource, const std::string& path) {
+  const auto wrong = [&](std::string message, std::string hint) {
+    Locator locator(tree_, request_.directory);
+    set_.diagnostics.add(
+        locator.diagnose(resource, "spec.file", std::move(message), std::move(hint)));
+    return Result<void>();
+  };
+  const Result<TreeEntry> entry = tree_.entry(path);
+  const bool is_file =
+      entry && (entry->mode == FileMode::Regular || entry->mode == FileMode::Executable);
+  if (!is_file)
+    return wrong(fmt::format("there is no file '{}' in the repository", path),
+                 "is it committed? the path is seen from the root of the source");
+  if (set_.secret_files.size() == kMostSecretFiles)
+    return wrong(fmt::format("Secrets name more than {} files in one source", kMostSecretFiles),
+                 "put several values into one file");
+  TRY_ASSIGN(std::string text,
+             while_doing(tree_.read(entry->id, kLargestFile), "reading " + in_repository(path)));
+  bytes_parsed_ += text.size();
+  set_.secret_files.emplace(path, std::move(text));
   return {};
 }
 

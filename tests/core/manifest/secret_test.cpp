@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,6 +36,24 @@ TEST(SecretTest, KeepsTheTextOfTheFileThatItNames) {
   EXPECT_EQ(set.secret_files.at("deep/a.enc.yaml"), "x: y\n");
 }
 
+TEST(SecretTest, FilesAreReadWithinBounds) {
+  const auto load_many = [](int count, std::size_t size, const std::string& more) {
+    std::vector<std::pair<std::string, std::string>> files{{"z.yaml", more}};
+    for (int i = 0; i < count; ++i) {
+      files.emplace_back(fmt::format("s{}.yaml", i),
+                         fmt::format("apiVersion: croft/v1\nkind: Secret\nmetadata: {{name: s{}}}\n"
+                                     "spec: {{file: f{}.enc}}\n",
+                                     i, i));
+      files.emplace_back(fmt::format("f{}.enc", i), std::string(size, 'x'));
+    }
+    return load_files(files);
+  };
+  EXPECT_EQ(complaints(load_many(100, 10, "")), "");
+  EXPECT_THAT(complaints(load_many(101, 10, "")), HasSubstr("name more than 100 files"));
+  EXPECT_THAT(complaints(load_many(20, 1'000'000, "")), HasSubstr("more than 16 MiB"));
+  EXPECT_TRUE(load_many(1, 10, "apiVersion: croft/v1\nkind: Instance\n").secret_files.empty());
+}
+
 // Whoever commits a secret in clear by mistake must not find it in events and logs, too.
 TEST(SecretTest, NothingOfItsFileIsRepeatedWhateverIsWrong) {
   for (const std::string& text :
@@ -45,6 +64,12 @@ TEST(SecretTest, NothingOfItsFileIsRepeatedWhateverIsWrong) {
         secret("  values: {\"a b\": hunter2-in-clear}\n"),
         secret("  values: {value: \"hunter2-in-clear}\n"),
         std::string("kind: Secret\nmetadata: {name: api}\nspec: {values: {v: hunter2-in-clear}}\n"),
+        std::string("apiVersion: croft/v1\nkind: &k Secret\nspec: {values: hunter2-in-clear}\n"),
+        std::string("apiVersion: croft/v1\nkind: !!str Secret\nspec: {values: hunter2}\n"),
+        std::string("apiVersion: croft/v1\nkind:\n  Secret\nspec: {values: hunter2-in-clear}\n"),
+        std::string("apiVersion: croft/v1\n? kind\n: Secret\nspec: {values: hunter2-in-clear}\n"),
+        std::string("apiVersion: croft/v1\nkind: \"S\\x65cret\"\nspec: {values: hunter2}\n"),
+        std::string("apiVersion: croft/v1\nspec: {values: hunter2}}\nkind: \"S\\x65cret\"\n"),
         std::string("{\"apiVersion\": \"croft/v1\", \"kind\": \"Secret\", \"spec\": "
                     "{\"values\": \"hunter2-in-clear\"}}\n")}) {
     const std::string said = complaints(load_text(text));
