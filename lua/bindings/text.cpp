@@ -28,9 +28,18 @@ void push_text(lua_State* state, std::string_view text) {
 
 using LogFunction = void (*)(std::string_view, std::string_view, LogFields);
 
-/// One line, with the call it is of; the log itself hides secrets.
+/// The fields as one text, without what is hidden: in JSON it may be written otherwise.
+std::string shown_fields(const Machine& machine, const Value& fields) {
+  const Fiber* const fiber = machine.running();
+  if (fiber == nullptr) return to_json(fields);
+  const HiddenTexts& hidden = *fiber->call->hidden;
+  return to_json(with_texts(fields, [&](std::string_view text) { return hidden.cut(text); }));
+}
+
+/// One line, with the call it is of; the log itself hides the secrets that all of Croft has.
 void write_line(const Machine& machine, LogFunction log, std::string message,
                 const std::string& fields) {
+  if (const Fiber* const fiber = machine.running()) message = fiber->call->hidden->cut(message);
   std::ranges::replace(message, '\n', ' ');
   if (message.size() > kLongestLine) message = message.substr(0, kLongestLine) + "...";
   const Fiber* const fiber = machine.running();
@@ -48,15 +57,15 @@ void write_line(const Machine& machine, LogFunction log, std::string message,
 template <LogFunction Log>
 int log_line(lua_State* state) {
   const std::string message(text_argument(state, 1, "log", "the message"));
+  const Machine& machine = Machine::of(state);
   std::string fields;
   if (!lua_isnoneornil(state, 2)) {
     const Result<Value> read = read_loose_document(state, 2);
     if (!read || !lua_istable(state, 2)) {
       throw Misuse{"log: the fields must be a table" + (read ? "" : ": " + read.error().message())};
     }
-    fields = to_json(*read).substr(0, kLongestLine);
+    fields = shown_fields(machine, *read).substr(0, kLongestLine);
   }
-  const Machine& machine = Machine::of(state);
   Fiber* const fiber = machine.running();
   if (fiber != nullptr && ++fiber->call->lines_logged > kMostLines) {
     if (fiber->call->lines_logged == kMostLines + 1)

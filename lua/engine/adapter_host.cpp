@@ -76,6 +76,7 @@ Result<std::shared_ptr<Fiber>> AdapterHost::Core::begin(const AdapterCall& order
   call->subject = order.subject;
   call->deadline = order.deadline;
   call->emit = order.emit;
+  call->hidden = order.hidden;
   call->may_wait = may_wait;
   call->generation = *generation;
   call->present = generation;

@@ -11,6 +11,7 @@
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/hidden.hpp"
 #include "core/base/value.hpp"
 #include "lua/bindings/adapter_http.hpp"
 #include "lua/bindings/adapter_memory.hpp"
@@ -69,6 +70,8 @@ struct AdapterCall {
   std::optional<Duration> deadline;  ///< Clock::steady(): no later than then it is given up
   /// If set, the last argument is a function that hands a text to it and gives what it gives.
   std::function<bool(std::string_view)> emit;
+  /// Kept out of what the script logs.
+  std::shared_ptr<const HiddenTexts> hidden = std::make_shared<const HiddenTexts>();
   bool by_extension = false;  ///< the extension's `run` is called with the function, and calls it
 };
 

@@ -25,6 +25,7 @@ struct CallState {
   ScriptPlace place;  ///< where the function begins
   std::optional<Duration> deadline;
   std::function<bool(std::string_view)> emit;
+  std::shared_ptr<const HiddenTexts> hidden;
   bool may_wait = true;
   std::uint64_t generation = 0;
   std::shared_ptr<const std::uint64_t> present;  ///< the host's generation now

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/files.hpp"
+#include "core/base/hidden.hpp"
 #include "core/base/log.hpp"
 #include "core/resource/kinds.hpp"
 #include "providers/script/adapter.hpp"
@@ -31,6 +32,7 @@ struct State {
   Capabilities capabilities;
   bool takes_files = false;                                  ///< its capabilities say so
   std::map<std::string, std::weak_ptr<script::Lane>> turns;  ///< by uid: one effect at a time
+  std::map<std::string, HiddenTexts> revealed;  ///< by uid: the secrets that the vendor has of it
 };
 
 std::string subject_of(const Ref& ref) {
@@ -57,25 +59,45 @@ Task<Result<Value>> read_files(std::shared_ptr<State> state, std::shared_ptr<con
   co_return co_await std::move(reading);
 }
 
-/// A vendor's API takes variables as they are, so that the script gets the values themselves. They
-/// are hidden in everything that it logs, and in the vendor's answers.
-void reveal_secrets(Effect& effect) {
-  if (!effect.spec || !effect.secrets) return;
+/// A vendor's API takes variables as they are, so that the script gets the values themselves. What
+/// it gets is hidden in everything that it logs; in its errors, by whoever asked for the effect.
+HiddenTexts reveal_secrets(Effect& effect) {
+  HiddenTexts revealed;
+  if (!effect.spec || !effect.secrets) return revealed;
   Value spec = *effect.spec;
   const auto reveal = [&](const std::string&, Value& reference) {
     const std::string& clear = *clear_text(effect, reference);
-    remember_secret(Secret<std::string>(clear));
+    revealed.add(Secret<std::string>(clear));
     reference = Value(clear);
   };
   for_each_secret(spec_of(effect.ref.kind), spec,
                   std::function<void(const std::string&, Value&)>(reveal));
   effect.spec = std::make_shared<const Value>(std::move(spec));
+  return revealed;
+}
+
+/// All that the vendor may repeat when it is asked what it runs.
+std::shared_ptr<const HiddenTexts> all_revealed(const State& state) {
+  auto all = std::make_shared<HiddenTexts>();
+  for (const auto& [uid, texts] : state.revealed) all->add(texts);
+  return all;
+}
+
+/// An observation's error is of nobody's effect: what it says is cleaned here.
+Error without_revealed(const Error& error, const HiddenTexts& hidden) {
+  Error clean(error.code(), hidden.cut(error.message()));
+  if (!error.hint().empty()) clean = std::move(clean).with_hint(hidden.cut(error.hint()));
+  for (const std::string& doing : error.context())
+    clean = std::move(clean).while_doing(hidden.cut(doing));
+  return clean;
 }
 
 Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Effect effect,
                               std::optional<DataPolicy> data) {
   CO_TRY(check_secret_values(effect));
-  reveal_secrets(effect);
+  const HiddenTexts hidden = reveal_secrets(effect);
+  if (verb == "destroy") state->revealed.erase(effect.uid);
+  if (!hidden.is_empty()) state->revealed.insert_or_assign(effect.uid, hidden);
   const Duration deadline = state->parts.clock.steady() + effect.deadline;
   const std::shared_ptr<script::Lane> lane = turn_of(*state, effect.uid);
   const script::Lane::Place turn = co_await lane->enter(effect.deadline);
@@ -84,6 +106,7 @@ Task<Result<void>> run_effect(std::shared_ptr<State> state, std::string verb, Ef
   AdapterCall call;
   call.function = std::move(verb);
   call.subject = subject_of(effect.ref);
+  call.hidden = std::make_shared<const HiddenTexts>(hidden);
   call.deadline = deadline;
   call.arguments.push_back(state->context);
   call.arguments.push_back(script::effect_value(effect, data));
@@ -101,8 +124,11 @@ Task<Result<std::vector<Observed>>> run_observe(std::shared_ptr<State> state) {
   call.function = "observe";
   call.deadline = state->parts.clock.steady() + state->parts.observe_deadline;
   call.arguments.push_back(state->context);
-  CO_TRY_ASSIGN(const Value list, co_await state->host->call(std::move(call)));
-  co_return script::read_observed(list);
+  const auto hidden = all_revealed(*state);
+  call.hidden = hidden;
+  const Result<Value> list = co_await state->host->call(std::move(call));
+  if (!list) co_return fail(without_revealed(list.error(), *hidden));
+  co_return script::read_observed(*list);
 }
 
 Task<Result<void>> run_logs(std::shared_ptr<State> state, LogRequest request, LogSink sink) {

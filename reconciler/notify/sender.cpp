@@ -35,15 +35,16 @@ Result<Target> parse_url(std::string_view url) {
 }
 
 /// One line for people, of what a stranger wrote.
-std::string excerpt(std::string text) {
+std::string excerpt(std::string text, const HiddenTexts& hidden) {
+  text = redact(hidden.cut(text));
   if (text.size() > kLongestExcerpt) text.resize(kLongestExcerpt);
   std::ranges::replace_if(text, [](char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  return redact(text);
+  return text;
 }
 
-Attempt refused(const Error& error) {
+Attempt refused(const Error& error, const HiddenTexts& hidden) {
   Attempt attempt;
-  attempt.answer = redact(error.hint().empty() ? error.describe() : error.message());
+  attempt.answer = redact(hidden.cut(error.hint().empty() ? error.describe() : error.message()));
   return attempt;
 }
 
@@ -81,7 +82,7 @@ HttpClientSettings client_settings(const SenderSettings& settings, const Post& p
 Task<Attempt> send(SenderSettings settings, const Clock& clock,
                    std::shared_ptr<BlockingPool> resolver, Post post) {
   const Result<Target> target = parse_url(post.url);
-  if (!target) co_return refused(target.error());
+  if (!target) co_return refused(target.error(), post.hidden);
   const HttpClient client(target->server, client_settings(settings, post, std::move(resolver)));
   HttpRequest request;
   request.method = "POST";
@@ -90,11 +91,11 @@ Task<Attempt> send(SenderSettings settings, const Clock& clock,
   request.body = std::move(post.body);
   const auto deadline = std::chrono::steady_clock::now() + settings.timeout;
   const auto reply = co_await client.open(std::move(request), deadline);
-  if (!reply) co_return refused(reply.error());
+  if (!reply) co_return refused(reply.error(), post.hidden);
   Attempt attempt = judge(**reply, clock.now());
   if (attempt.fate != Attempt::Fate::Taken && attempt.status >= 400) {
     const Result<std::string> text = co_await (*reply)->read();
-    if (text && !text->empty()) attempt.answer += ": " + excerpt(*text);
+    if (text && !text->empty()) attempt.answer += ": " + excerpt(*text, post.hidden);
   }
   co_return attempt;
 }

@@ -6,6 +6,7 @@
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/hidden.hpp"
 #include "core/net/http.hpp"
 #include "reconciler/notify/retry.hpp"
 
@@ -17,6 +18,7 @@ struct Post {
   HttpHeaders headers;
   std::string body;
   bool allow_private = false;
+  HiddenTexts hidden;  ///< kept out of the attempt's answer
 };
 
 /// Makes attempts. Never fails itself: what goes wrong is the attempt's.

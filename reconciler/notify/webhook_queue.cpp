@@ -242,6 +242,19 @@ Task<Attempt> WebhookQueue::attempt(NotificationRow notification) {
   co_return attempt;
 }
 
+namespace {
+
+/// A server that does not like a URL likes to repeat it, or what follows its host.
+void hide_url(Post& post) {
+  post.hidden.add(Secret<std::string>(post.url));
+  const std::size_t scheme = post.url.find("://");
+  const std::size_t path =
+      scheme == std::string::npos ? scheme : post.url.find_first_of("/?", scheme + 3);
+  if (path != std::string::npos) post.hidden.add(Secret(post.url.substr(path)));
+}
+
+}  // namespace
+
 Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
   Post post;
   post.url = declaration_.url;
@@ -250,7 +263,7 @@ Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
                while_doing(secret(declaration_.url_secret), "reading its url"));
     post.url = url.reveal();
     post.url.erase(post.url.find_last_not_of(" \t\r\n") + 1);
-    remember_secret(Secret<std::string>(post.url));
+    hide_url(post);
   }
   Message message = compose(declaration_.format, notification, parts_->settings.domain);
   post.headers = std::move(message.headers);

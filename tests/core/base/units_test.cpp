@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/hidden.hpp"
 #include "core/base/money.hpp"
 #include "core/base/secret.hpp"
 
@@ -60,6 +61,24 @@ TEST(SecretTest, RememberedSecretsAreHiddenEverywhere) {
   remember_secret(Secret<std::string>("hunter22"));
   remember_secret(Secret<std::string>("hunter22-and-more"));
   EXPECT_EQ(redact("a hunter22-and-more b hunter22 c"), "a [redacted] b [redacted] c");
+}
+
+TEST(HiddenTextsTest, AreCutOutLongestFirst) {
+  HiddenTexts hidden;
+  for (const char* text : {"abc", "hunter2", "hunter2-and-more", "hunter2"})
+    hidden.add(Secret<std::string>(text));
+  HiddenTexts all;
+  all.add(hidden);
+  EXPECT_EQ(all.cut("abc hunter2-and-more, hunter2"), "abc [redacted], [redacted]");
+  EXPECT_EQ(redact("hunter2"), "hunter2") << "only who hid it hides it";
+}
+
+TEST(HiddenTextsTest, TextsOfAValueAreRunThroughAndKeysAreNot) {
+  const Value line = Value::map(
+      {{"user", "user"}, {"list", Value(Value::List{Value("user"), Value(7)})}, {"n", Value(1)}});
+  EXPECT_EQ(
+      to_json(with_texts(line, [](std::string_view text) { return std::string(text) + "!"; })),
+      R"({"user":"user!","list":["user!",7],"n":1})");
 }
 
 }  // namespace

@@ -155,6 +155,33 @@ TEST_F(ScriptProviderTest, SettingsAreCheckedAgainstTheScript) {
               HasSubstr("cannot be a secret"));
 }
 
+// What is hidden everywhere, others could find out by guessing.
+TEST_F(ScriptProviderTest, ASecretIsHiddenWhereItIsUsedAndNowhereElse) {
+  const auto provider = must_make(adapter_with(R"lua(
+    verbs.create = function(_, effect)
+      log.info("made with " .. effect.spec.env.TOKEN, {env = effect.spec.env})
+    end
+    verbs.observe = function() error({message = 'TOKEN is tok-"quoted"-1234'}) end)lua"));
+  Effect given = effect();
+  given.spec = std::make_shared<const Value>(Value::map(
+      {{"image", "x"},
+       {"env", Value::map({{"TOKEN", Value::map({{"secret", "api"}, {"fingerprint", "f"}})}})}}));
+  const std::string clear = "tok-\"quoted\"-1234";
+  given.secrets =
+      std::make_shared<const SecretValues>(SecretValues{{"api", Secret<std::string>(clear)}});
+  testing::internal::CaptureStderr();
+  const auto made = run_task(io, provider->create(given));
+  const std::string said = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(made) << made.error().describe();
+  EXPECT_THAT(said, HasSubstr("made with [redacted]"));
+  EXPECT_THAT(said, Not(HasSubstr("quoted")));
+  const auto seen = run_task(io, provider->observe());
+  ASSERT_FALSE(seen);
+  EXPECT_THAT(seen.error().describe(), HasSubstr("TOKEN is"));
+  EXPECT_THAT(seen.error().describe(), Not(HasSubstr("quoted")));
+  EXPECT_EQ(redact(clear), clear);
+}
+
 TEST_F(ScriptProviderTest, CredentialsAreAFileOfTheSecrets) {
   Value without = spec();
   without.erase("credentials");

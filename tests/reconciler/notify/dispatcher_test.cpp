@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "core/base/secret.hpp"
 #include "tests/reconciler/notify/dispatcher_fixture.hpp"
 
 namespace croft::notify {
@@ -280,6 +281,26 @@ TEST_F(DispatcherTest, AUrlMayBeASecretThatNobodyIsShown) {
   ASSERT_TRUE(runs_until([&] { return status("chat").last.has_value(); }));
   EXPECT_THAT(status("chat").last->answer, Not(HasSubstr("very-secret")));
   EXPECT_EQ(status("chat").url, "");
+}
+
+TEST_F(DispatcherTest, AServerThatRepeatsASecretUrlTellsNobody) {
+  WebhookDeclaration chat = webhook("chat", "");
+  chat.url_secret = "chat-url";
+  const std::string url =
+      serve("services-T0-very-secret", [](HttpRequest request) -> Task<HttpResponse> {
+        HttpResponse response;
+        response.status = 404;
+        // Where what is shown ends, too.
+        response.body = std::string(290, '.') + request.target + " is not here";
+        co_return response;
+      });
+  secrets_["chat-url"] = url;
+  declare({chat});
+  tell(kApi);
+  ASSERT_TRUE(runs_until([&] { return status("chat").last.has_value(); }));
+  EXPECT_THAT(status("chat").last->answer, HasSubstr("404"));
+  EXPECT_THAT(status("chat").last->answer, Not(HasSubstr("servi")));
+  EXPECT_EQ(redact(url), url) << "others could try what it is";
 }
 
 TEST_F(DispatcherTest, GoesOnWhereItWasAfterARestart) {
