@@ -67,6 +67,8 @@ Result<fs::path> place_secret(const Core& core, const std::string& uid, const Pl
   // A container that runs goes on seeing the file that it was given: the same, by its name.
   if (fs::exists(target, error)) {
     fs::remove(fresh, error);
+    // Not yet mounted, it must not be swept away for its age meanwhile.
+    fs::last_write_time(target, fs::file_time_type::clock::now(), error);
     return target;
   }
   fs::rename(fresh, target, error);

@@ -113,6 +113,24 @@ Result<void> check_paths(const Value& spec) {
   return {};
 }
 
+/// A remote engine's containers get their files written into them, onto the disk that is there.
+Result<void> check_secret_files(const ProviderSettings& settings, const Value& spec) {
+  if (settings.is_local()) return {};
+  const auto refused = [](const std::string& place) {
+    return refuse(place, "the engine is remote, where a secret would lie in a file on its disk",
+                  "give it to the app as a variable");
+  };
+  for (const Value::Entry& entry : entries_at(spec, "secretFiles"))
+    return refused("spec.secretFiles." + entry.key);
+  const Value::List& files = elements_at(spec, "files");
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const Value* content = files[i].find("content");
+    if (content != nullptr && is_secret_reference(*content))
+      return refused(fmt::format("spec.files[{}]", i));
+  }
+  return {};
+}
+
 Result<void> fill_port(Value& spec) {
   const std::int64_t tcp = spec.integer_or("health.tcp", 0);
   Value* http = spec.find("http");
@@ -134,6 +152,7 @@ Result<Value> normalize_instance(const ProviderSettings& settings, const Value& 
   TRY(check_image(settings, spec));
   TRY(check_environment(spec, true));
   TRY(check_paths(spec));
+  TRY(check_secret_files(settings, spec));
   Value normal = spec;
   Value* resources = normal.find("resources");
   if (resources == nullptr) resources = &normal.set("resources", Value::map());
@@ -189,6 +208,7 @@ Result<void> check_service(const ProviderSettings& settings, const Value& spec) 
   TRY(check_environment(spec, false));
   TRY(check_labels(spec));
   TRY(check_paths(spec));
+  TRY(check_secret_files(settings, spec));
   if (spec.find("restartAttempts") != nullptr && spec.text_or("restart", "") != "on-failure")
     return refuse("spec.restartAttempts", "counts for `restart: on-failure` only");
   if (spec.at_path("health.startInterval") != nullptr)

@@ -10,6 +10,9 @@ namespace croft {
 
 namespace {
 
+constexpr std::size_t kLongest = 256 << 10;
+constexpr std::size_t kMostOfFiles = 1 << 20;  // they lie in memory
+
 /// Each secret of a spec: "env" or "file", its name there, and the reference.
 void for_each(
     const Value& spec,
@@ -39,11 +42,20 @@ std::vector<std::string> secret_names(const Value& spec) {
 Result<std::vector<shim::Line>> secret_lines(const Value& spec, const SecretValues* values) {
   std::vector<shim::Line> lines;
   Result<void> outcome;
+  std::size_t of_files = 0;
   for_each(spec, [&](std::string_view key, const std::string& name, const Value& reference) {
     const std::string text = reference.text_or("secret", "");
     const auto found = values == nullptr ? SecretValues::const_iterator() : values->find(text);
     if (values == nullptr || found == values->end()) {
       outcome = fail(ErrorCode::Internal, fmt::format("the secret '{}' is not at hand", text));
+      return;
+    }
+    if (key == "file") of_files += found->second.reveal().size();
+    if (found->second.reveal().size() > kLongest || of_files > kMostOfFiles) {
+      outcome = fail(ErrorCode::Invalid,
+                     fmt::format("the secret '{}' is too large: one has at most 256 KiB, all files "
+                                 "of an app together 1 MiB",
+                                 text));
       return;
     }
     shim::Line line("secret");

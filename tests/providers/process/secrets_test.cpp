@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -98,6 +100,17 @@ TEST_F(ProcessSecretsTest, StoppedAndStartedItGetsThemAgain) {
   EXPECT_TRUE(becomes("web", Phase::Running));
 }
 
+TEST_F(ProcessSecretsTest, WhatRunsIsNotStoppedForSecretsThatAreTooLarge) {
+  if (!needs_sandbox()) return;
+  ASSERT_TRUE(await(provider_->create(with(effect("web", uses("f1", kTell)), "tok-1234", "k"))));
+  const std::string large((256 << 10) + 1, 'x');
+  const Result<void> refused =
+      await(provider_->update(with(effect("web", uses("f2", kTell)), "tok-1234", large)));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("at most 256 KiB"), std::string::npos);
+  EXPECT_EQ(seen("web")->phase, Phase::Running);
+}
+
 TEST_F(ProcessSecretsTest, WhatRunsIsNotStoppedForSecretsThatAreNotAtHand) {
   if (!needs_sandbox()) return;
   ASSERT_TRUE(await(provider_->create(with(effect("web", uses("f1", kTell)), "tok-1234", "k"))));
@@ -108,8 +121,33 @@ TEST_F(ProcessSecretsTest, WhatRunsIsNotStoppedForSecretsThatAreNotAtHand) {
   EXPECT_EQ(seen("web")->started_at, before);
 }
 
+/// While it lives, this process would leave a core, and files of its own are of no group of root's.
+class Exposed {
+ public:
+  Exposed() {
+    ::getrlimit(RLIMIT_CORE, &before_);
+    const rlim_t wanted = ::geteuid() == 0 ? 1 << 20 : before_.rlim_max;
+    const rlimit more{wanted, std::max(wanted, before_.rlim_max)};
+    EXPECT_EQ(::setrlimit(RLIMIT_CORE, &more), 0);
+    if (::geteuid() == 0) {
+      EXPECT_EQ(::setresgid(kOtherGroup, kOtherGroup, 0), 0);
+    }
+  }
+  ~Exposed() {
+    if (::geteuid() == 0) EXPECT_EQ(::setresgid(0, 0, 0), 0);
+    ::setrlimit(RLIMIT_CORE, &before_);
+  }
+  Exposed(const Exposed&) = delete;
+  Exposed& operator=(const Exposed&) = delete;
+
+ private:
+  static constexpr gid_t kOtherGroup = 1;
+  rlimit before_{};
+};
+
 TEST_F(ProcessSecretsTest, TheSupervisorsMemoryIsNobodyElses) {
   if (!needs_sandbox()) return;
+  const Exposed exposed;
   ASSERT_TRUE(await(provider_->create(with(effect("web", uses("f1", kTell)), "tok-1234", "k"))));
   const pid_t shim = shim_of("web");
   ASSERT_GT(shim, 0);
@@ -117,6 +155,11 @@ TEST_F(ProcessSecretsTest, TheSupervisorsMemoryIsNobodyElses) {
   const std::size_t core = limits.find("Max core file size");
   ASSERT_NE(core, std::string::npos);
   EXPECT_NE(limits.substr(core, 50).find(" 0 "), std::string::npos) << limits.substr(core, 60);
+  // The kernel gives the memory of what may not be dumped to root and its group, whoever runs it.
+  struct stat memory{};
+  ASSERT_EQ(::stat(fmt::format("/proc/{}/mem", shim).c_str(), &memory), 0);
+  EXPECT_EQ(memory.st_uid, 0U);
+  EXPECT_EQ(memory.st_gid, 0U);
   for (const char* file : {"cmdline", "environ"}) {
     const auto text = read_file(fmt::format("/proc/{}/{}", shim, file), 1 << 20);
     if (text) {

@@ -104,6 +104,23 @@ TEST_F(PlanTest, SecretsAreInTheEnvironmentAndInFilesAndNotInLabels) {
   EXPECT_FALSE(check_secret_values(effect_));
 }
 
+TEST_F(PlanTest, SecretFilesAreNotWrittenToARemoteEnginesDisk) {
+  ProviderSettings remote;
+  remote.host = "tcp://192.0.2.1:2376";
+  const auto refused = [&](Kind kind, const char* json) {
+    const auto normal = normalize_spec(remote, {"alice", kind, "web"}, parse_json(json).value());
+    return normal ? std::string() : normal.error().message();
+  };
+  const char* const files = R"({"image":"a","secretFiles":{"/run/secrets/key":{"secret":"k"}}})";
+  EXPECT_THAT(refused(Kind::Instance, files), HasSubstr("the engine is remote"));
+  EXPECT_THAT(refused(Kind::Service,
+                      R"({"image":"a","files":[{"path":"/run/k","content":{"secret":"k"}}]})"),
+              HasSubstr("the engine is remote"));
+  EXPECT_EQ(refused(Kind::Instance, R"({"image":"a","env":{"A":{"secret":"k"}}})"), "");
+  remote = ProviderSettings();
+  EXPECT_EQ(refused(Kind::Instance, files), "");
+}
+
 TEST_F(PlanTest, AnInstancesSecretFilesAreFilesOfItsContainer) {
   effect_.ref = {"alice", Kind::Instance, "web"};
   effect_.secrets = std::make_shared<const SecretValues>(
