@@ -109,6 +109,9 @@ struct DiffRequest {
   std::shared_ptr<const FileTree> tree;  ///< what would be pushed; null: what the source holds now
   std::string source;  ///< which source the tree stands for; empty: the tenant's only one
   std::string label = "working tree";  ///< for the header
+  /// The tree may be anybody's: values in it that are not sealed as the tenant's own are not
+  /// opened.
+  bool is_strangers = false;
 };
 
 /// What Engine::diff_ref() gives.

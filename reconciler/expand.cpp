@@ -130,7 +130,9 @@ class Expander {
     if (!add_tree(resource, spec)) return false;
     if (input_.secrets != nullptr) {
       const std::size_t before = expansion_.problems.size();
-      add_fingerprints(resource, spec, *input_.secrets, expansion_.problems);
+      const auto applied = input_.applied.find(resource.ref);
+      add_fingerprints(resource, spec, *input_.secrets, expansion_.problems,
+                       applied == input_.applied.end() ? nullptr : applied->second.get());
       if (expansion_.problems.size() != before) return false;
     }
     if (!desired.provider.empty() && spec_of(resource.ref.kind).find("provider") != nullptr) {

@@ -43,6 +43,8 @@ struct ExpandInput {
   std::map<Ref, std::string> placed;
   /// What `{secret: NAME}` may mean. Borrowed; null: nothing is known of Secrets.
   const SecretTable* secrets = nullptr;
+  /// Of what is applied, for what broken Secrets stand for: nothing of it changes.
+  std::map<Ref, std::shared_ptr<const Value>> applied;
   /// Solo: what a Webhook names may be one of the operator's, too.
   bool may_use_operator_secrets = false;
   /// False: specs of `before` that name secrets are made anew.

@@ -46,13 +46,22 @@ class SecretTable {
   std::set<std::string> broken_;
 };
 
+/// What is sealed where: "NAME/KEY" and a sealed value, or "NAME" and the text of a file.
+using SealedTexts = std::set<std::pair<std::string, std::string>>;
+
 /// What Secrets are opened with.
 struct SecretOpening {
   std::string tenant;  ///< empty: the operator's
   /// Null: names only, and whether what can be said without a key is right (`croft validate`).
   const secret::Keyring* keys = nullptr;
   std::string why_no_keys;  ///< not empty: there should be some, and what came in between
+  /// What somebody proposes who is not the tenant (a merge request): nothing but these is opened,
+  /// and whatever else is there counts as another value, so that nobody can ask whether it is one.
+  std::optional<SealedTexts> known{};
 };
+
+/// The texts of one Secret that are there to be opened. `file` is that of its file, or null.
+SealedTexts sealed_texts(const Resource& secret, const std::string* file);
 
 /// The Secrets among `resources`; others are left alone. `files` are the texts that they name, by
 /// source and path. What cannot be opened is a problem and marked as broken. Blocks for some
@@ -62,15 +71,16 @@ SecretTable open_secrets(const std::vector<Resource>& resources,
                          const SecretOpening& opening, std::vector<Problem>& problems);
 
 /// Gives each reference of a resource's spec the fingerprint of what it stands for, so that another
-/// value is another spec. References that mean nothing are problems. Without a table, nothing is
-/// known of Secrets, and references stay as they are.
+/// value is another spec. What means nothing, or is too large for its place, is a problem. What a
+/// broken Secret stands for is not known: there the fingerprint of `applied` stays, if that is not
+/// null and has one. Without a table, nothing is known of Secrets, and references stay as they are.
 void add_fingerprints(const Resource& resource, Value& spec, const SecretTable& table,
-                      std::vector<Problem>& problems);
+                      std::vector<Problem>& problems, const Value* applied = nullptr);
 
 /// True if a spec names a secret anywhere.
 bool names_secret(Kind kind, const Value& spec);
 
-/// The error with every one of the values taken out of its words.
+/// The error with every one of the values taken out of its words, also where one holds another.
 Error without_values(const Error& error, const SecretValues& values);
 
 }  // namespace croft

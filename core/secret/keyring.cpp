@@ -1,12 +1,14 @@
 #include "core/secret/keyring.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 
 #include <fmt/format.h>
 
-#include "core/base/files.hpp"
 #include "core/base/hex.hpp"
 
 namespace croft::secret {
@@ -17,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestFile = 64 << 10;
 constexpr std::size_t kMostKeys = 100;
+constexpr std::size_t kLongestRetired = 1 << 20;
 constexpr std::size_t kFingerprintSize = 8;
 constexpr unsigned kPrivate = 0600;
 
@@ -145,18 +148,74 @@ Result<Keyring> KeyringFiles::load() const {
   return Keyring(std::move(keys), fingerprint_key);
 }
 
-Result<Keyring> KeyringFiles::load_or_make() const {
+bool KeyringFiles::is_missing(std::string_view file) const {
   std::error_code ignored;
-  if (!fs::exists(place_of(kSealFile), ignored)) {
-    TRY(make_directory(own_, 0700));
+  return !fs::exists(place_of(file), ignored);
+}
+
+Result<UniqueFd> KeyringFiles::lock() const {
+  TRY(make_directory(own_, 0700));
+  const std::string what = "locking " + own_.string();
+  UniqueFd directory(::open(own_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open()) return fail(system_error(errno, what));
+  while (::flock(directory.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return fail(system_error(errno, what));
+  }
+  return directory;
+}
+
+Result<void> KeyringFiles::make_missing() const {
+  if (is_missing(kSealFile)) {
     TRY(write_keys({AgeIdentity::generate()}));
   }
-  if (!fs::exists(place_of(kFingerprintFile), ignored)) {
-    TRY(make_directory(own_, 0700));
+  if (is_missing(kFingerprintFile)) {
     TRY(write_file_atomic(own_ / kFingerprintFile, hex_of(random_bytes(kKeySize)) + "\n", kPrivate,
                           Durability::Full));
   }
-  return load();
+  return {};
+}
+
+Result<void> KeyringFiles::note_known() const {
+  const std::string text =
+      fmt::format("{}\n{}\n", place_of(kSealFile).string(), place_of(kFingerprintFile).string());
+  const auto known = read_file(own_ / kKnownFile, kLongestFile);
+  if (known && *known == text) return {};
+  return write_file_atomic(own_ / kKnownFile, text, kPrivate, Durability::Full);
+}
+
+Result<Keyring> KeyringFiles::load_or_make_locked() const {
+  const auto known = read_file(own_ / kKnownFile, kLongestFile);
+  for (const std::string_view file : {kSealFile, kFingerprintFile}) {
+    if (!known || !is_missing(file)) continue;
+    std::string places = *known;
+    std::ranges::replace(places, '\n', ' ');
+    return fail(Error(ErrorCode::Conflict,
+                      fmt::format("the server's key file {} is gone; they were {}", file, places))
+                    .with_hint("mount or restore them. Only if they are lost for good, and every "
+                               "Secret is to be sealed anew: remove " +
+                               (own_ / kKnownFile).string()));
+  }
+  TRY(make_missing());
+  TRY_ASSIGN(Keyring keys, load());
+  TRY(note_known());
+  return keys;
+}
+
+Result<Keyring> KeyringFiles::load_or_make() const {
+  TRY_ASSIGN(const UniqueFd held, lock());
+  return load_or_make_locked();
+}
+
+std::string KeyringFiles::stamp() const {
+  std::string text;
+  for (const std::string_view file : {kSealFile, kFingerprintFile}) {
+    const fs::path place = place_of(file);
+    struct stat status{};
+    if (::stat(place.c_str(), &status) != 0) status = {};
+    text += fmt::format("{} {} {} {}.{} {:o}\n", place.string(), status.st_ino, status.st_size,
+                        status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_mode);
+  }
+  return text;
 }
 
 Result<void> KeyringFiles::check_ours() const {
@@ -169,8 +228,9 @@ Result<void> KeyringFiles::check_ours() const {
 }
 
 Result<Keyring> KeyringFiles::rotate() const {
+  TRY_ASSIGN(const UniqueFd held, lock());
   TRY(check_ours());
-  TRY_ASSIGN(const Keyring before, load_or_make());
+  TRY_ASSIGN(const Keyring before, load_or_make_locked());
   std::vector<AgeIdentity> keys = before.keys();
   if (keys.size() == kMostKeys)
     return fail(Error(ErrorCode::Conflict, "there are too many keys")
@@ -180,10 +240,29 @@ Result<Keyring> KeyringFiles::rotate() const {
   return load();
 }
 
-Result<Keyring> KeyringFiles::retire(std::string_view id) const {
+Result<void> KeyringFiles::keep_retired(const AgeIdentity& key) const {
+  const fs::path file = own_ / kRetiredFile;
+  Result<std::string> text = read_file(file, kLongestRetired);
+  if (!text && text.error().code() != ErrorCode::NotFound)
+    return while_doing(Result<void>(std::unexpected(text.error())), "keeping the retired key");
+  std::string kept = text ? std::move(*text) : "# Keys that were retired, the last one last.\n";
+  kept += fmt::format("# {}\n{}\n", seal_key_text(key.public_bytes()), key.text().reveal());
+  Result<void> written = write_file_atomic(file, kept, kPrivate, Durability::Full);
+  wipe(kept);
+  return written;
+}
+
+Result<Keyring> KeyringFiles::retire(
+    std::string_view id, const std::function<Result<void>(const Keyring& left)>& is_unused) const {
+  TRY_ASSIGN(const UniqueFd held, lock());
   TRY(check_ours());
   TRY_ASSIGN(const Keyring before, load());
   TRY_ASSIGN(const Keyring after, before.without(id));
+  TRY(is_unused(after));
+  for (const AgeIdentity& key : before.keys()) {
+    if (seal_key_id(key.public_bytes()) != id) continue;
+    TRY(keep_retired(key));
+  }
   TRY(write_keys(after.keys()));
   return load();
 }

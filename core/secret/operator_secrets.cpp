@@ -35,22 +35,43 @@ Result<void> make_own_directory(const fs::path& path) {
                   .with_hint("find out who made it, and remove it"));
 }
 
-}  // namespace
-
-Result<fs::path> memory_directory(const fs::path& data) {
+/// In the memory of this machine, for all data directories of this user. Nothing is made.
+std::optional<fs::path> place_in_memory() {
   const char* session = std::getenv("XDG_RUNTIME_DIR");  // NOLINT(concurrency-mt-unsafe)
   const bool is_root = ::geteuid() == 0;
   for (const fs::path& base :
        {is_root ? fs::path("/run") : fs::path(session ? session : ""), fs::path("/dev/shm")}) {
-    if (!is_in_memory(base)) continue;
-    const fs::path all = base / fmt::format("croft-secrets-{}", ::geteuid());
-    const fs::path directory = all / sha256_hex(data.string()).substr(0, 16);
-    TRY(make_own_directory(all));
-    TRY(make_own_directory(directory));
-    return directory;
+    if (is_in_memory(base)) return base / fmt::format("croft-secrets-{}", ::geteuid());
   }
-  return fail(Error(ErrorCode::Unavailable, "there is no directory in memory to put secrets into")
-                  .with_hint("mount a tmpfs at /run or /dev/shm"));
+  return std::nullopt;
+}
+
+fs::path part_of(const fs::path& all, const fs::path& data) {
+  return all / sha256_hex(data.string()).substr(0, 16);
+}
+
+}  // namespace
+
+Result<fs::path> memory_directory(const fs::path& data) {
+  const std::optional<fs::path> all = place_in_memory();
+  if (!all)
+    return fail(Error(ErrorCode::Unavailable, "there is no directory in memory to put secrets into")
+                    .with_hint("mount a tmpfs at /run or /dev/shm"));
+  const fs::path directory = part_of(*all, data);
+  TRY(make_own_directory(*all));
+  TRY(make_own_directory(directory));
+  return directory;
+}
+
+void sweep_memory(const fs::path& data, std::string_view prefix,
+                  const std::set<std::string>& kept) {
+  const std::optional<fs::path> all = place_in_memory();
+  if (!all) return;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(part_of(*all, data), error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && !kept.contains(name)) fs::remove(entry.path(), error);
+  }
 }
 
 void OperatorSecrets::replace(Values values) {

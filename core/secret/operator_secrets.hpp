@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ namespace croft::secret {
 /// want as a file and no disk may hold. Made if it is not there. Unavailable if this machine has no
 /// such place. Blocks.
 Result<std::filesystem::path> memory_directory(const std::filesystem::path& data);
+
+/// Removes from there what begins with `prefix` and is not among `kept`. Makes nothing. Blocks.
+void sweep_memory(const std::filesystem::path& data, std::string_view prefix,
+                  const std::set<std::string>& kept);
 
 /// What `{secret: NAME}` in operator kinds means: a Secret of the platform repository, else the
 /// file NAME of a directory. Thread safe; files are read at each call.

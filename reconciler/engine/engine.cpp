@@ -181,7 +181,8 @@ Task<Result<Prepared>> EngineImpl::prepare_for(DiffRequest request) {
     if (!loaded) co_return std::unexpected(std::move(loaded.error()));
     loaded->commit = request.label;
     loaded->working_tree = tree;
-    instead = SourceOverride{key, std::make_shared<const SourceLoad>(std::move(*loaded))};
+    instead = SourceOverride{key, std::make_shared<const SourceLoad>(std::move(*loaded)),
+                             request.is_strangers};
   }
   const std::shared_ptr<const FileTree> tree = request.tree;
   CO_TRY_ASSIGN(Prepared prepared, co_await prepare(request.tenant, instead, true));

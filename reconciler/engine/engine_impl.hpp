@@ -35,6 +35,15 @@ struct SourceState {
   std::shared_ptr<const SourceLoad> candidate;  ///< newer, loaded well, not judged by a pass yet
   bool was_tried = false;                       ///< fetched at least once since start
   std::string passed_revision;                  ///< what was accepted when a pass last ended
+  std::string broken;  ///< which Secrets of `accepted` cannot be opened, and why; empty if all can
+};
+
+/// What came of opening Secrets, and of what: the same again gives the same.
+struct OpenedSecrets {
+  std::vector<std::shared_ptr<const SourceLoad>> loads;
+  std::string stamp;  ///< of the files of the keys
+  std::shared_ptr<const SecretTable> table;
+  std::vector<Problem> problems;
 };
 
 /// A configured provider as the engine uses it.
@@ -58,8 +67,8 @@ struct TenantState {
   std::uint64_t providers_version = 0;  ///< with which it was
   std::shared_ptr<const std::vector<HostClaim>> claims;  ///< those of `desired`
   std::vector<std::string> hosts;              ///< the domains that they were checked against
-  std::shared_ptr<const SecretTable> secrets;  ///< what `secret_loads` declare
-  std::vector<std::shared_ptr<const SourceLoad>> secret_loads;
+  std::shared_ptr<const SecretTable> secrets;  ///< of the last pass
+  std::shared_ptr<const OpenedSecrets> opened;
   std::optional<Changeset> guarded;
   bool was_passed = false;  ///< a pass ended since start
 };
@@ -71,6 +80,7 @@ struct Prepared {
   std::vector<std::string> hosts;              ///< the domains that they were checked against
   std::shared_ptr<const SecretTable> secrets;  ///< what `loads` declare
   std::vector<Problem> problems;
+  std::vector<Problem> broken;          ///< Secrets that do not open and are as they were accepted
   bool is_judged = false;               ///< it holds more than what was accepted
   std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
   std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
@@ -80,13 +90,14 @@ struct Prepared {
 
 /// Notes with each provider which value its credentials are, where a Secret says so.
 void name_credentials(Catalog& catalog, const SecretTable& secrets);
-/// The loads that it was made from, by source.
-std::vector<std::shared_ptr<const SourceLoad>> loads_of(const Prepared& prepared);
+/// Those of the problems that are about what a source declares.
+std::vector<Problem> declared_in(const SourceLoad& load, const std::vector<Problem>& problems);
 
 /// Stands in for a source's own content: the tree of `croft diff`.
 struct SourceOverride {
   std::string key;
   std::shared_ptr<const SourceLoad> load;
+  bool is_strangers = false;  ///< of a merge request: it may come from anybody
 };
 
 class EngineImpl final : public Engine {
@@ -140,6 +151,8 @@ class EngineImpl final : public Engine {
 
   // engine_sources.cpp: fetching and loading, the platform's catalog
   Task<Outcome> source_pass(std::string key);
+  /// Makes providers anew where what they sign in with changed.
+  Task<> look_at_credentials();
   /// What tenants pushed and was refused may be right with the providers that there are now.
   void judge_again();
   Task<Result<bool>> fetch_and_load(std::string key);
@@ -243,9 +256,21 @@ class EngineImpl final : public Engine {
   // engine_secrets.cpp: Secrets, and the keys that open them
   secret::KeyringFiles key_files() const;
   Task<> make_keys();
-  /// Opens what a tenant's sources declare, unless the last pass did; adds what is wrong to
-  /// `prepared.problems`.
-  Task<> open_secrets_of(std::string tenant, Prepared& prepared);
+  /// Opens what a tenant's sources declare, unless that was done already; adds what is wrong to
+  /// `prepared.problems`, or to `prepared.broken` where it is no news of a commit.
+  Task<> open_secrets_of(std::string tenant, std::optional<SourceOverride> instead,
+                         Prepared& prepared);
+  Task<Result<std::shared_ptr<const OpenedSecrets>>> opened_secrets(
+      std::string tenant, std::optional<SourceOverride> instead,
+      std::vector<std::shared_ptr<const SourceLoad>> loads);
+  SealedTexts texts_known_of(const std::vector<std::shared_ptr<const SourceLoad>>& loads,
+                             const SourceOverride& instead) const;
+  bool is_as_accepted(const Prepared& prepared, const Ref& secret) const;
+  /// Says at its source which Secrets of what is applied do not open.
+  Task<> note_broken_secrets(const Prepared& prepared);
+  /// What is applied, by tenant; Conflict if some of it is not known.
+  Result<std::map<std::string, std::vector<std::shared_ptr<const SourceLoad>>>> applied_loads()
+      const;
   /// The Secrets of the platform itself, or in solo mode of its tenant.
   Task<Result<SecretTable>> open_operator_secrets(const SourceLoad& load,
                                                   std::vector<Problem>& problems);

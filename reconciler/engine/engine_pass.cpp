@@ -9,9 +9,6 @@
 
 namespace croft {
 
-namespace {
-
-/// Those of the problems that are about what a source declares.
 std::vector<Problem> declared_in(const SourceLoad& load, const std::vector<Problem>& problems) {
   std::vector<Problem> mine;
   for (const Problem& problem : problems) {
@@ -22,8 +19,6 @@ std::vector<Problem> declared_in(const SourceLoad& load, const std::vector<Probl
   }
   return mine;
 }
-
-}  // namespace
 
 Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
   Result<Changeset> done = co_await pass(tenant, std::nullopt, Asked::ByItself);
@@ -113,9 +108,9 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     auto kept = std::make_shared<const Prepared>(prepared);
     state.guarded = co_await priced(changeset, std::move(kept));
   }
+  co_await note_broken_secrets(prepared);
   state.desired = prepared.world.desired;
   state.secrets = prepared.secrets;
-  state.secret_loads = loads_of(prepared);
   state.providers_version = prepared.providers_version;
   if (prepared.claims != state.claims)
     claims_.replace(tenant, prepared.claims ? *prepared.claims : std::vector<HostClaim>());
@@ -174,8 +169,14 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
       world.removed_sources.insert(row.source);
   }
   add_sources(input, prepared, declaration, instead, use_candidates);
-  co_await open_secrets_of(tenant, prepared);
+  co_await open_secrets_of(tenant, instead, prepared);
   input.secrets = prepared.secrets.get();
+  if (prepared.secrets->has_broken()) {
+    for (const ResourceRow& row : world.inventory) {
+      if (row.state == InventoryState::Owned && row.applied)
+        input.applied.emplace(row.ref, row.applied);
+    }
+  }
   input.may_use_operator_secrets = is_solo();
   input.providers = offers();
   const auto known = tenant_states_.find(tenant);

@@ -20,6 +20,12 @@ struct Opened {
   std::vector<Problem> problems;
 };
 
+/// The text of the file that a Secret names, or null.
+const std::string* file_of(const SourceLoad& load, const Resource& secret) {
+  const auto text = load.secret_files.find(secret.spec->text_or("file", ""));
+  return text == load.secret_files.end() ? nullptr : &text->second;
+}
+
 Opened open_all(const Loads& loads, const SecretOpening& opening) {
   std::vector<Resource> secrets;
   std::map<std::pair<std::string, std::string>, std::string> files;
@@ -27,10 +33,8 @@ Opened open_all(const Loads& loads, const SecretOpening& opening) {
     for (const Resource& resource : *load->resources) {
       if (resource.ref.kind != Kind::Secret) continue;
       secrets.push_back(resource);
-      const std::string file = resource.spec->text_or("file", "");
-      const auto text = load->secret_files.find(file);
-      if (text != load->secret_files.end())
-        files.emplace(std::pair(resource.origin.source, file), text->second);
+      if (const std::string* text = file_of(*load, resource))
+        files.emplace(std::pair(resource.origin.source, resource.spec->text_or("file", "")), *text);
     }
   }
   Opened opened;
@@ -46,11 +50,11 @@ bool has_secrets(const Loads& loads) {
   });
 }
 
-Result<Opened> open_with_files(const secret::KeyringFiles& files, const std::string& tenant,
-                               const Loads& loads) {
+Opened open_with_files(const secret::KeyringFiles& files, SecretOpening opening,
+                       const Loads& loads) {
   const Result<secret::Keyring> keys = files.load();
-  SecretOpening opening{tenant, keys ? &*keys : nullptr,
-                        keys ? std::string() : keys.error().describe()};
+  if (keys) opening.keys = &*keys;
+  if (!keys) opening.why_no_keys = keys.error().describe();
   return open_all(loads, opening);
 }
 
@@ -88,12 +92,6 @@ void name_credentials(Catalog& catalog, const SecretTable& secrets) {
   }
 }
 
-std::vector<std::shared_ptr<const SourceLoad>> loads_of(const Prepared& prepared) {
-  Loads loads;
-  for (const auto& [key, load] : prepared.loads) loads.push_back(load);
-  return loads;
-}
-
 secret::KeyringFiles EngineImpl::key_files() const {
   return {settings_.secrets_dir, settings_.data / "keys"};
 }
@@ -107,38 +105,93 @@ Task<> EngineImpl::make_keys() {
   if (!made) log_error("engine", "Secrets cannot be opened", {{"error", made.error().describe()}});
 }
 
-Task<> EngineImpl::open_secrets_of(std::string tenant, Prepared& prepared) {
-  static const auto kNone = std::make_shared<const SecretTable>();
-  const Loads loads = loads_of(prepared);
-  const auto known = tenant_states_.find(tenant);
-  if (known != tenant_states_.end() && known->second.secrets &&
-      known->second.secret_loads == loads) {
-    prepared.secrets = known->second.secrets;
-    co_return;
+SealedTexts EngineImpl::texts_known_of(const Loads& loads, const SourceOverride& instead) const {
+  Loads own;
+  for (const auto& load : loads) {
+    if (load != instead.load) own.push_back(load);
   }
-  prepared.secrets = kNone;
-  if (!has_secrets(loads)) co_return;
-  auto opening = [files = key_files(), tenant, loads]() -> Result<Opened> {
-    return open_with_files(files, tenant, loads);
+  const auto source = sources_.find(instead.key);
+  if (source != sources_.end() && source->second.accepted) own.push_back(source->second.accepted);
+  SealedTexts known;
+  for (const auto& load : own) {
+    for (const Resource& resource : *load->resources) {
+      if (resource.ref.kind == Kind::Secret)
+        known.merge(sealed_texts(resource, file_of(*load, resource)));
+    }
+  }
+  return known;
+}
+
+Task<Result<std::shared_ptr<const OpenedSecrets>>> EngineImpl::opened_secrets(
+    std::string tenant, std::optional<SourceOverride> instead, Loads loads) {
+  using Shared = std::shared_ptr<const OpenedSecrets>;
+  SecretOpening opening;
+  opening.tenant = tenant;
+  const bool is_strangers = instead && instead->is_strangers;
+  if (is_strangers) opening.known = texts_known_of(loads, *instead);
+  const auto state = tenant_states_.find(tenant);
+  Shared known;
+  if (state != tenant_states_.end() && !is_strangers) known = state->second.opened;
+  auto work = [files = key_files(), opening, loads, known]() -> Result<Shared> {
+    // Taken first: what changes meanwhile makes it out of date, not unnoticed.
+    std::string stamp = files.stamp();
+    if (known && known->loads == loads && known->stamp == stamp) return known;
+    Opened opened = open_with_files(files, opening, loads);
+    return std::make_shared<const OpenedSecrets>(OpenedSecrets{
+        loads, std::move(stamp), std::make_shared<const SecretTable>(std::move(opened.table)),
+        std::move(opened.problems)});
   };
-  Result<Opened> opened = co_await reading_.run(std::move(opening));
+  CO_TRY_ASSIGN(Shared opened, co_await reading_.run(std::move(work)));
+  const auto still = tenant_states_.find(tenant);
+  if (still != tenant_states_.end() && !instead) still->second.opened = opened;
+  co_return opened;
+}
+
+Task<> EngineImpl::open_secrets_of(std::string tenant, std::optional<SourceOverride> instead,
+                                   Prepared& prepared) {
+  static const auto kNone = std::make_shared<const SecretTable>();
+  prepared.secrets = kNone;
+  Loads loads;
+  for (const auto& [key, load] : prepared.loads) loads.push_back(load);
+  if (!has_secrets(loads)) co_return;
+  const auto opened = co_await opened_secrets(tenant, std::move(instead), std::move(loads));
   if (!opened) {
     prepared.problems.push_back({Ref{}, "", opened.error().message(), opened.error().hint()});
     co_return;
   }
-  for (Problem& problem : opened->problems) prepared.problems.push_back(std::move(problem));
-  prepared.secrets = std::make_shared<const SecretTable>(std::move(opened->table));
+  for (const Problem& problem : (*opened)->problems) {
+    std::vector<Problem>& which =
+        is_as_accepted(prepared, problem.ref) ? prepared.broken : prepared.problems;
+    which.push_back(problem);
+  }
+  prepared.secrets = (*opened)->table;
+}
+
+bool EngineImpl::is_as_accepted(const Prepared& prepared, const Ref& secret) const {
+  for (const auto& [key, load] : prepared.loads) {
+    const Resource* now = find_resource(*load->resources, secret);
+    if (now == nullptr) continue;
+    const auto source = sources_.find(key);
+    if (source == sources_.end() || !source->second.accepted) return false;
+    const SourceLoad& accepted = *source->second.accepted;
+    const Resource* before = find_resource(*accepted.resources, secret);
+    return before != nullptr && *now->spec == *before->spec &&
+           sealed_texts(*now, file_of(*load, *now)) ==
+               sealed_texts(*before, file_of(accepted, *before));
+  }
+  return false;
 }
 
 Task<Result<SecretTable>> EngineImpl::open_operator_secrets(const SourceLoad& load,
                                                             std::vector<Problem>& problems) {
   const Loads loads{std::make_shared<const SourceLoad>(load)};
   if (!has_secrets(loads)) co_return SecretTable();
-  const std::string whose = is_solo() ? std::string(kSoloTenant) : std::string();
-  auto opening = [files = key_files(), whose, loads]() -> Result<Opened> {
-    return open_with_files(files, whose, loads);
+  SecretOpening opening;
+  if (is_solo()) opening.tenant = kSoloTenant;
+  auto work = [files = key_files(), opening, loads]() -> Result<Opened> {
+    return open_with_files(files, opening, loads);
   };
-  CO_TRY_ASSIGN(Opened opened, co_await reading_.run(std::move(opening)));
+  CO_TRY_ASSIGN(Opened opened, co_await reading_.run(std::move(work)));
   // A tenant's Secrets are judged with all that it declares.
   if (!is_solo()) {
     for (Problem& problem : opened.problems) problems.push_back(std::move(problem));
@@ -164,20 +217,29 @@ Task<Result<void>> EngineImpl::rotate_sealing_key(std::string by) {
   co_return co_await note_keys("SealingKeyRotated", std::move(message));
 }
 
-Task<Result<void>> EngineImpl::retire_sealing_key(std::string id, std::string by) {
+Result<std::map<std::string, Loads>> EngineImpl::applied_loads() const {
   std::map<std::string, Loads> loads;
-  for (const auto& [name, tenant] : catalog_.tenants) {
-    for (const std::string& key : tenant.sources) {
-      const auto source = sources_.find(key);
-      if (source != sources_.end() && source->second.accepted)
-        loads[name].push_back(source->second.accepted);
-    }
+  for (const auto& [key, row] : journal_.sources()) {
+    const bool is_root = key == root_source();
+    if (row.applied_revision.empty() || !(is_root || catalog_.sources.contains(key))) continue;
+    const auto source = sources_.find(key);
+    // Without a catalog nobody knows which sources there are.
+    const bool is_known = source != sources_.end() && source->second.accepted && has_catalog_;
+    if (!is_known)
+      return fail(Error(ErrorCode::Conflict,
+                        fmt::format("what is applied of source {} is not at hand, so that nobody "
+                                    "knows whether it needs the key",
+                                    key))
+                      .with_hint("look at `croft source ls`; try again once it is read"));
+    loads[source->second.keeper->declaration().tenant].push_back(source->second.accepted);
   }
+  return loads;
+}
+
+Task<Result<void>> EngineImpl::retire_sealing_key(std::string id, std::string by) {
+  CO_TRY_ASSIGN(const auto loads, applied_loads());
   auto retiring = [files = key_files(), id, loads]() -> Result<void> {
-    TRY_ASSIGN(const secret::Keyring keys, files.load());
-    TRY_ASSIGN(const secret::Keyring left, keys.without(id));
-    TRY(check_unused(left, loads));
-    TRY(files.retire(id));
+    TRY(files.retire(id, [&](const secret::Keyring& left) { return check_unused(left, loads); }));
     return {};
   };
   CO_TRY(co_await reading_.run(std::move(retiring)));

@@ -1,5 +1,8 @@
 // Sources: fetching and loading them, and what the platform's own declares.
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
@@ -19,6 +22,12 @@ std::string mirror_name(const std::string& key) {
 }
 
 constexpr const char* kProviderProblem = "ProviderNotMade";
+constexpr const char* kSecretProblem = "SecretsBroken";
+
+/// Of what is applied, not of a commit that is refused.
+bool is_circumstance(const Condition& stalled) {
+  return stalled.reason == kProviderProblem || stalled.reason == kSecretProblem;
+}
 
 }  // namespace
 
@@ -61,6 +70,7 @@ Task<Result<RefDiff>> EngineImpl::diff_ref(std::string source, std::string ref) 
   request.source = source;
   request.label = diffed.revision;
   CO_TRY_ASSIGN(request.tree, co_await keeper->tree(diffed.revision, "."));
+  request.is_strangers = true;
   Result<Changeset> changeset = co_await diff(std::move(request));
   if (changeset) {
     diffed.changeset = std::move(*changeset);
@@ -91,7 +101,7 @@ Task<Outcome> EngineImpl::source_pass(std::string key) {
   if (!sources_.contains(key)) co_return Done{};
   const std::uint64_t providers_before = providers_version_;
   // A credential that was missing may be there now: no commit would tell.
-  if (key == root_source() && has_catalog_) sync_providers();
+  if (key == root_source() && has_catalog_) co_await look_at_credentials();
   log_debug("source", "looking", {{"source", key}});
   const Result<bool> moved = co_await fetch_and_load(key);
   const auto state = sources_.find(key);
@@ -111,6 +121,37 @@ Task<Outcome> EngineImpl::source_pass(std::string key) {
   // A commit that is wrong stays wrong; one that could not be fetched may come.
   if (!moved && moved.error().is_retryable()) co_return Retry{moved.error()};
   co_return After{state->second.keeper->poll_interval()};
+}
+
+Task<> EngineImpl::note_broken_secrets(const Prepared& prepared) {
+  for (const auto& [key, load] : prepared.loads) {
+    const auto source = sources_.find(key);
+    if (source == sources_.end() || source->second.accepted != load) continue;
+    const std::vector<Problem> mine = declared_in(*load, prepared.broken);
+    std::string text = mine.empty() ? "" : render_problems(nullptr, *load->resources, mine);
+    if (text == source->second.broken) continue;
+    source->second.broken = std::move(text);
+    const auto row = journal_.sources().find(key);
+    const Condition* stalled = row == journal_.sources().end()
+                                   ? nullptr
+                                   : find_condition(row->second.conditions, "Stalled");
+    // That a newer commit was refused is the greater news.
+    if (stalled == nullptr || is_circumstance(*stalled))
+      co_await note_source(key, std::string(), std::nullopt);
+  }
+}
+
+Task<> EngineImpl::look_at_credentials() {
+  const SourceState& root = sources_.at(root_source());
+  const std::shared_ptr<const SourceLoad> load = root.accepted;
+  if (is_solo() || root.broken.empty() || !load) {
+    sync_providers();
+    co_return;
+  }
+  const Result<void> taken = co_await take_catalog(*load);
+  if (!taken)
+    log_warning("engine", "the platform's Secrets cannot be looked at again",
+                {{"error", taken.error().describe()}});
 }
 
 void EngineImpl::judge_again() {
@@ -147,7 +188,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (is_known && state.was_tried && newest != nullptr) {
     const Condition* stalled = find_condition(row->second.conditions, "Stalled");
     // Judged before and found wrong: nothing to do until a newer commit comes.
-    if (stalled != nullptr && stalled->reason != kProviderProblem) co_return false;
+    if (stalled != nullptr && !is_circumstance(*stalled)) co_return false;
   }
   auto load = co_await keeper->load(*head);
   if (!sources_.contains(key)) co_return false;
@@ -187,8 +228,12 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
   row.path = declaration.path;
   if (!attempted.empty()) row.attempted_revision = attempted;
   const Timestamp now = clock_.now();
-  // What is declared is taken, but a provider is not what it should be: a credential is missing.
-  const std::string problems = key == root_source() ? provider_problems() : "";
+  // What is declared is taken, but not all of it is what it should be: a credential is missing, or
+  // a key that opens Secrets.
+  const std::string& broken = state->second.broken;
+  const std::string why = broken.empty() ? kProviderProblem : kSecretProblem;
+  std::string problems = key == root_source() ? provider_problems() : "";
+  if (!broken.empty()) problems = problems.empty() ? broken : broken + "\n" + problems;
   if (error) {
     const bool is_retryable = error->is_retryable();
     const std::string reason = is_retryable                         ? "FetchFailed"
@@ -204,8 +249,7 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
     if (problems.empty()) {
       clear_condition(row.conditions, "Stalled");
     } else {
-      set_condition(row.conditions,
-                    {"Stalled", ConditionStatus::True, kProviderProblem, problems, now});
+      set_condition(row.conditions, {"Stalled", ConditionStatus::True, why, problems, now});
     }
   }
   if (row == before) co_return;
@@ -219,8 +263,7 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
     event.subject = key;
     const bool is_fine = !error && problems.empty();
     event.severity = is_fine ? Severity::Normal : Severity::Warning;
-    event.reason = error || is_fine ? find_condition(row.conditions, "Ready")->reason
-                                    : std::string(kProviderProblem);
+    event.reason = error || is_fine ? find_condition(row.conditions, "Ready")->reason : why;
     event.message = error ? error->describe() : problems;
     event.revision = row.attempted_revision;
     transaction.add(AppendEvent{std::move(event)});
@@ -258,7 +301,13 @@ Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
                               : make_catalog(*load.resources, load.scripts);
   catalog.adapters = load.adapters;
-  CO_TRY_ASSIGN(const SecretTable secrets, co_await open_operator_secrets(load, catalog.problems));
+  std::vector<Problem> broken;
+  CO_TRY_ASSIGN(const SecretTable secrets, co_await open_operator_secrets(load, broken));
+  const auto row = journal_.sources().find(root_source());
+  const bool is_applied =
+      row != journal_.sources().end() && row->second.applied_revision == load.commit;
+  // What ran before goes on running, whatever became of the keys.
+  if (!is_applied) std::ranges::move(broken, std::back_inserter(catalog.problems));
   name_credentials(catalog, secrets);
   check_against_the_past(catalog);
   if (!catalog.problems.empty()) {
@@ -266,6 +315,10 @@ Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   }
   for (const auto& [name, declaration] : catalog_.tenants) {
     if (!catalog.tenants.contains(name)) want_tenant(name);
+  }
+  if (!is_solo()) {
+    sources_.at(root_source()).broken =
+        is_applied && !broken.empty() ? render_problems(nullptr, *load.resources, broken) : "";
   }
   settings_.operator_secrets->replace(secrets.by_name());
   catalog_ = std::move(catalog);
@@ -322,6 +375,9 @@ void EngineImpl::sync_sources() {
     source_queue_.forget(it->first);
     it = sources_.erase(it);
   }
+  std::vector<SourceDeclaration> declared{root_declaration()};
+  for (const auto& [key, declaration] : catalog_.sources) declared.push_back(declaration);
+  SourceKeeper::forget_other_keys(settings_.data, declared);
   for (const auto& [key, declaration] : catalog_.sources) {
     if (sources_.contains(key)) continue;
     SourceKeeper::Settings settings;

@@ -79,12 +79,6 @@ Result<std::map<std::string, AdapterScript>> adapters_of(const FileTree& tree) {
   return adapters;
 }
 
-const Resource* find_resource(const std::vector<Resource>& resources, const Ref& ref) {
-  const auto found = std::find_if(resources.begin(), resources.end(),
-                                  [&](const Resource& resource) { return resource.ref == ref; });
-  return found == resources.end() ? nullptr : &*found;
-}
-
 manifest::Diagnostic diagnostic_without_text(const Resource* resource, const Problem& problem) {
   manifest::Diagnostic diagnostic;
   if (resource != nullptr) diagnostic.position = {resource->origin.file, resource->origin.line, 1};
@@ -123,6 +117,12 @@ Result<plans::FilesSize> measure_files(const FileTree& tree, const TreeEntry& di
 }
 
 }  // namespace
+
+const Resource* find_resource(const std::vector<Resource>& resources, const Ref& ref) {
+  const auto found = std::find_if(resources.begin(), resources.end(),
+                                  [&](const Resource& resource) { return resource.ref == ref; });
+  return found == resources.end() ? nullptr : &*found;
+}
 
 Result<FilesSizes> measure_sites(const FileTree& tree, const std::vector<Resource>& resources,
                                  FilesSizes& known) {

@@ -32,6 +32,9 @@ struct SourceLoad {
   std::shared_ptr<const FileTree> working_tree;     ///< what it was read from, if that is no commit
 };
 
+/// The first of that ref, or null.
+const Resource* find_resource(const std::vector<Resource>& resources, const Ref& ref);
+
 /// What the Sites among the resources serve weighs, by tree id. `known` are sizes of before: their
 /// directories are not looked into again, and what is found is added. Blocks.
 Result<FilesSizes> measure_sites(const FileTree& tree, const std::vector<Resource>& resources,

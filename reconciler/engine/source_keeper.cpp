@@ -1,5 +1,7 @@
 #include "reconciler/engine/source_keeper.hpp"
 
+#include <set>
+
 #include "core/base/files.hpp"
 #include "core/base/id.hpp"
 #include "core/base/log.hpp"
@@ -11,6 +13,11 @@ namespace {
 /// A merge request may come from anybody's fork.
 constexpr std::uint64_t kStrangersPack = 128ULL << 20U;
 constexpr std::size_t kLongestCredential = 65'536;
+constexpr std::string_view kKeyPrefix = "ssh-";
+
+std::string key_file_of(const SourceDeclaration& declaration) {
+  return std::string(kKeyPrefix) + sha256_hex(declaration.key);
+}
 
 }  // namespace
 
@@ -33,11 +40,20 @@ Result<Mirror*> SourceKeeper::opened() {
   return mirror_.get();
 }
 
+void SourceKeeper::forget_other_keys(const std::filesystem::path& memory,
+                                     const std::vector<SourceDeclaration>& declared) {
+  std::set<std::string> kept;
+  for (const SourceDeclaration& one : declared) {
+    if (!one.credentials.empty()) kept.insert(key_file_of(one));
+  }
+  secret::sweep_memory(memory, kKeyPrefix, kept);
+}
+
 /// ssh wants a file; this one lies on no disk.
 Result<std::string> SourceKeeper::key_in_memory(const std::string& name) const {
   TRY_ASSIGN(const Secret<std::string> key, settings_.secrets->find(name, kLongestCredential));
   TRY_ASSIGN(const std::filesystem::path directory, secret::memory_directory(settings_.memory));
-  const std::filesystem::path file = directory / ("ssh-" + sha256_hex(declaration_.key));
+  const std::filesystem::path file = directory / key_file_of(declaration_);
   std::string text = key.reveal();
   if (!text.ends_with('\n')) text += '\n';  // OpenSSH takes no key without
   TRY(write_file_atomic(file, text, 0600));

@@ -48,6 +48,10 @@ class SourceKeeper {
   /// Keeps that commit whatever the remote does.
   Task<Result<void>> pin(std::string commit);
 
+  /// Removes the keys in memory that lie there for none of these, with `memory` as in Settings.
+  static void forget_other_keys(const std::filesystem::path& memory,
+                                const std::vector<SourceDeclaration>& declared);
+
   /// How long to wait before looking again: local repositories tell by themselves.
   Duration poll_interval() const;
 

@@ -1,3 +1,5 @@
+#include "reconciler/secrets.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -47,6 +49,26 @@ class EngineSecretsTest : public testing::Test {
       if (source.tenant == tenant && stalled != nullptr) return stalled->message;
     }
     return "";
+  }
+
+  /// "REASON: MESSAGE" of a source's Stalled; empty if it is not.
+  static std::string stalled(Daemon& daemon, const std::string& key) {
+    for (const SourceStatus& source : daemon.engine().sources("")) {
+      const Condition* condition = find_condition(source.conditions, "Stalled");
+      if (source.key == key && condition != nullptr)
+        return condition->reason + ": " + condition->message;
+    }
+    return "";
+  }
+  std::filesystem::path key_file() const {
+    return bed.data.path() / "keys" / secret::KeyringFiles::kSealFile;
+  }
+  /// The keys are others than those that everything is sealed to. Gives what was there.
+  std::string lose_keys() const {
+    std::string before = read_file(key_file(), 1 << 16).value();
+    const std::string other = secret::AgeIdentity::generate().text().reveal();
+    EXPECT_TRUE(write_file_atomic(key_file(), other + "\n", 0600));
+    return before;
   }
 
   TestBed bed;
@@ -212,6 +234,179 @@ TEST_F(EngineSecretsTest, KeysInUseAreNotForgotten) {
   EXPECT_EQ(bed.world->effects(), effects) << "another key is not another value";
   const auto retired = daemon.run(daemon.engine().retire_sealing_key(before[0].id, "test"));
   EXPECT_TRUE(retired) << retired.error().describe();
+}
+
+TEST_F(EngineSecretsTest, AKeyOfThePlatformsOwnSecretsIsNotForgotten) {
+  bed.push_platform(platform_yaml(true) + "---\n" +
+                    secret_yaml("token", "values: {value: \"" +
+                                             seal("token", "value", "first-token", "") + "\"}"));
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::string old_id = secret::seal_key_id(keys().newest().public_bytes());
+  ASSERT_TRUE(daemon.run(daemon.engine().rotate_sealing_key("test")));
+  const auto refused = daemon.run(daemon.engine().retire_sealing_key(old_id, "test"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::Conflict);
+  EXPECT_THAT(refused.error().message(), HasSubstr("Secret/token"));
+}
+
+TEST_F(EngineSecretsTest, NoKeyIsForgottenWhileWhatIsAppliedIsNotAtHand) {
+  bed.push_alice(
+      {{"s.yaml", api(seal("api", "value", "hunter2-abc"))}, {"web.yaml", using_it("web", "api")}});
+  std::string old_id = secret::seal_key_id(keys().newest().public_bytes());
+  {
+    Daemon daemon(bed);
+    ASSERT_TRUE(daemon.settle());
+    ASSERT_TRUE(daemon.run(daemon.engine().rotate_sealing_key("test")));
+  }
+  // Neither the mirror nor the repository is there at the next start.
+  std::filesystem::remove_all(bed.data.path() / "mirrors" / "alice.alice");
+  std::filesystem::rename(bed.alice_remote.path(), bed.data.path() / "elsewhere");
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.run_until([&] { return !stalled(daemon, "alice/alice").empty(); }));
+  const auto refused = daemon.run(daemon.engine().retire_sealing_key(old_id, "test"));
+  std::filesystem::rename(bed.data.path() / "elsewhere", bed.alice_remote.path());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::Conflict);
+  EXPECT_THAT(refused.error().message(), HasSubstr("alice/alice is not at hand"));
+}
+
+TEST_F(EngineSecretsTest, WhatCannotBeOpenedAnyMoreKeepsNothingFromStopping) {
+  bed.push_alice({{"s.yaml", api(seal("api", "value", "hunter2-abc"))},
+                  {"web.yaml", using_it("web", "api")},
+                  {"job.yaml", using_it("job", "api")},
+                  {"plain.yaml", instance_yaml("plain")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::string before = lose_keys();
+  auto same = daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+  ASSERT_TRUE(same) << same.error().describe();
+  EXPECT_FALSE(has_changes(same->front())) << "what is not known counts as unchanged";
+  EXPECT_THAT(stalled(daemon, "alice/alice"), HasSubstr("SecretsBroken: "));
+  EXPECT_THAT(stalled(daemon, "alice/alice"), HasSubstr("alice/Secret/api"));
+
+  DirectiveRow stop;
+  stop.ref = Ref{"alice", Kind::Instance, "web"};
+  stop.verb = DirectiveVerb::Stop;
+  stop.by = "test";
+  ASSERT_TRUE(daemon.run(daemon.engine().direct(stop)));
+  EXPECT_TRUE(daemon.run_until(
+      [&] { return bed.world->find(stop.ref)->observed.phase == Phase::Stopped; }));
+  // What does not touch the Secret is taken: here, that something goes.
+  std::filesystem::remove(bed.alice.path() / "job.yaml");
+  bed.push_alice({{"other.yaml", instance_yaml("other")}}, "drop job\n\nCroft-Prune: yes\n");
+  ASSERT_TRUE(daemon.run(daemon.engine().reconcile({"alice", std::nullopt})));
+  EXPECT_EQ(bed.world->find(Ref{"alice", Kind::Instance, "job"}), nullptr);
+  EXPECT_NE(bed.world->find(Ref{"alice", Kind::Instance, "other"}), nullptr);
+
+  // Put back by hand, they count at once.
+  ASSERT_TRUE(write_file_atomic(key_file(), before, 0600));
+  ASSERT_TRUE(daemon.run(daemon.engine().reconcile({"alice", std::nullopt})));
+  EXPECT_EQ(stalled(daemon, "alice/alice"), "");
+  ASSERT_TRUE(daemon.run(daemon.engine().withdraw(stop.ref, DirectiveVerb::Stop, "test")));
+  EXPECT_TRUE(daemon.run_until(
+      [&] { return bed.world->find(stop.ref)->observed.phase == Phase::Running; }));
+}
+
+TEST_F(EngineSecretsTest, ThePlatformGoesOnWithoutItsKeys) {
+  bed.push_platform(platform_yaml(true) + "---\n" +
+                    secret_yaml("token", "values: {value: \"" +
+                                             seal("token", "value", "first-token", "") + "\"}"));
+  bed.push_alice({{"plain.yaml", instance_yaml("plain")}});
+  {
+    Daemon daemon(bed);
+    ASSERT_TRUE(daemon.settle());
+  }
+  lose_keys();
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  ASSERT_TRUE(daemon.run_until([&] { return !stalled(daemon, "platform").empty(); }));
+  EXPECT_THAT(stalled(daemon, "platform"), HasSubstr("SecretsBroken: "));
+  bed.push_alice({{"other.yaml", instance_yaml("other")}});
+  ASSERT_TRUE(daemon.run(daemon.engine().reconcile({"alice", std::nullopt})));
+  EXPECT_NE(bed.world->find(Ref{"alice", Kind::Instance, "other"}), nullptr);
+}
+
+// Whoever may open a merge request knows the public key, and could seal a guess.
+TEST_F(EngineSecretsTest, AMergeRequestTellsNobodyWhetherAGuessIsRight) {
+  const std::string accepted = bed.push_alice(
+      {{"s.yaml", api(seal("api", "value", "hunter2-abc"))}, {"web.yaml", using_it("web", "api")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const auto asked = [&](const std::string& guess) {
+    bed.alice.commit({{"s.yaml", api(seal("api", "value", guess))}}, "guess");
+    bed.alice.push("+HEAD:refs/pull/1/head");
+    const auto diffed = daemon.run(daemon.engine().diff_ref("alice/alice", "refs/pull/1/head"));
+    EXPECT_TRUE(diffed) << diffed.error().describe();
+    std::string said = diffed->problems;
+    for (const Change& change : diffed->changeset.changes) {
+      for (const FieldChange& field : change.fields)
+        said += field.path + " " + field.after.value_or("");
+    }
+    return said;
+  };
+  const std::string right = asked("hunter2-abc");
+  EXPECT_THAT(right, HasSubstr("(secret changed)"));
+  EXPECT_EQ(right, asked("hunter2-xyz"));
+  // What is sealed as it was is the same.
+  bed.alice.git({"reset", "--hard", accepted});
+  bed.alice.commit({{"plain.yaml", instance_yaml("plain")}}, "harmless");
+  bed.alice.push("+HEAD:refs/pull/1/head");
+  const auto harmless = daemon.run(daemon.engine().diff_ref("alice/alice", "refs/pull/1/head"));
+  ASSERT_TRUE(harmless);
+  EXPECT_EQ(harmless->problems, "");
+  for (const Change& change : harmless->changeset.changes) {
+    if (change.ref.name == "web") {
+      EXPECT_EQ(change.action, Action::Keep);
+    }
+  }
+}
+
+TEST_F(EngineSecretsTest, WhatIsTooLargeForAFileIsAnErrorAndTheAppRunsOn) {
+  const std::string recipient = keys().keys_of("alice").back().recipient();
+  const auto files = [&](std::size_t size) {
+    std::vector<std::pair<std::string, std::string>> values;
+    std::string mounts;
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+      values.emplace_back(name, std::string(size, 'x'));
+      mounts += fmt::format("    /run/{}: {{secret: tls/{}}}\n", name, name);
+    }
+    return GitRepository::Files{{"s.yaml", secret_yaml("tls", "file: tls.enc.yaml")},
+                                {"tls.enc.yaml", sops_file(values, recipient)},
+                                {"web.yaml", instance_yaml("web", "  secretFiles:\n" + mounts)}};
+  };
+  bed.push_alice(files(100));
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const std::size_t effects = bed.world->effects();
+  bed.push_alice(files((256 << 10) + 1));
+  ASSERT_TRUE(daemon.run_until([&] { return !why_stalled(daemon).empty(); }));
+  EXPECT_THAT(why_stalled(daemon), HasSubstr("more than 256 KiB"));
+  bed.push_alice(files(220 << 10));
+  ASSERT_TRUE(daemon.run_until([&] {
+    return why_stalled(daemon).find("more than 1 MiB together") != std::string::npos;
+  })) << why_stalled(daemon);
+  EXPECT_EQ(bed.world->effects(), effects);
+}
+
+TEST_F(EngineSecretsTest, AFilesValuesCountForEachSecretThatNamesIt) {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (int i = 0; i < 900; ++i) values.emplace_back(fmt::format("v{}", i), "x");
+  std::string secrets;
+  for (const char* name : {"a", "b", "c"}) secrets += secret_yaml(name, "file: f.yaml") + "---\n";
+  bed.push_alice({{"s.yaml", secrets},
+                  {"f.yaml", sops_file(values, keys().keys_of("alice").back().recipient())}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.run_until([&] { return !why_stalled(daemon).empty(); }));
+  EXPECT_THAT(why_stalled(daemon), HasSubstr("there are more than 2000 secret values"));
+}
+
+TEST(WithoutValuesTest, TakesTheLongestFirst) {
+  const SecretValues values{{"a", Secret<std::string>("hunter2")},
+                            {"b", Secret<std::string>("hunter2-and-more")}};
+  const Error clean =
+      without_values(Error(ErrorCode::Invalid, "no hunter2-and-more, and no hunter2"), values);
+  EXPECT_EQ(clean.message(), "no [redacted], and no [redacted]");
 }
 
 TEST_F(EngineSecretsTest, OperatorsSecretsAreWhatTheirKindsName) {
