@@ -17,6 +17,7 @@
 #include "core/store/store.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/engine/queue.hpp"
 #include "reconciler/notify/dispatcher.hpp"
 #include "reconciler/pricing.hpp"
 
@@ -169,6 +170,28 @@ struct TransferRequest {
   std::string by;
 };
 
+/// What a resource uses of its machine now.
+struct ResourceUse {
+  Ref ref;
+  std::string provider;
+  Phase phase = Phase::Created;
+  int restarts = 0;
+  std::optional<Use> use;  ///< none if its provider does not measure it, or it does not run
+};
+
+/// How the engine itself fares, for those who watch over it.
+struct EngineVitals {
+  struct ProviderVitals {
+    std::string name;
+    std::string adapter;
+    bool is_usable = true;  ///< it could be made, and its last observation worked
+  };
+  std::vector<QueueVitals> queues;
+  std::vector<ProviderVitals> providers;
+  /// Why it does not know yet what is declared; empty once it does.
+  std::string waits_for;
+};
+
 /// What the daemon's heart offers to the API and to tests. On the control executor; not thread
 /// safe.
 class Engine {
@@ -203,6 +226,10 @@ class Engine {
 
   virtual Task<Result<void>> direct(DirectiveRow directive) = 0;
   virtual Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) = 0;
+
+  /// What runs, and what it uses; asks each provider once. "" for all.
+  virtual Task<Result<std::vector<ResourceUse>>> use(std::string tenant) = 0;
+  virtual EngineVitals vitals() const = 0;
 
   /// Changesets that wait for a person.
   virtual std::vector<Changeset> guarded(const std::string& tenant) const = 0;

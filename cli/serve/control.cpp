@@ -21,10 +21,13 @@
 #include "core/base/log.hpp"
 #include "core/net/address.hpp"
 #include "core/net/server.hpp"
+#include "core/store/measured.hpp"
 #include "core/store/open.hpp"
 #include "gateway/api/api.hpp"
 #include "gateway/edge/edge.hpp"
 #include "gateway/forge/reporter.hpp"
+#include "gateway/metrics/role_metrics.hpp"
+#include "gateway/metrics/watch_server.hpp"
 #include "gateway/receivers/hooks_publisher.hpp"
 #include "gateway/receivers/hooks_role.hpp"
 #include "gateway/routes_publisher.hpp"
@@ -107,6 +110,16 @@ std::string hook_url(const Settings& settings, const Secret<std::string>& key,
   return fmt::format("{}/hooks/{}", settings.hooks_url, hook_id(key, source));
 }
 
+ControlMetricsSettings metrics_settings(const Settings& settings) {
+  ControlMetricsSettings watched;
+  std::vector<metrics::Role> others{metrics::Role::Edge};
+  if (receives_hooks(settings)) others.push_back(metrics::Role::Hooks);
+  for (const metrics::Role role : others)
+    watched.others.push_back({role, role_metrics_socket(settings.data, role)});
+  watched.with_tenants = settings.metrics_tenants;
+  return watched;
+}
+
 Result<void> listen(HttpServer& server, const Settings& settings) {
   // Anybody may connect; who the peer is decides what it may do.
   TRY(server.listen_unix(settings.api_socket, 0666));
@@ -124,7 +137,7 @@ class Control {
           std::unique_ptr<Store> store, Secret<std::string> hook_key)
       : settings_(settings),
         hook_key_(std::move(hook_key)),
-        store_(std::move(store)),
+        store_(measured(std::move(store))),
         pool_(kPoolThreads),
         secrets_(std::make_shared<secret::OperatorSecrets>(settings.secrets_dir)),
         engine_(make_engine(
@@ -132,9 +145,11 @@ class Control {
             io_.get_executor(), *store_, make_adapters(registry_parts(settings)), clock_, random_)),
         api_(make_api({*engine_, *store_, clock_, random_, pool_},
                       api_settings(settings, std::move(operators)))),
+        metrics_(*engine_, *store_, metrics_settings(settings)),
         server_(
             io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
-            api_->server_settings()) {}
+            api_->server_settings()),
+        watch_server_(io_.get_executor(), [this] { return is_started_ ? &metrics_ : nullptr; }) {}
 
   int run() {
     asio::signal_set signals(io_, SIGTERM, SIGINT);
@@ -165,6 +180,8 @@ class Control {
     api.is_solo = !settings.solo.empty();
     api.version = CROFT_VERSION;
     api.audit_log = settings.data / "audit.log";
+    api.metrics = [this] { return metrics_.page(); };
+    api.reasons_not_ready = [this] { return metrics_.reasons_not_ready(); };
     api.on_merge_request = [this](const std::string& source, std::int64_t number) {
       if (reporter_) reporter_->look_at_merge_request(source, number);
     };
@@ -189,6 +206,7 @@ class Control {
 
   Task<> start() {
     Result<void> started = listen(server_, settings_);
+    if (started) started = show_metrics();
     if (started) started = co_await engine_->start();
     if (is_stopping_) co_return;
     if (started) {
@@ -208,6 +226,14 @@ class Control {
     co_await stop();
   }
 
+  Result<void> show_metrics() {
+    if (settings_.metrics_listen.empty()) return {};
+    TRY_ASSIGN(const int port, watch_server_.listen(settings_.metrics_listen));
+    log_info("control", "shows metrics",
+             {{"address", settings_.metrics_listen}, {"port", std::to_string(port)}});
+    return {};
+  }
+
   void start_reporter() {
     ForgeReporterSettings settings;
     settings.secrets_dir = settings_.secrets_dir;
@@ -220,6 +246,7 @@ class Control {
     if (std::exchange(is_stopping_, true)) co_return;
     log_info("control", "stopping");
     started_.cancel();
+    co_await watch_server_.stop(kStopGrace);
     co_await server_.stop(kStopGrace);
     if (reporter_) co_await reporter_->stop();
     co_await engine_->stop();
@@ -236,7 +263,9 @@ class Control {
   std::shared_ptr<secret::OperatorSecrets> secrets_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Api> api_;
+  ControlMetrics metrics_;
   HttpServer server_;
+  WatchServer watch_server_;
   bool is_started_ = false;
   bool is_stopping_ = false;
   asio::steady_timer started_{io_, asio::steady_timer::time_point::max()};  ///< cancelled then
@@ -265,6 +294,7 @@ void keep_memory_private() {
 }  // namespace
 
 int run_control(const Settings& settings) {
+  metrics::set_build(CROFT_VERSION, CROFT_COMMIT);
   keep_memory_private();
   Result<std::vector<std::uint32_t>> operators = operator_uids(settings);
   if (operators) {
@@ -295,6 +325,7 @@ int run_control(const Settings& settings) {
 }
 
 int run_hooks_role(const Settings& settings) {
+  metrics::set_build(CROFT_VERSION, CROFT_COMMIT);
   HooksRoleSettings hooks;
   hooks.table_file = hooks_table(settings);
   hooks.secrets_dir = settings.secrets_dir;
@@ -302,6 +333,8 @@ int run_hooks_role(const Settings& settings) {
   hooks.listen = settings.hooks_listen;
   hooks.control_socket = settings.api_socket;
   const Result<void> made = make_directory(settings.data / "run", 0755);
+  const RoleMetrics shown(role_metrics_socket(settings.data, metrics::Role::Hooks),
+                          metrics::Role::Hooks);
   const Result<void> done = made ? run_hooks(std::move(hooks)) : made;
   if (done) return 0;
   log_error("hooks", "cannot receive", {{"error", done.error().describe()}});
@@ -309,6 +342,7 @@ int run_hooks_role(const Settings& settings) {
 }
 
 int run_edge_role(const Settings& settings) {
+  metrics::set_build(CROFT_VERSION, CROFT_COMMIT);
   EdgeSettings edge;
   edge.listen = {settings.edge_listen};
   edge.routes_file = settings.data / "run" / "routes.json";
@@ -320,6 +354,11 @@ int run_edge_role(const Settings& settings) {
       log_info("edge", "listening", {{"address", address}});
     const Result<void> noted = write_file_atomic(ready, fmt::format("{}\n", ::getpid()), 0644);
     if (!noted) log_warning("edge", "readiness not written", {{"error", noted.error().describe()}});
+  };
+  edge.while_serving = [socket = role_metrics_socket(settings.data, metrics::Role::Edge)](
+                           const Edge& serving) {
+    return std::make_shared<RoleMetrics>(
+        socket, metrics::Role::Edge, [&serving](metrics::Page& page) { serving.measure(page); });
   };
   const Result<void> made = make_directory(settings.data / "run", 0755);
   const Result<void> done = made ? run_edge(std::move(edge)) : made;

@@ -41,6 +41,10 @@ Result<void> assign(LogLevel& into, std::string_view text) {
   TRY_ASSIGN(into, parse_log_level(text));
   return {};
 }
+Result<void> assign(bool& into, std::string_view text) {
+  into = text == "true";
+  return {};
+}
 Result<void> assign(LogFormat& into, std::string_view text) {
   into = text == "json" ? LogFormat::Json : LogFormat::Text;
   return {};
@@ -90,6 +94,7 @@ Result<void> set_web_url(Settings& settings, std::string_view text) {
 }
 
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kSwitch{"false", "true"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 4> kRoles{"all", "edge", "control", "hooks"};
 constexpr std::array<std::string_view, 7> kReceivers{"github",    "gitlab", "gitea", "forgejo",
@@ -167,6 +172,15 @@ constexpr std::array kRows{
          "Default: nowhere.",
          kAnything},
         set_address<&Settings::hooks_listen>},
+    Row{{"metrics.listen", SettingType::Text, "",
+         "HOST:PORT where Prometheus finds /metrics, and others /healthz and /readyz; without TLS "
+         "and passwords, so for a network that you trust. Default: nowhere.",
+         kAnything},
+        set_address<&Settings::metrics_listen>},
+    Row{{"metrics.tenants", SettingType::Choice, "false",
+         "Whether metrics of resources and sources have a label `tenant`: so many more series.",
+         kSwitch},
+        set<&Settings::metrics_tenants>},
     Row{{"secrets.dir", SettingType::Path, "",
          "Directory with a file for each secret that operator kinds name. Default: "
          "$CREDENTIALS_DIRECTORY, else "

@@ -36,6 +36,8 @@ struct Settings {
   std::string api_listen;                         ///< "HOST:PORT", or empty: no TCP
   std::string hooks_url;                          ///< what forges call, or empty
   std::string hooks_listen;                       ///< "HOST:PORT", or empty: no TCP
+  std::string metrics_listen;                     ///< "HOST:PORT", or empty: nowhere
+  bool metrics_tenants = false;                   ///< whether metrics say which tenant
   std::filesystem::path secrets_dir;              ///< never empty once loaded
   std::vector<std::string> webhooks_networks;     ///< that endpoints of anybody may be in
   Duration resync{};

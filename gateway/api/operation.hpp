@@ -101,6 +101,7 @@ namespace operations {
 
 Task<Result<HttpResponse>> health(Service& service, Call call);
 Task<Result<HttpResponse>> readiness(Service& service, Call call);
+Task<Result<HttpResponse>> metrics(Service& service, Call call);
 Task<Result<HttpResponse>> openapi(Service& service, Call call);
 Task<Result<HttpResponse>> version(Service& service, Call call);
 Task<Result<HttpResponse>> tenants(Service& service, Call call);

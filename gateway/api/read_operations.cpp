@@ -1,9 +1,12 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/resource/status.hpp"
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/log_pipe.hpp"
 #include "gateway/api/operation.hpp"
+#include "gateway/metrics/exposition.hpp"
 
 namespace croft::operations {
 
@@ -39,10 +42,22 @@ Task<Result<HttpResponse>> health(Service& service, Call call) {
 
 Task<Result<HttpResponse>> readiness(Service& service, Call call) {
   (void)call;
+  if (service.settings.reasons_not_ready) {
+    const std::vector<std::string> reasons = co_await service.settings.reasons_not_ready();
+    if (!reasons.empty())
+      co_return fail(ErrorCode::Unavailable, fmt::format("{}", fmt::join(reasons, "; ")));
+  }
   // Whatever ails the store is the operator's to know, not everybody's.
   const Result<std::vector<TenantRow>> tenants = co_await service.parts.store.tenants();
   if (!tenants) co_return fail(ErrorCode::Unavailable, "the store does not answer");
   co_return json_response(Value::map({{"status", "ok"}}));
+}
+
+Task<Result<HttpResponse>> metrics(Service& service, Call call) {
+  (void)call;
+  if (!service.settings.metrics) co_return fail(ErrorCode::NotFound, "this server shows no metrics");
+  std::string page = co_await service.settings.metrics();
+  co_return metrics_answer(std::move(page));
 }
 
 Task<Result<HttpResponse>> openapi(Service& service, Call call) {

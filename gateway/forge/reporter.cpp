@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 #include "gateway/forge/caller.hpp"
 #include "gateway/forge/comments.hpp"
 #include "gateway/forge/posted.hpp"
@@ -19,6 +20,21 @@
 namespace croft {
 
 namespace {
+
+/// In the words of metrics::kForgeCalls.
+const char* outcome_word(ForgeAnswer::Kind kind) {
+  switch (kind) {
+    case ForgeAnswer::Kind::Done:
+      return "done";
+    case ForgeAnswer::Kind::Later:
+      return "later";
+    case ForgeAnswer::Kind::Refused:
+      return "refused";
+    case ForgeAnswer::Kind::Unknown:
+      break;
+  }
+  return "unknown";
+}
 
 constexpr int kAtOnce = 16;
 constexpr Duration kNoTimeout{86'400'000};
@@ -175,6 +191,9 @@ struct ForgeReporter::State {
 
   Task<std::optional<Outcome>> remember(SourceStatus source, CommitReport report) {
     posted[source.key].note(report);
+    metrics::registry()
+        .counter(metrics::kCommitStatuses, {std::string(to_string(report.state))})
+        .add();
     complaints.erase(source.key);
     Transaction transaction;
     transaction.add(AppendEvent{posted_event(source, report, parts.clock.now())});
@@ -216,7 +235,15 @@ struct ForgeReporter::State {
   }
 
   Task<ForgeAnswer> call(const Target& target, HttpRequest request) {
-    return call_forge(target.repository, std::move(request), target.token, parts.clock.now());
+    return counted(request.method == "GET" ? "read" : "write",
+                   call_forge(target.repository, std::move(request), target.token,
+                              parts.clock.now()));
+  }
+
+  static Task<ForgeAnswer> counted(std::string call, Task<ForgeAnswer> work) {
+    ForgeAnswer answer = co_await std::move(work);
+    metrics::registry().counter(metrics::kForgeCalls, {call, outcome_word(answer.kind)}).add();
+    co_return answer;
   }
 
   // Comments.

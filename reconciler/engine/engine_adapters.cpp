@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/base/suggest.hpp"
 #include "reconciler/engine/engine_impl.hpp"
+#include "reconciler/engine/measured_provider.hpp"
 
 namespace croft {
 
@@ -79,6 +80,7 @@ ProviderState EngineImpl::make_provider(const ProviderDeclaration& declaration) 
     state.error = made.error().describe();
     return state;
   }
+  *made = measured(std::move(*made), declaration.name, declaration.adapter);
   (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
   (*made)->on_news([this](ProviderNews news) { news_.add(std::move(news)); });
   state.lane.provider = *made;

@@ -107,6 +107,8 @@ class EngineImpl final : public Engine {
   std::vector<std::string> tenants() const override;
   Task<Result<void>> direct(DirectiveRow directive) override;
   Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override;
+  Task<Result<std::vector<ResourceUse>>> use(std::string tenant) override;
+  EngineVitals vitals() const override;
   std::vector<Changeset> guarded(const std::string& tenant) const override;
   Task<Result<void>> acknowledge(std::string tenant, std::string digest, std::string by) override;
   Task<Result<std::vector<Ref>>> adopt(std::string tenant, std::string by) override;

@@ -3,6 +3,7 @@
 #include "core/base/files.hpp"
 #include "core/base/id.hpp"
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 
 namespace croft {
 
@@ -89,7 +90,11 @@ Task<Result<std::string>> SourceKeeper::fetch() {
     TRY_ASSIGN(const RemoteRepository repository, remote());
     return mirror->fetch(repository, FetchLimits{}, {});
   };
+  const auto begun = std::chrono::steady_clock::now();
   Result<std::string> head = co_await fetching_.run(std::move(work));
+  static metrics::Histogram& seconds = metrics::registry().histogram(metrics::kGitFetchSeconds);
+  seconds.observe(std::chrono::steady_clock::now() - begun);
+  metrics::registry().counter(metrics::kGitFetches, {head ? "ok" : "failed"}).add();
   co_return while_doing(std::move(head),
                         "fetching source " + declaration_.key + " from " + declaration_.url);
 }

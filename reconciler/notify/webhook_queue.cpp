@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 #include "reconciler/notify/message.hpp"
 #include "reconciler/notify/what_happened.hpp"
 
@@ -22,6 +23,19 @@ constexpr Duration kStoreTrouble{5'000};
 double chance_from(RandomSource& random) {
   const auto bytes = random.bytes();
   return (bytes[0] * 256 + bytes[1]) / 65'536.0;
+}
+
+/// A delivery after an attempt, in the words of metrics::kWebhookAttempts.
+const char* outcome_of(DeliveryState state) {
+  switch (state) {
+    case DeliveryState::Delivered:
+      return "delivered";
+    case DeliveryState::Failed:
+      return "given_up";
+    case DeliveryState::Pending:
+      break;
+  }
+  return "retry";
 }
 
 Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row) {
@@ -200,7 +214,11 @@ std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQu
 Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   DeliveryRow row = self->pending_.at(place).row;
   NotificationRow notification = row.notification;
+  const auto begun = std::chrono::steady_clock::now();
   Attempt attempt = co_await self->attempt(std::move(notification));
+  metrics::registry()
+      .histogram(metrics::kWebhookSeconds)
+      .observe(std::chrono::steady_clock::now() - begun);
   --self->under_way_;
   if (self->is_over_) co_return;
   const Timestamp now = self->parts_->clock.now();
@@ -209,6 +227,7 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
         now + std::min(*attempt.retry_after, self->parts_->settings.schedule.longest_wish);
   row = after_attempt(std::move(row), attempt, self->parts_->settings.schedule,
                       chance_from(self->parts_->random), now);
+  metrics::registry().counter(metrics::kWebhookAttempts, {outcome_of(row.state)}).add();
   DeliveryRow noted = row;
   const Result<void> done = co_await self->note(std::move(noted), std::move(attempt));
   if (self->is_over_) co_return;
