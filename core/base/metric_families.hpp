@@ -1,6 +1,6 @@
 #pragma once
-// Every metric there is; docs/metrics.md is written from this list. To add one: a constant here, its
-// place in `kFamilies`, and the line that counts it.
+// Every metric there is; docs/metrics.md is written from this list. To add one: a constant here,
+// its place in `kFamilies`, and the line that counts it.
 //
 // Names follow Prometheus' conventions: base units, `_total` for counters. No label takes values
 // that a stranger or a tenant chooses, but for `tenant`, which is left out unless the setting
@@ -73,16 +73,14 @@ inline constexpr Family kQueueWaitSeconds{"croft_queue_wait_seconds",
                                           "How long keys waited from being wanted to their pass.",
                                           {"queue"},
                                           kPatient};
-inline constexpr Family kQueueDepth{"croft_queue_depth",
-                                    Type::Gauge,
-                                    Role::Control,
-                                    "Keys that wait for a pass.",
-                                    {"queue"}};
-inline constexpr Family kQueueOldest{"croft_queue_oldest_seconds",
-                                     Type::Gauge,
-                                     Role::Control,
-                                     "How long the key has waited that waits longest; 0 if none does.",
-                                     {"queue"}};
+inline constexpr Family kQueueDepth{
+    "croft_queue_depth", Type::Gauge, Role::Control, "Keys that wait for a pass.", {"queue"}};
+inline constexpr Family kQueueOldest{
+    "croft_queue_oldest_seconds",
+    Type::Gauge,
+    Role::Control,
+    "How long the key has waited that waits longest; 0 if none does.",
+    {"queue"}};
 inline constexpr Family kQueueRunning{
     "croft_queue_running", Type::Gauge, Role::Control, "Passes under way.", {"queue"}};
 inline constexpr Family kNotifications{
@@ -141,12 +139,9 @@ inline constexpr Family kProviderCalls{
     Role::Control,
     "Calls of providers that ended. The outcome is ok, or the error's code.",
     {"provider", "adapter", "call", "outcome"}};
-inline constexpr Family kProviderSeconds{"croft_provider_call_duration_seconds",
-                                         Type::Histogram,
-                                         Role::Control,
-                                         "How long calls of providers took.",
-                                         {"adapter", "call"},
-                                         kPatient};
+inline constexpr Family kProviderSeconds{
+    "croft_provider_call_duration_seconds", Type::Histogram,     Role::Control,
+    "How long calls of providers took.",    {"adapter", "call"}, kPatient};
 inline constexpr Family kWebhookAttempts{
     "croft_webhook_attempts_total",
     Type::Counter,
@@ -223,7 +218,8 @@ inline constexpr Family kEdgeRequests{
     "croft_edge_requests_total",
     Type::Counter,
     Role::Edge,
-    "Requests answered, by what answers at their host (site, instance, stack, hooks; none: there is "
+    "Requests answered, by what answers at their host (site, instance, stack, hooks; none: there "
+    "is "
     "no such host) and class of the status (none: the client went away before).",
     {"class", "code"}};
 inline constexpr Family kEdgeSeconds{
@@ -246,18 +242,18 @@ inline constexpr Family kEdgeGeneration{"croft_edge_routes_generation", Type::Ga
                                         "Number of the route snapshot that is served."};
 
 inline constexpr std::array kFamilies{
-    &kBuildInfo,        &kProcessCpu,     &kProcessMemory,      &kProcessVirtual,
-    &kProcessFds,       &kProcessMaxFds,  &kProcessStart,       &kRoleUp,
-    &kReady,            &kReconciles,     &kReconcileSeconds,   &kQueueWaitSeconds,
-    &kQueueDepth,       &kQueueOldest,    &kQueueRunning,       &kNotifications,
-    &kGitFetches,       &kGitFetchSeconds, &kTenants,           &kResources,
-    &kNotReady,         &kSources,        &kStalled,            &kGuarded,
-    &kProviderCalls,    &kProviderSeconds, &kWebhookAttempts,   &kWebhookSeconds,
-    &kWebhookWaiting,   &kWebhooks,       &kForgeCalls,         &kStoreCommitSeconds,
-    &kCommitStatuses,   &kProviderUsable,
-    &kStoreCalls,       &kLuaSeconds,     &kHookDeliveries,     &kHookUnknown,
-    &kEdgeRequests,     &kEdgeSeconds,    &kEdgeConnections,    &kEdgeOpen,
-    &kEdgeBytes,        &kEdgeUpstream,   &kEdgeGeneration,
+    &kBuildInfo,       &kProcessCpu,      &kProcessMemory,    &kProcessVirtual,
+    &kProcessFds,      &kProcessMaxFds,   &kProcessStart,     &kRoleUp,
+    &kReady,           &kReconciles,      &kReconcileSeconds, &kQueueWaitSeconds,
+    &kQueueDepth,      &kQueueOldest,     &kQueueRunning,     &kNotifications,
+    &kGitFetches,      &kGitFetchSeconds, &kTenants,          &kResources,
+    &kNotReady,        &kSources,         &kStalled,          &kGuarded,
+    &kProviderCalls,   &kProviderSeconds, &kWebhookAttempts,  &kWebhookSeconds,
+    &kWebhookWaiting,  &kWebhooks,        &kForgeCalls,       &kStoreCommitSeconds,
+    &kCommitStatuses,  &kProviderUsable,  &kStoreCalls,       &kLuaSeconds,
+    &kHookDeliveries,  &kHookUnknown,     &kEdgeRequests,     &kEdgeSeconds,
+    &kEdgeConnections, &kEdgeOpen,        &kEdgeBytes,        &kEdgeUpstream,
+    &kEdgeGeneration,
 };
 
 /// The one of that name, or null.

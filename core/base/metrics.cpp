@@ -107,9 +107,8 @@ std::optional<std::string_view> after_labels(std::string_view text) {
   while (true) {
     const std::size_t quote = text.find("=\"");
     if (quote == std::string_view::npos || quote == 0) return std::nullopt;
-    const bool is_name = std::ranges::all_of(text.substr(0, quote), [](unsigned char c) {
-      return std::isalnum(c) != 0 || c == '_';
-    });
+    const bool is_name = std::ranges::all_of(
+        text.substr(0, quote), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
     if (!is_name) return std::nullopt;
     std::size_t end = quote + 2;
     while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
@@ -166,7 +165,8 @@ std::size_t Family::label_count() const {
 }
 
 const Family* find_family(std::string_view name) {
-  const auto found = std::ranges::find(kFamilies, name, [](const Family* one) { return one->name; });
+  const auto found =
+      std::ranges::find(kFamilies, name, [](const Family* one) { return one->name; });
   return found == kFamilies.end() ? nullptr : *found;
 }
 

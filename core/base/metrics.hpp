@@ -15,8 +15,8 @@
 #include "core/base/units.hpp"
 
 // Numbers for Prometheus. A Family says what is measured (all of them: metric_families.hpp), a
-// Registry counts, a Page is what one scrape shows. Counting is a relaxed atomic addition and may be
-// done on any thread; finding a series takes a lock, so that hot paths keep the reference.
+// Registry counts, a Page is what one scrape shows. Counting is a relaxed atomic addition and may
+// be done on any thread; finding a series takes a lock, so that hot paths keep the reference.
 
 namespace croft::metrics {
 
@@ -59,7 +59,8 @@ class Counter {
 
 /// A histogram at one moment.
 struct Distribution {
-  std::vector<std::uint64_t> buckets;  ///< one for each bound, and one for what is above; not summed
+  std::vector<std::uint64_t>
+      buckets;  ///< one for each bound, and one for what is above; not summed
   double sum = 0;
 
   std::uint64_t count() const;

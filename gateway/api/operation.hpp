@@ -108,6 +108,7 @@ Task<Result<HttpResponse>> tenants(Service& service, Call call);
 Task<Result<HttpResponse>> sources(Service& service, Call call);
 Task<Result<HttpResponse>> resources(Service& service, Call call);
 Task<Result<HttpResponse>> resource(Service& service, Call call);
+Task<Result<HttpResponse>> use(Service& service, Call call);
 Task<Result<HttpResponse>> settled(Service& service, Call call);
 Task<Result<HttpResponse>> events(Service& service, Call call);
 Task<Result<HttpResponse>> logs(Service& service, Call call);

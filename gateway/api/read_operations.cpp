@@ -55,7 +55,8 @@ Task<Result<HttpResponse>> readiness(Service& service, Call call) {
 
 Task<Result<HttpResponse>> metrics(Service& service, Call call) {
   (void)call;
-  if (!service.settings.metrics) co_return fail(ErrorCode::NotFound, "this server shows no metrics");
+  if (!service.settings.metrics)
+    co_return fail(ErrorCode::NotFound, "this server shows no metrics");
   std::string page = co_await service.settings.metrics();
   co_return metrics_answer(std::move(page));
 }
@@ -118,6 +119,15 @@ Task<Result<HttpResponse>> resource(Service& service, Call call) {
   if (!is_ready && is_workload(ref.kind))
     detail.log_tail = co_await log_tail(service, detail.status);
   co_return json_response(to_form(detail));
+}
+
+Task<Result<HttpResponse>> use(Service& service, Call call) {
+  CO_TRY_ASSIGN(const std::optional<std::string> tenant, listed_tenant(call));
+  std::string whose = tenant.value_or("");
+  CO_TRY_ASSIGN(std::vector<ResourceUse> all, co_await service.parts.engine.use(std::move(whose)));
+  std::erase_if(all, [&](const ResourceUse& one) { return !shows(tenant, one.ref.tenant); });
+  std::ranges::sort(all, {}, &ResourceUse::ref);
+  co_return json_response(to_list_form("resources", all));
 }
 
 Task<Result<HttpResponse>> settled(Service& service, Call call) {

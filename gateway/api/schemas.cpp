@@ -380,6 +380,7 @@ void add_answers(Value& schemas) {
   schemas.set("DirectiveList", named_list("directives", schema_reference("Directive")));
   schemas.set("PruneList", named_list("prunes", schema_reference("Changeset")));
   schemas.set("ChangesetList", named_list("changesets", schema_reference("Changeset")));
+  schemas.set("UseList", named_list("resources", schema_reference("Use")));
   schemas.set("VolumeList", named_list("volumes", schema_reference("Volume")));
   schemas.set("WebhookList", named_list("webhooks", schema_reference("Webhook")));
   schemas.set("DeliveryList", named_list("deliveries", schema_reference("Delivery")));
@@ -418,6 +419,21 @@ Value volume_schema() {
        {"used", or_null(count_schema("Bytes, of all that the resource keeps"))},
        {"users", list_schema(text_schema("Who runs and may be using it"))},
        {"keptUntil", or_null(time_schema("It is declared no more; when its data goes"))}});
+}
+
+Value use_schema() {
+  return object_schema(
+      {{"ref", text_schema("alice/Instance/api")},
+       {"provider", text_schema("Where it runs")},
+       {"phase", text_schema("Running, ...")},
+       {"restarts", count_schema("Since it was made")},
+       {"measuredAt", or_null(time_schema("When; null: nothing is measured, and so are the rest"))},
+       {"cpuMilliseconds",
+        or_null(
+            count_schema("Processor time of one core used in all; less than before: a new run"))},
+       {"memory", or_null(count_schema("Bytes, without what the kernel could drop at once"))},
+       {"memoryLimit", or_null(count_schema("Bytes"))},
+       {"processes", or_null(count_schema("That live"))}});
 }
 
 Value exec_request_schema() {
@@ -482,6 +498,7 @@ Value make_schemas() {
                               {"Source", source_schema()},
                               {"Event", event_schema()},
                               {"Volume", volume_schema()},
+                              {"Use", use_schema()},
                               {"ExecRequest", exec_request_schema()},
                               {"Webhook", webhook_schema()},
                               {"Delivery", delivery_schema()},

@@ -111,7 +111,8 @@ bool Connection::on_received(const boost::system::error_code& error, std::size_t
 
 // Everything that needs no waiting is answered here, without a coroutine of its own.
 Connection::Next Connection::decide() {
-  if (worker_.access_log().is_on() || worker_.settings().measures_requests) began_ = std::chrono::steady_clock::now();
+  if (worker_.access_log().is_on() || worker_.settings().measures_requests)
+    began_ = std::chrono::steady_clock::now();
   if (reader_.state() == ReadState::Failed) {
     send_page({reader_.failure_status()});
     return Next::Send;
@@ -200,8 +201,7 @@ void Connection::end_request() {
 }
 
 void Connection::measure_request() {
-  const RequestClass request_class =
-      route_ == nullptr ? RequestClass::None : route_->request_class;
+  const RequestClass request_class = route_ == nullptr ? RequestClass::None : route_->request_class;
   worker_.measures().add(request_class, status_);
   const bool is_tunnel = status_ == 101;
   const bool was_decided = phase_ == Phase::Answering;  // else its head never came

@@ -26,8 +26,8 @@ RequestClass class_of(std::string_view ref) {
 }
 
 void RequestMeasures::add(RequestClass request_class, int status) {
-  const std::size_t hundreds = status >= 100 && status < 600 ? static_cast<std::size_t>(status) / 100
-                                                             : 0;
+  const std::size_t hundreds =
+      status >= 100 && status < 600 ? static_cast<std::size_t>(status) / 100 : 0;
   count(classes_[static_cast<std::size_t>(request_class)].requests[hundreds]);
 }
 

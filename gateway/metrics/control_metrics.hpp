@@ -24,9 +24,9 @@ struct ControlMetricsSettings {
     metrics::Role role;
     std::filesystem::path socket;
   };
-  std::vector<Other> others;     ///< the roles that should run beside control
-  bool with_tenants = false;     ///< whether series of resources and sources say whose they are
-  Duration patience{1'000};      ///< for the answer of each of them, and of the store
+  std::vector<Other> others;  ///< the roles that should run beside control
+  bool with_tenants = false;  ///< whether series of resources and sources say whose they are
+  Duration patience{1'000};   ///< for the answer of each of them, and of the store
 };
 
 /// On the control executor, as the engine is.

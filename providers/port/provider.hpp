@@ -41,6 +41,7 @@ struct Capabilities {
   bool shell = false;            ///< open_exec(): with a terminal, too
   bool volume_archives = false;  ///< export_volume(), import_volume()
   bool events = false;           ///< tells by itself when something changed
+  bool use = false;              ///< use() measures what runs
   /// Promises that it cannot keep here: {"memory", "no cgroup controller 'memory' is writable"}. A
   /// workload that needs one is refused unless the operator said `isolation: none`.
   struct Missing {
@@ -127,11 +128,10 @@ Endpoint endpoint_for(std::string_view text, std::int64_t port);
 /// What one thing uses of its machine.
 struct Use {
   std::string uid;
-  Timestamp at;                             ///< when it was measured
-  std::optional<double> cpu_seconds;        ///< processor time used in all since `since`
-  std::optional<Timestamp> since;           ///< another since: counting began anew
-  std::optional<std::int64_t> memory;       ///< bytes, without what the kernel could drop at once
-  std::optional<std::int64_t> memory_limit; ///< bytes
+  Timestamp at;                        ///< when it was measured
+  std::optional<double> cpu_seconds;   ///< processor time used in all; less than before: a new run
+  std::optional<std::int64_t> memory;  ///< bytes, without what the kernel could drop at once
+  std::optional<std::int64_t> memory_limit;  ///< bytes
   std::optional<std::int64_t> processes;
 };
 

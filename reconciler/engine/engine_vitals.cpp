@@ -9,8 +9,8 @@ EngineVitals EngineImpl::vitals() const {
   EngineVitals vitals;
   vitals.queues = {source_queue_.vitals(), tenant_queue_.vitals()};
   for (const auto& [name, provider] : providers_) {
-    const bool is_usable = provider.error.empty() && provider.kept_because.empty() &&
-                           provider.observe_error.empty();
+    const bool is_usable =
+        provider.error.empty() && provider.kept_because.empty() && provider.observe_error.empty();
     vitals.providers.push_back({name, provider.declaration.adapter, is_usable});
   }
   if (has_catalog_) return vitals;

@@ -73,7 +73,7 @@ class Queue {
 
   struct Key {
     bool is_running = false;
-    bool is_wanted = false;  ///< stands in ready_, or is running and wanted again
+    bool is_wanted = false;   ///< stands in ready_, or is running and wanted again
     SteadyTime wanted_since;  ///< while it stands in ready_
     int failures = 0;
     std::unique_ptr<asio::steady_timer> timer;

@@ -28,6 +28,8 @@ class FakeEngine final : public Engine {
   std::map<std::string, std::string> log_text;  ///< ref → what its log holds so far
   Changeset changeset;                          ///< what diff() and reconcile() give
   bool settled = true;
+  std::vector<ResourceUse> uses;
+  EngineVitals engine_vitals;
   std::optional<Error> failure;  ///< what the next call that can fail fails with
 
   FakeWebhooks hooks;
@@ -161,6 +163,16 @@ class FakeEngine final : public Engine {
     people.push_back(std::move(by));
     co_return Result<void>();
   }
+
+  Task<Result<std::vector<ResourceUse>>> use(std::string tenant) override {
+    if (failure) co_return fail(take_failure());
+    std::vector<ResourceUse> found;
+    std::ranges::copy_if(uses, std::back_inserter(found), [&](const ResourceUse& one) {
+      return tenant.empty() || one.ref.tenant == tenant;
+    });
+    co_return found;
+  }
+  EngineVitals vitals() const override { return engine_vitals; }
 
   std::vector<Changeset> guarded(const std::string& tenant) const override {
     std::vector<Changeset> found;

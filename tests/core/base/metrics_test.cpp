@@ -18,10 +18,10 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr std::array kBounds{0.1, 1.0};
-constexpr Family kPlain{"croft_test_total", Type::Counter, Role::Control, "A\\B\nC \"D\"",
-                        {"a", "b"}};
-constexpr Family kTimes{"croft_test_seconds", Type::Histogram, Role::Control, "Times.", {"a"},
-                        kBounds};
+constexpr Family kPlain{
+    "croft_test_total", Type::Counter, Role::Control, "A\\B\nC \"D\"", {"a", "b"}};
+constexpr Family kTimes{
+    "croft_test_seconds", Type::Histogram, Role::Control, "Times.", {"a"}, kBounds};
 
 TEST(MetricsTest, TextIsTheExpositionFormatOfPrometheus) {
   Registry registry;
@@ -90,9 +90,8 @@ TEST(MetricsTest, TheStartOfTheProcessIsInThePast) {
   const std::string text = own_page(Role::Edge).text();
   const std::string name = "\nprocess_start_time_seconds{role=\"edge\"} ";
   const double start = std::strtod(text.c_str() + text.find(name) + name.size(), nullptr);
-  const double now = std::chrono::duration<double>(
-                         std::chrono::system_clock::now().time_since_epoch())
-                         .count();
+  const double now =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   EXPECT_LE(start, now + 1);
   EXPECT_GT(start, now - 3600);
 }
@@ -114,16 +113,16 @@ TEST(MetricsTest, JoinsThePageOfAnotherRole) {
 TEST(MetricsTest, TakesNothingElseFromAnotherRole) {
   Page control(Role::Control);
   control.join(Role::Edge,
-               "croft_role_up{role=\"edge\"} 1\n"                        // control's to say
-               "croft_edge_open_connections{x=\"1\"\n"                   // not whole
-               "croft_edge_open_connections 1 garbage\n"                 //
-               "croft_edge_open_connections NaNa\n"                      //
-               "croft_edge_open_connections{a b=\"1\"} 3\n"              //
-               "croft_edge_open_connections{a=\"\x01\"} 3\n"             //
-               "croft_edge_open_connections_sum 3\n"                     // no histogram
-               "evil_total 1\n"                                          //
-               "# TYPE croft_edge_open_connections counter\n"            //
-               "croft_edge_open_connections 5");                         // cut off
+               "croft_role_up{role=\"edge\"} 1\n"              // control's to say
+               "croft_edge_open_connections{x=\"1\"\n"         // not whole
+               "croft_edge_open_connections 1 garbage\n"       //
+               "croft_edge_open_connections NaNa\n"            //
+               "croft_edge_open_connections{a b=\"1\"} 3\n"    //
+               "croft_edge_open_connections{a=\"\x01\"} 3\n"   //
+               "croft_edge_open_connections_sum 3\n"           // no histogram
+               "evil_total 1\n"                                //
+               "# TYPE croft_edge_open_connections counter\n"  //
+               "croft_edge_open_connections 5");               // cut off
   EXPECT_EQ(control.text(), Page(Role::Control).text());
 }
 
@@ -137,7 +136,7 @@ TEST(MetricsTest, NamesFollowTheConventions) {
       EXPECT_TRUE(family->name.ends_with("_seconds")) << family->name;
       EXPECT_FALSE(family->bounds.empty()) << family->name;
     }
-    EXPECT_TRUE(family->help.ends_with('.')|| family->help.ends_with(')')) << family->name;
+    EXPECT_TRUE(family->help.ends_with('.') || family->help.ends_with(')')) << family->name;
     EXPECT_EQ(find_family(family->name), family);
   }
 }
