@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "core/base/metric_families.hpp"
 #include "core/net/client.hpp"
@@ -15,13 +15,17 @@ namespace {
 
 constexpr std::size_t kLargestPage = 4U << 20U;
 
-/// Nothing if it is not there in time.
-Task<std::optional<std::string>> page_of(std::filesystem::path socket, Duration patience) {
+HttpClient client_of(const std::filesystem::path& socket) {
   ServerAddress address;
   address.path = socket.string();
   HttpClientSettings settings;
   settings.body_limit = kLargestPage;
-  const HttpClient client(std::move(address), std::move(settings));
+  return HttpClient(std::move(address), std::move(settings));
+}
+
+/// Nothing if it is not there in time.
+Task<std::optional<std::string>> page_of(std::filesystem::path socket, Duration patience) {
+  const HttpClient client = client_of(socket);
   HttpRequest request;
   request.target = "/metrics";
   request.headers.set("Host", "croft");
@@ -107,10 +111,28 @@ void ControlMetrics::add_webhooks(metrics::Page& page) const {
   for (const auto& [state, count] : states) page.add(metrics::kWebhooks, {state}, count);
 }
 
-Task<bool> ControlMetrics::answers() const {
+struct ControlMetrics::Question {
+  explicit Question(asio::any_io_executor executor) : answered(std::move(executor)) {}
+  Signal answered;
+  std::optional<bool> answer;
+};
+
+Task<> ControlMetrics::ask(Store& store, std::shared_ptr<Question> question) {
   // A small table, whatever the size of the rest.
-  const Result<std::vector<TokenRow>> tokens = co_await store_.tokens();
-  co_return tokens.has_value();
+  const Result<std::vector<TokenRow>> tokens = co_await store.tokens();
+  question->answer = tokens.has_value();
+  question->answered.notify();
+}
+
+Task<bool> ControlMetrics::answers() const {
+  if (!question_ || question_->answer) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    question_ = std::make_shared<Question>(executor);
+    spawn(executor, ask(store_, question_), "readiness");
+  }
+  const std::shared_ptr<Question> question = question_;
+  if (!question->answer) (void)co_await question->answered.wait(settings_.patience);
+  co_return question->answer.value_or(false);
 }
 
 Task<std::vector<std::string>> ControlMetrics::reasons_not_ready() const {

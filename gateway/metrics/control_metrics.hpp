@@ -9,7 +9,7 @@
 // What is counted, and what it is called, is in core/base/metric_families.hpp.
 
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,11 +44,16 @@ class ControlMetrics {
   void add_resources(metrics::Page& page) const;
   void add_sources(metrics::Page& page) const;
   void add_webhooks(metrics::Page& page) const;
+  /// Whether the store answers a small question in time.
   Task<bool> answers() const;
+  struct Question;
+  static Task<> ask(Store& store, std::shared_ptr<Question> question);
 
   Engine& engine_;
   Store& store_;
   ControlMetricsSettings settings_;
+  /// The one that the store was asked last: while it has no answer, it is not asked again.
+  mutable std::shared_ptr<Question> question_;
 };
 
 }  // namespace croft

@@ -75,7 +75,7 @@ class MeasuredProvider final : public Provider {
   }
 
   template <typename T>
-  static Task<Result<T>> measure(std::shared_ptr<Provider> provider, std::string name,
+  static Task<Result<T>> measure([[maybe_unused]] std::shared_ptr<Provider> kept, std::string name,
                                  std::string adapter, std::string call, bool is_timed,
                                  Task<Result<T>> work) {
     const auto begun = std::chrono::steady_clock::now();
