@@ -43,7 +43,7 @@ PrometheusServer::PrometheusServer(int target, const std::string& rules)
   const Result<void> written = write_file_atomic(file, configuration, 0644);
   if (!written) throw std::runtime_error(written.error().describe());
   const std::vector<std::string> arguments{
-      "prometheus", "--config.file=" + file,
+      "/usr/bin/env", "prometheus", "--config.file=" + file,
       "--storage.tsdb.path=" + (root_.path() / "data").string(),
       fmt::format("--web.listen-address=127.0.0.1:{}", port_)};
   process_ = std::make_unique<ServerProcess>(arguments, root_.path() / "log", "", SIGTERM);
