@@ -24,7 +24,7 @@ struct HttpServerSettings {
   Duration header_timeout{10'000};  ///< for a whole head, once it began
   Duration body_timeout{60'000};    ///< for a whole body, or a piece of one that is streamed
   Duration write_timeout{
-      30'000};            ///< for a response, or a piece of a stream: a slower reader is dropped
+      30'000};  ///< for a response, or a piece of a stream: a slower reader is dropped
   /// Whether listen_tcp() takes addresses besides loopback: only where what is answered is for
   /// anybody who can reach it.
   bool any_address = false;

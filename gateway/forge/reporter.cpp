@@ -236,9 +236,9 @@ struct ForgeReporter::State {
   }
 
   Task<ForgeAnswer> call(const Target& target, HttpRequest request) {
-    return counted(request.method == "GET" ? "read" : "write",
-                   call_forge(target.repository, std::move(request), target.token,
-                              parts.clock.now()));
+    return counted(
+        request.method == "GET" ? "read" : "write",
+        call_forge(target.repository, std::move(request), target.token, parts.clock.now()));
   }
 
   static Task<ForgeAnswer> counted(std::string call, Task<ForgeAnswer> work) {
