@@ -246,6 +246,13 @@ class Control {
   int status_ = 0;
 };
 
+StoreHistory history_of(const Settings& settings) {
+  StoreHistory history;
+  history.events = settings.events_keep;
+  history.event_age = settings.events_keep_for;
+  return history;
+}
+
 /// A mistyped network is no silent lack of a permission.
 Result<void> check_networks(const Settings& settings) {
   for (const std::string& network : settings.webhooks_networks) {
@@ -277,7 +284,7 @@ int run_control(const Settings& settings) {
   }
   const Result<void> made = make_directory(settings.data / "run", 0755);
   Result<std::unique_ptr<Store>> store =
-      made ? open_store(settings.data, settings.store_url)
+      made ? open_store(settings.data, settings.store_url, history_of(settings))
            : Result<std::unique_ptr<Store>>(std::unexpected(made.error()));
   if (!store) {
     log_error("control", "cannot open the store", {{"error", store.error().describe()}});

@@ -33,6 +33,12 @@ std::vector<Parameter> event_parameters() {
       {"after", Place::Query,
        integer_schema("The first ones with a larger sequence; 0: the newest", -1, INT64_MAX)},
       {"limit", Place::Query, integer_schema("At most that many", 1, 1'000)},
+      {"reason", Place::Query, text_schema("Only those: Created,*Failed")},
+      {"resource", Place::Query, text_schema("Only those about one of these: Site/*,Instance/api")},
+      {"severity", Place::Query, choice_schema("Only those", {"Normal", "Warning"})},
+      {"revision", Place::Query, text_schema("Only those of a commit that begins so")},
+      {"since", Place::Query, text_schema("Not before then: a time, or how long ago (15m)")},
+      {"until", Place::Query, text_schema("Before then: a time, or how long ago")},
       {"Last-Event-ID", Place::Header, text_schema("Of a stream: goes on after that sequence")}};
 }
 

@@ -51,7 +51,10 @@ const std::map<std::string, Sample> kSamples = {
     {"listResources", {"/v1/resources?tenant=alice&kind=Instance", ""}},
     {"getResource", {"/v1/resources/alice/Instance/api", ""}},
     {"settled", {"/v1/settled?tenant=alice", ""}},
-    {"listEvents", {"/v1/events?tenant=alice&limit=5&after=-1&subject=alice/Instance/api", ""}},
+    {"listEvents",
+     {"/v1/events?tenant=alice&limit=5&after=-1&subject=alice/Instance/api"
+      "&reason=Created&resource=Site/*&severity=Normal&revision=8d1c&since=1h&until=1s",
+      ""}},
     {"logs", {"/v1/logs/alice/Instance/api?lines=5&follow=false", ""}},
     {"diff", {"/v1/diff", R"({"tenant":"alice","label":"x","tree":{"files":[],"blobs":[]}})"}},
     {"price",
