@@ -25,7 +25,7 @@ namespace croft {
 /// What a Source says in `receiver`.
 struct ReceiverDeclaration {
   std::string type;    ///< "github", ..., "token"
-  std::string secret;  ///< name of a file in secrets_dir
+  std::string secret;  ///< its name: see operator_secrets
 
   bool operator==(const ReceiverDeclaration&) const = default;
 };
@@ -33,7 +33,7 @@ struct ReceiverDeclaration {
 /// What a Source says in `commitStatus`.
 struct CommitStatusDeclaration {
   std::string type;        ///< "github", ..., "bitbucket"
-  std::string secret;      ///< name of a file in secrets_dir: the token
+  std::string secret;      ///< name of the token: see operator_secrets
   std::string url;         ///< of the API; empty: that of the repository's host
   std::string repository;  ///< "alice/hosting"; empty: the path of the source's url
   std::string context = "croft";

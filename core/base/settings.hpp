@@ -27,7 +27,7 @@ struct Settings {
   std::string platform_path;
   Duration platform_interval{};
   std::string platform_receiver;         ///< who calls its hook: "github", ...; or empty
-  std::string platform_receiver_secret;  ///< name of a file in secrets_dir
+  std::string platform_receiver_secret;  ///< its name: as in credentials of a Source
   std::string solo;
   std::string domain;
   std::string edge_listen;                        ///< "HOST:PORT"

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kDay = 86'400'000;
 
-using Descriptions = std::array<Field, 11>;
+using Descriptions = std::array<Field, 12>;
 
 const Descriptions& descriptions() {
   // In the order of Kind.

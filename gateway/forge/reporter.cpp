@@ -21,6 +21,7 @@ namespace croft {
 namespace {
 
 constexpr int kAtOnce = 16;
+constexpr std::size_t kLongestToken = 65'536;
 constexpr Duration kNoTimeout{86'400'000};
 constexpr std::size_t kEvents = 200;
 /// On each merge request; the marker is looked for in no more.
@@ -101,8 +102,7 @@ struct ForgeReporter::State {
     Target target;
     TRY_ASSIGN(target.repository, forge_repository(*source.commit_status, source.url));
     TRY_ASSIGN(target.token,
-               while_doing(read_hook_secret(settings.secrets_dir, source.commit_status->secret),
-                           "reading the token"));
+               settings.secrets->find_line(source.commit_status->secret, kLongestToken));
     target.source = std::move(source);
     return target;
   }
