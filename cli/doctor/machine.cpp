@@ -9,7 +9,7 @@
 
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
-#include "providers/docker/engine/probe.hpp"
+#include "providers/docker/engine/engine_client.hpp"
 #include "providers/process/machine.hpp"
 
 namespace croft::cli {
@@ -52,6 +52,27 @@ bool is_ssh(const std::string& repository) {
   const std::size_t colon = repository.find(':');
   return colon != std::string::npos && repository.find('@') < colon &&
          repository.find('/') > colon;
+}
+
+/// "Docker 20.10.24".
+Result<std::string> engine_version(const fs::path& socket) {
+  docker::EngineSettings settings;
+  settings.host = "unix://" + socket.string();
+  settings.call_timeout = Duration(5'000);
+  // Before the client: its kept connections end with it, on a loop that is still there.
+  asio::io_context io;
+  TRY_ASSIGN(const docker::EngineClient engine, docker::EngineClient::make(std::move(settings)));
+  Result<docker::EngineIdentity> identity = fail(ErrorCode::Internal, "it was not asked");
+  asio::co_spawn(io, engine.system().identity(),
+                 [&](const std::exception_ptr& thrown, Result<docker::EngineIdentity> answer) {
+                   if (!thrown) identity = std::move(answer);
+                   io.stop();
+                 });
+  io.run();
+  if (!identity) return fail(std::move(identity).error());
+  const bool is_docker = identity->kind == docker::EngineKind::Docker;
+  return fmt::format("{} {}, API {}", is_docker ? "Docker" : "Podman", identity->version,
+                     identity->api);
 }
 
 std::string advice_for(const std::string& what) {
@@ -137,7 +158,7 @@ MachineFacts read_machine(const fs::path& root, const std::string& repository) {
   std::error_code ignored;
   facts.has_docker_socket = fs::exists(root / kDockerSocket, ignored);
   if (facts.has_docker_socket) {
-    Result<std::string> version = docker::engine_version((root / kDockerSocket).string());
+    Result<std::string> version = engine_version(root / kDockerSocket);
     if (version) facts.docker = std::move(*version);
     if (!version) facts.docker_error = version.error().describe();
   }

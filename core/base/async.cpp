@@ -5,10 +5,13 @@
 #include <boost/asio/as_tuple.hpp>
 
 #include "core/base/log.hpp"
+#include "core/base/work.hpp"
 
 namespace croft {
 
 void spawn(const asio::any_io_executor& executor, Task<> task, std::string name) {
+  // It may begin at once, inside of whose work it is no part.
+  const WorkScope scope(nullptr);
   asio::co_spawn(executor, std::move(task), [name = std::move(name)](std::exception_ptr failure) {
     if (!failure) return;
     try {

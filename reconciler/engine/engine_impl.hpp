@@ -105,6 +105,7 @@ class EngineImpl final : public Engine {
   std::vector<ResourceStatus> status(const std::string& tenant) const override;
   std::vector<SourceStatus> sources(const std::string& tenant) const override;
   std::vector<std::string> tenants() const override;
+  std::vector<ProviderStatus> providers() const override;
   Task<Result<void>> direct(DirectiveRow directive) override;
   Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override;
   std::vector<Changeset> guarded(const std::string& tenant) const override;

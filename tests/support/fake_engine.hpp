@@ -22,6 +22,7 @@ class FakeEngine final : public Engine {
   std::vector<ResourceStatus> resources;
   std::vector<SourceStatus> watched;
   std::vector<std::string> tenant_names;
+  std::vector<ProviderStatus> provider_list;
   std::vector<Changeset> waiting;
   std::vector<EventRow> history;
   std::vector<HostRoute> hosts;
@@ -149,6 +150,7 @@ class FakeEngine final : public Engine {
     });
     return found;
   }
+  std::vector<ProviderStatus> providers() const override { return provider_list; }
   std::vector<std::string> tenants() const override { return tenant_names; }
 
   Task<Result<void>> direct(DirectiveRow directive) override {

@@ -48,6 +48,7 @@ const std::map<std::string, Sample> kSamples = {
     {"version", {"/v1/version", ""}},
     {"listTenants", {"/v1/tenants", ""}},
     {"listSources", {"/v1/sources?tenant=alice", ""}},
+    {"listProviders", {"/v1/providers", ""}},
     {"listResources", {"/v1/resources?tenant=alice&kind=Instance", ""}},
     {"getResource", {"/v1/resources/alice/Instance/api", ""}},
     {"settled", {"/v1/settled?tenant=alice", ""}},
