@@ -32,7 +32,8 @@ Colour colour_of(Finding::Level level) {
 
 void print(const Finding& finding, const Terminal& terminal) {
   terminal.out << fmt::format(
-      "{}  {}  {}\n", terminal.paint(colour_of(finding.level), pad_text(to_string(finding.level), 4)),
+      "{}  {}  {}\n",
+      terminal.paint(colour_of(finding.level), pad_text(to_string(finding.level), 4)),
       pad_text(finding.area, 9), printable(finding.what));
   if (finding.advice.empty()) return;
   terminal.out << std::string(kAdviceIndent, ' ') << "→ " << printable(finding.advice) << '\n';
@@ -115,7 +116,8 @@ void add_doctor(std::vector<Command>& commands) {
   command.summary = "Look for what is wrong, and say what to do";
   command.description =
       "Looks at this machine (what providers need of it, its clock, its disk), the settings, the "
-      "store, and, if it answers, at the running Croft: its roles, sources, providers and webhooks. "
+      "store, and, if it answers, at the running Croft: its roles, sources, providers and "
+      "webhooks. "
       "Changes nothing. Give it the settings that `croft serve` runs with. Exits with 1 if "
       "something is wrong.";
   command.group = "Run";

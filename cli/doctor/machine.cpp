@@ -39,8 +39,8 @@ bool runs(std::vector<std::string> arguments) {
 std::optional<fs::path> known_hosts() {
   const char* home = std::getenv("HOME");
   std::error_code ignored;
-  for (const fs::path& file :
-       {fs::path(home == nullptr ? "/" : home) / ".ssh/known_hosts", fs::path("/etc/ssh/ssh_known_hosts")}) {
+  for (const fs::path& file : {fs::path(home == nullptr ? "/" : home) / ".ssh/known_hosts",
+                               fs::path("/etc/ssh/ssh_known_hosts")}) {
     if (fs::exists(file, ignored)) return file;
   }
   return std::nullopt;
@@ -50,8 +50,7 @@ std::optional<fs::path> known_hosts() {
 bool is_ssh(const std::string& repository) {
   if (repository.starts_with("ssh://")) return true;
   const std::size_t colon = repository.find(':');
-  return colon != std::string::npos && repository.find('@') < colon &&
-         repository.find('/') > colon;
+  return colon != std::string::npos && repository.find('@') < colon && repository.find('/') > colon;
 }
 
 /// "Docker 20.10.24".

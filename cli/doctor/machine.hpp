@@ -13,14 +13,14 @@ namespace croft::cli {
 
 /// What providers need of this machine.
 struct MachineFacts {
-  std::vector<Capabilities::Missing> missing;      ///< of what the process provider wants
-  std::optional<std::string> controllers;          ///< of cgroup v2; none: it is not mounted
-  std::optional<std::int64_t> forwards;            ///< net.ipv4.ip_forward
-  std::optional<std::int64_t> watches;             ///< fs.inotify.max_user_watches
-  std::optional<std::int64_t> watch_instances;     ///< fs.inotify.max_user_instances
-  std::uint64_t open_files = 0;                    ///< that a process may have at most
-  std::vector<std::string> missing_programs;       ///< of those that sources are fetched with
-  bool needs_ssh = false;                          ///< the repository that is served is at ssh://
+  std::vector<Capabilities::Missing> missing;        ///< of what the process provider wants
+  std::optional<std::string> controllers;            ///< of cgroup v2; none: it is not mounted
+  std::optional<std::int64_t> forwards;              ///< net.ipv4.ip_forward
+  std::optional<std::int64_t> watches;               ///< fs.inotify.max_user_watches
+  std::optional<std::int64_t> watch_instances;       ///< fs.inotify.max_user_instances
+  std::uint64_t open_files = 0;                      ///< that a process may have at most
+  std::vector<std::string> missing_programs;         ///< of those that sources are fetched with
+  bool needs_ssh = false;                            ///< the repository that is served is at ssh://
   std::optional<std::filesystem::path> known_hosts;  ///< where ssh finds host keys, if it does
   bool has_docker_socket = false;
   std::string docker;        ///< version of its engine, if it answers

@@ -38,9 +38,9 @@ void check_data(const fs::path& data, Findings& findings) {
   if (!S_ISDIR(facts.st_mode)) {
     findings.fail(fmt::format("{} is no directory", data.string()), "set data to another place");
   } else if ((facts.st_mode & 0022U) != 0) {
-    findings.fail(fmt::format("others may write to {} (mode {:04o})", data.string(),
-                              facts.st_mode & 07777U),
-                  fmt::format("chmod go-w {}", data.string()));
+    findings.fail(
+        fmt::format("others may write to {} (mode {:04o})", data.string(), facts.st_mode & 07777U),
+        fmt::format("chmod go-w {}", data.string()));
   } else if (facts.st_uid != ::geteuid() && ::geteuid() != 0) {
     findings.warn(fmt::format("{} belongs to user {}", data.string(), facts.st_uid),
                   "run the doctor as Croft's user, or as root, to see all");
@@ -82,7 +82,8 @@ void check_secrets(const fs::path& directory, Findings& findings) {
 Result<Room> room_of(const fs::path& directory) {
   struct statvfs facts{};
   if (::statvfs(directory.c_str(), &facts) != 0)
-    return fail(ErrorCode::NotFound, fmt::format("{}: {}", directory.string(), std::strerror(errno)));
+    return fail(ErrorCode::NotFound,
+                fmt::format("{}: {}", directory.string(), std::strerror(errno)));
   const std::uint64_t block = facts.f_frsize;
   return Room{facts.f_blocks * block, facts.f_bavail * block, facts.f_files, facts.f_favail};
 }
@@ -90,10 +91,9 @@ Result<Room> room_of(const fs::path& directory) {
 void judge_room(const Room& room, const std::string& directory, Findings& findings) {
   const double bytes = share(room.free_bytes, room.bytes);
   const double inodes = share(room.free_inodes, room.inodes);
-  const std::string what =
-      fmt::format("{:.1f} GiB ({:.0f} %) and {:.0f} % of the inodes are free at {}",
-                  static_cast<double>(room.free_bytes) / (1ULL << 30U), bytes * 100, inodes * 100,
-                  directory);
+  const std::string what = fmt::format(
+      "{:.1f} GiB ({:.0f} %) and {:.0f} % of the inodes are free at {}",
+      static_cast<double>(room.free_bytes) / (1ULL << 30U), bytes * 100, inodes * 100, directory);
   const std::string advice =
       "make room: nothing can be written on a full disk; see `croft volume ls` for what is kept";
   if (room.free_bytes < kFullBytes || inodes < kFull) {

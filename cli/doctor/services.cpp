@@ -27,9 +27,9 @@ void judge_source(const SourceStatus& source, Findings& findings) {
   } else if (wrong == nullptr) {
     findings.warn(fmt::format("source {} was not fetched yet", source.key), "wait, and ask again");
   } else if (wrong->reason == "FetchFailed" || wrong->reason == "SourceMissing") {
-    findings.fail(fmt::format("source {} cannot be fetched: {}", source.key,
-                              first_line(wrong->message)),
-                  fmt::format("see its URL ({}) and its credentials", source.url));
+    findings.fail(
+        fmt::format("source {} cannot be fetched: {}", source.key, first_line(wrong->message)),
+        fmt::format("see its URL ({}) and its credentials", source.url));
   } else {
     findings.warn(
         fmt::format("source {}: {}: {}", source.key, wrong->reason, first_line(wrong->message)),
@@ -131,8 +131,9 @@ DaemonFacts ask_daemon(const Client& client) {
 void judge_daemon(const DaemonFacts& facts, std::vector<Finding>& all) {
   Findings findings(all, "daemon");
   if (!facts.version) {
-    findings.warn(fmt::format("no daemon answers: {}", first_line(facts.error)),
-                  "start `croft serve`; what it would say of sources and providers is not looked at");
+    findings.warn(
+        fmt::format("no daemon answers: {}", first_line(facts.error)),
+        "start `croft serve`; what it would say of sources and providers is not looked at");
     return;
   }
   if (facts.version->version != CROFT_VERSION) {

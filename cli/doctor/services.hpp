@@ -14,9 +14,9 @@ namespace croft::cli {
 
 /// What a running daemon says of itself, as far as it answers.
 struct DaemonFacts {
-  std::string where;                   ///< of its API
+  std::string where;                     ///< of its API
   std::optional<ServerVersion> version;  ///< none: it does not answer
-  std::string error;                   ///< why it does not, or what it would not tell
+  std::string error;                     ///< why it does not, or what it would not tell
   std::vector<SourceStatus> sources;
   std::vector<ProviderStatus> providers;
   std::vector<WebhookSummary> webhooks;

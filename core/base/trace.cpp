@@ -46,8 +46,7 @@ std::optional<SpanContext> parse_traceparent(std::string_view text) {
   const bool is_long_enough =
       text.size() == kTraceparent ||
       (text.size() > kTraceparent && !text.starts_with("00") && text[kTraceparent] == '-');
-  if (!is_long_enough || text[2] != '-' || text[35] != '-' || text[52] != '-')
-    return std::nullopt;
+  if (!is_long_enough || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
   const std::string_view version = text.substr(0, 2);
   const std::string_view trace = text.substr(3, 32);
   const std::string_view span = text.substr(36, 16);

@@ -68,8 +68,8 @@ class Span {
  public:
   Span() = default;
   ~Span() { end(); }
-  Span(Span&& other) noexcept : tracer_(std::exchange(other.tracer_, nullptr)),
-                                record_(std::move(other.record_)) {}
+  Span(Span&& other) noexcept
+      : tracer_(std::exchange(other.tracer_, nullptr)), record_(std::move(other.record_)) {}
   Span& operator=(Span&& other) noexcept {
     end();
     tracer_ = std::exchange(other.tracer_, nullptr);

@@ -2,14 +2,12 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/as_tuple.hpp>
 
 #include "core/base/async.hpp"
 #include "core/base/trace.hpp"
@@ -62,12 +60,27 @@ Task<T> doing(WorkPtr work, Task<T> task) {
   const WorkPtr outer = current_work();
   const asio::any_io_executor executor =
       carrying(co_await asio::this_coro::executor, std::move(work));
-  auto ended = asio::co_spawn(executor, std::move(task), asio::as_tuple(asio::use_awaitable));
-  auto outcome = co_await std::move(ended);
-  // The rest of the caller may run inside what the task's executor called.
-  resume_work(outer);
-  if (std::get<0>(outcome)) std::rethrow_exception(std::get<0>(outcome));
-  if constexpr (!std::is_void_v<T>) co_return std::move(std::get<1>(outcome));
+  std::exception_ptr failure;
+  if constexpr (std::is_void_v<T>) {
+    try {
+      co_await asio::co_spawn(executor, std::move(task), asio::use_awaitable);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    // The rest of the caller may run inside of what the task's executor called.
+    resume_work(outer);
+    if (failure) std::rethrow_exception(failure);
+  } else {
+    std::optional<T> outcome;
+    try {
+      outcome.emplace(co_await asio::co_spawn(executor, std::move(task), asio::use_awaitable));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    resume_work(outer);
+    if (failure) std::rethrow_exception(failure);
+    co_return std::move(*outcome);
+  }
 }
 
 /// Runs the task as a span that is part of the current work's; as it is if that has none.

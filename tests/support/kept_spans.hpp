@@ -36,7 +36,8 @@ class KeptSpans final : public Tracer {
     std::vector<std::string> paths;
     for (const SpanRecord& span : spans) {
       std::string path = span.name + (span.error ? " !" : "");
-      for (auto up = by_id.find(span.parent); up != by_id.end(); up = by_id.find(up->second->parent))
+      for (auto up = by_id.find(span.parent); up != by_id.end();
+           up = by_id.find(up->second->parent))
         path = up->second->name + "/" + path;
       paths.push_back(std::move(path));
     }

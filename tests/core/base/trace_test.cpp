@@ -68,7 +68,8 @@ TEST(TraceTest, MakesATreeOfWhatIsDone) {
     work->span = root.context();
     EXPECT_FALSE(run_task(io, doing(work, traced("pass", two_steps()))).has_value());
   }
-  ASSERT_THAT(kept.tree(), ElementsAre("push", "push/pass !", "push/pass/first", "push/pass/second !"));
+  ASSERT_THAT(kept.tree(),
+              ElementsAre("push", "push/pass !", "push/pass/first", "push/pass/second !"));
   const SpanRecord& root = kept.named("push");
   EXPECT_EQ(to_traceparent({root.context.trace, root.parent, true}), kHeader);
   EXPECT_EQ(root.kind, SpanRecord::Kind::Server);
