@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "cli/output/changeset_text.hpp"
+#include "cli/serve/traces.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -125,7 +126,8 @@ Result<void> listen(HttpServer& server, const Settings& settings) {
 class Control {
  public:
   Control(const Settings& settings, std::vector<std::uint32_t> operators,
-          std::unique_ptr<Store> store, Secret<std::string> hook_key)
+          std::unique_ptr<Store> store, Secret<std::string> hook_key,
+          std::optional<TraceExporterSettings> traces)
       : settings_(settings),
         hook_key_(std::move(hook_key)),
         store_(std::move(store)),
@@ -138,13 +140,16 @@ class Control {
                       api_settings(settings, std::move(operators)))),
         server_(
             io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
-            api_->server_settings()) {}
+            api_->server_settings()) {
+    if (traces) exporter_.emplace(io_.get_executor(), random_, std::move(*traces));
+  }
 
   int run() {
     asio::signal_set signals(io_, SIGTERM, SIGINT);
     signals.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) spawn(io_.get_executor(), stop(), "stop");
     });
+    if (exporter_) exporter_->start();
     spawn(io_.get_executor(), start(), "start");
     io_.run();
     return status_;
@@ -227,6 +232,7 @@ class Control {
     co_await server_.stop(kStopGrace);
     if (reporter_) co_await reporter_->stop();
     co_await engine_->stop();
+    if (exporter_) co_await exporter_->stop();
     io_.stop();
   }
 
@@ -235,6 +241,7 @@ class Control {
   SystemClock clock_;
   SystemRandom random_;
   asio::io_context io_{1};
+  std::optional<TraceExporter> exporter_;  ///< before the engine, whose pushes end as it goes
   std::unique_ptr<Store> store_;
   BlockingPool pool_;
   std::shared_ptr<secret::OperatorSecrets> secrets_;
@@ -302,7 +309,14 @@ int run_control(const Settings& settings) {
     log_error("control", "cannot start", {{"error", key.error().describe()}});
     return kConfigurationError;
   }
-  return Control(settings, std::move(*operators), std::move(*store), std::move(*key)).run();
+  Result<std::optional<TraceExporterSettings>> traces = trace_settings(settings, "control");
+  if (!traces) {
+    log_error("control", "cannot start", {{"error", traces.error().describe()}});
+    return kConfigurationError;
+  }
+  return Control(settings, std::move(*operators), std::move(*store), std::move(*key),
+                 std::move(*traces))
+      .run();
 }
 
 int run_hooks_role(const Settings& settings) {
@@ -311,6 +325,12 @@ int run_hooks_role(const Settings& settings) {
   hooks.socket = hooks_socket(settings);
   hooks.listen = settings.hooks_listen;
   hooks.control_socket = settings.api_socket;
+  Result<std::optional<TraceExporterSettings>> traces = trace_settings(settings, "hooks");
+  if (!traces) {
+    log_error("hooks", "cannot receive", {{"error", traces.error().describe()}});
+    return kConfigurationError;
+  }
+  hooks.traces = std::move(*traces);
   const Result<void> made = make_directory(settings.data / "run", 0755);
   const Result<void> done = made ? run_hooks(std::move(hooks)) : made;
   if (done) return 0;

@@ -102,9 +102,13 @@ void Span::fail(std::string why) {
 void Span::begin_at(std::int64_t time) { record_.begun = time; }
 
 void Span::end() {
+  if (tracer_ != nullptr) end_at(tracer_->now());
+}
+
+void Span::end_at(std::int64_t time) {
   Tracer* const to = std::exchange(tracer_, nullptr);
   if (to == nullptr) return;
-  record_.ended = std::max(record_.begun, to->now());
+  record_.ended = std::max(record_.begun, time);
   to->take(std::move(record_));
 }
 

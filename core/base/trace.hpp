@@ -94,6 +94,8 @@ class Span {
   /// It began then, not when it was made.
   void begin_at(std::int64_t time);
   void end();
+  /// It ended then, not now.
+  void end_at(std::int64_t time);
   /// It never was.
   void discard() { tracer_ = nullptr; }
 

@@ -73,9 +73,12 @@ WorkScope::~WorkScope() { work_of_thread = std::move(before_); }
 void resume_work(WorkPtr work) { work_of_thread = std::move(work); }
 
 asio::any_io_executor carrying(const asio::any_io_executor& executor, WorkPtr work) {
-  // Of two, the outer one has nothing to say.
+  return CarryingExecutor(carrying_nothing(executor), std::move(work));
+}
+
+asio::any_io_executor carrying_nothing(const asio::any_io_executor& executor) {
   const auto* carrier = executor.target<CarryingExecutor>();
-  return CarryingExecutor(carrier != nullptr ? carrier->inner() : executor, std::move(work));
+  return carrier != nullptr ? carrier->inner() : executor;
 }
 
 }  // namespace croft

@@ -47,14 +47,15 @@ class WorkScope {
   WorkPtr before_;
 };
 
-/// An executor like that one, whose functions run with that current work.
+/// An executor like that one, whose functions run with that current work; or with none.
 asio::any_io_executor carrying(const asio::any_io_executor& executor, WorkPtr work);
+asio::any_io_executor carrying_nothing(const asio::any_io_executor& executor);
 
 /// For doing(): the thread goes on with what it did before.
 void resume_work(WorkPtr work);
 
-/// Runs the task as that work. A task that is spawned meanwhile is none of it unless its executor
-/// carries it.
+/// Runs the task as that work. What is spawned meanwhile (core/base/async.hpp) goes its own way and
+/// is no part of it.
 template <typename T>
 Task<T> doing(WorkPtr work, Task<T> task) {
   const WorkPtr outer = current_work();
@@ -92,6 +93,7 @@ Task<T> traced(std::string name, Task<T> task) {
   const WorkPtr work = part_of_current_work();
   work->span = span.context();
   T outcome = co_await doing(work, std::move(task));
+  for (const auto& [fact, value] : work->facts) span.set("croft." + fact, value);
   if constexpr (requires { outcome.error(); }) {
     if (!outcome) span.fail(outcome.error().describe());
   }

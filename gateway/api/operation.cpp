@@ -225,7 +225,7 @@ std::vector<Operation> make_operations() {
        "look",
        "Looks at a source, or at one of its merge requests, now; returns at once",
        Scope::Tenant,
-       {},
+       {{"traceparent", Place::Header, text_schema("W3C Trace Context: what this is part of")}},
        "LookRequest",
        204,
        "",

@@ -6,6 +6,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/value.hpp"
+#include "core/base/work.hpp"
 
 namespace croft {
 
@@ -48,13 +49,21 @@ Notifier::Notifier(asio::any_io_executor executor, RandomSource& random, Notifie
       queue_(std::move(executor), random, kAtOnce,
              [this](std::string key) { return pass_on(std::move(key)); }) {}
 
-void Notifier::add(const HookNotice& notice) { queue_.add(key_of(notice)); }
+void Notifier::add(const HookNotice& notice) {
+  std::string key = key_of(notice);
+  queue_.add(key);
+  const std::string parent = current_work() ? to_traceparent(current_work()->span) : std::string();
+  if (!parent.empty()) traceparents_.insert_or_assign(std::move(key), parent);
+}
 
 Task<> Notifier::stop() { co_await queue_.stop(); }
 
 Task<Outcome> Notifier::pass_on(std::string key) {
   HttpRequest request = request_of(notice_of(key));
+  const auto parent = traceparents_.find(key);
+  if (parent != traceparents_.end()) request.headers.set("traceparent", parent->second);
   const Result<HttpResponse> answer = co_await client_.send(std::move(request));
+  if (answer && answer->status < 500) traceparents_.erase(key);
   if (!answer) {
     log_warning("hooks", "control does not answer; it is told later",
                 {{"source", key}, {"error", answer.error().describe()}});

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "core/base/async.hpp"
 #include "core/base/id.hpp"
@@ -24,6 +26,7 @@ class Notifier {
  public:
   Notifier(asio::any_io_executor executor, RandomSource& random, NotifierSettings settings);
 
+  /// Is part of the span of the work in hand (core/base/work.hpp), and says so to control.
   void add(const HookNotice& notice);
   /// Passes nothing on any more; returns when what is under way has ended.
   Task<> stop();
@@ -33,6 +36,7 @@ class Notifier {
 
   NotifierSettings settings_;
   HttpClient client_;
+  std::map<std::string, std::string> traceparents_;  ///< of what waits: the last one's
   Queue queue_;
 };
 

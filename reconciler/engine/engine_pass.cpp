@@ -66,12 +66,20 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
                                          Asked asked) {
   TenantState& state = tenant_states_.try_emplace(tenant, executor_).first->second;
   const Semaphore::Permit turn = co_await state.turn->acquire();
+  WorkPtr work = work_on_tenant(tenant);
+  Task<Result<Changeset>> whole = traced("pass", pass_now(tenant, std::move(expect), asked));
+  co_return co_await doing(std::move(work), std::move(whole));
+}
+
+Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<std::string> expect,
+                                             Asked asked) {
+  TenantState& state = tenant_states_.at(tenant);
   const SteadyTime begun = std::chrono::steady_clock::now();
   if (!catalog_.tenants.contains(tenant) && journal_.tenant_named(tenant) == nullptr) {
     co_return Changeset{};
   }
   CO_TRY_ASSIGN(const TenantIdentity identity, co_await identify(tenant));
-  CO_TRY_ASSIGN(Prepared prepared, co_await prepare(tenant, std::nullopt, true));
+  CO_TRY_ASSIGN(Prepared prepared, co_await traced("prepare", prepare(tenant, std::nullopt, true)));
   std::vector<std::string> warnings;
   if (prepared.problems.empty() && has_candidate(prepared)) {
     Admission admission = admission_of(prepared);
@@ -81,7 +89,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   if (!prepared.problems.empty() || !prepared.refusals.empty()) {
     CO_TRY(co_await judge_candidates(tenant, prepared));
   }
-  CO_TRY(co_await observe_into(prepared.world, begun));
+  CO_TRY(co_await traced("observe", observe_into(prepared.world, begun)));
   CO_TRY(co_await resolve_intents(tenant, prepared.world));
   CO_TRY(co_await expire_retained(tenant, identity));
   prepared.world.inventory.clear();
@@ -93,8 +101,11 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   prepared.world.directives = journal_.directives_of(tenant, directed_at);
 
   prepared.world.wants_digest = asked == Asked::ByHand;
+  Span diffing = Span::part_of(current_work()->span, "diff");
   Changeset changeset = croft::diff(prepared.world);
+  diffing.end();
   name_revisions(changeset, prepared);
+  note_fact("revision", changeset.after);
   changeset.notes.insert(changeset.notes.end(), warnings.begin(), warnings.end());
   if (expect && !(expect->size() >= 4 && changeset.digest.starts_with(*expect))) {
     co_return fail(
@@ -126,7 +137,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     std::erase_if(to_apply.changes,
                   [](const Change& change) { return !is_exempt_from_guard(change); });
   ApplyOrder order = order_for(identity, std::move(to_apply), prepared);
-  ApplyReport report = co_await applier_.apply(std::move(order));
+  ApplyReport report = co_await traced("apply", applier_.apply(std::move(order)));
   if (report.applied > 0 || !report.failed.empty()) {
     const Result<void> seen =
         co_await observe_into(prepared.world, std::chrono::steady_clock::now());
@@ -140,6 +151,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   CO_TRY(co_await note_status(tenant, std::move(report), std::move(guard)));
   CO_TRY(co_await retire_tenant(tenant));
   state.was_passed = true;
+  follow_pushes(tenant);
   if (may_go_on) note_passed(prepared);
   co_return changeset;
 }

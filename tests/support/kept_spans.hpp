@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,21 @@
 #include "core/base/trace.hpp"
 
 namespace croft {
+
+/// "push/pass/apply" of each, sorted; those that failed with " !" behind.
+inline std::vector<std::string> span_tree(const std::vector<SpanRecord>& spans) {
+  std::map<std::array<std::uint8_t, 8>, const SpanRecord*> by_id;
+  for (const SpanRecord& span : spans) by_id[span.context.span] = &span;
+  std::vector<std::string> paths;
+  for (const SpanRecord& span : spans) {
+    std::string path = span.name + (span.error ? " !" : "");
+    for (auto up = by_id.find(span.parent); up != by_id.end(); up = by_id.find(up->second->parent))
+      path = up->second->name + "/" + path;
+    paths.push_back(std::move(path));
+  }
+  std::ranges::sort(paths);
+  return paths;
+}
 
 /// The process's tracer while it is there: keeps what ends.
 class KeptSpans final : public Tracer {
@@ -29,21 +45,7 @@ class KeptSpans final : public Tracer {
     if (found == spans.end()) throw std::out_of_range(std::string(name));
     return *found;
   }
-  /// "push/pass/apply", sorted; those that failed with " !" behind.
-  std::vector<std::string> tree() const {
-    std::map<std::array<std::uint8_t, 8>, const SpanRecord*> by_id;
-    for (const SpanRecord& span : spans) by_id[span.context.span] = &span;
-    std::vector<std::string> paths;
-    for (const SpanRecord& span : spans) {
-      std::string path = span.name + (span.error ? " !" : "");
-      for (auto up = by_id.find(span.parent); up != by_id.end();
-           up = by_id.find(up->second->parent))
-        path = up->second->name + "/" + path;
-      paths.push_back(std::move(path));
-    }
-    std::ranges::sort(paths);
-    return paths;
-  }
+  std::vector<std::string> tree() const { return span_tree(spans); }
 
   void take(SpanRecord span) override { spans.push_back(std::move(span)); }
   void fill(std::uint8_t* bytes, std::size_t count) override {

@@ -58,11 +58,13 @@ const TraceCollector::Span* TraceCollector::find(std::string_view name) const {
   return found == spans.end() ? nullptr : &*found;
 }
 
-std::vector<std::string> TraceCollector::paths() const {
-  std::map<std::string, const Span*> by_id;
-  for (const Span& span : spans) by_id[span.id] = &span;
+std::vector<std::string> TraceCollector::paths() const { return trace_paths(spans); }
+
+std::vector<std::string> trace_paths(const std::vector<TraceCollector::Span>& spans) {
+  std::map<std::string, const TraceCollector::Span*> by_id;
+  for (const TraceCollector::Span& span : spans) by_id[span.id] = &span;
   std::vector<std::string> paths;
-  for (const Span& span : spans) {
+  for (const TraceCollector::Span& span : spans) {
     std::string path = span.name;
     for (auto up = by_id.find(span.parent); up != by_id.end(); up = by_id.find(up->second->parent))
       path = up->second->name + "/" + path;
