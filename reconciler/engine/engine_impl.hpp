@@ -195,6 +195,8 @@ class EngineImpl final : public Engine {
   Task<Outcome> tenant_pass(std::string tenant);
   enum class Asked { ByItself, ByHand };
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
+  Task<Result<Changeset>> told_pass(std::string tenant, std::optional<std::string> expect,
+                                    Asked asked);
   Task<Result<Changeset>> pass_now(std::string tenant, std::optional<std::string> expect,
                                    Asked asked);
   /// What a request for a diff or a price is about; Invalid with everything that is wrong with it.
