@@ -63,7 +63,9 @@ Result<EventFilter> read_event_filter(const Value& query, Timestamp now) {
   EventFilter filter;
   filter.reasons = patterns_of(query.text_or("reason", ""));
   filter.resources = patterns_of(query.text_or("resource", ""));
-  filter.severity = severity_from(query.text_or("severity", ""));
+  // Its schema lets through these two and nothing else.
+  if (const std::string severity = query.text_or("severity", ""); !severity.empty())
+    filter.severity = severity == "Warning" ? Severity::Warning : Severity::Normal;
   filter.revision = query.text_or("revision", "");
   TRY_ASSIGN(filter.since, time_of(query, "since", now));
   TRY_ASSIGN(filter.until, time_of(query, "until", now));
