@@ -10,6 +10,7 @@
 #include "cli/doctor/places.hpp"
 #include "cli/doctor/services.hpp"
 #include "cli/output/yaml.hpp"
+#include "cli/version.hpp"
 
 namespace croft::cli {
 
@@ -73,7 +74,7 @@ Result<std::vector<Finding>> examine(const Invocation& invocation) {
   check_places(settings, findings);
   check_store(settings, findings);
   const DaemonFacts daemon = ask_daemon(client);
-  judge_daemon(daemon, findings);
+  judge_daemon(daemon, CROFT_VERSION, findings);
   check_listeners(settings, daemon.version.has_value(), findings);
   return findings;
 }

@@ -6,8 +6,6 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <fmt/format.h>
 
-#include "cli/version.hpp"
-
 namespace croft::cli {
 
 namespace {
@@ -128,7 +126,8 @@ DaemonFacts ask_daemon(const Client& client) {
   return facts;
 }
 
-void judge_daemon(const DaemonFacts& facts, std::vector<Finding>& all) {
+void judge_daemon(const DaemonFacts& facts, const std::string& own_version,
+                  std::vector<Finding>& all) {
   Findings findings(all, "daemon");
   if (!facts.version) {
     findings.warn(
@@ -136,12 +135,12 @@ void judge_daemon(const DaemonFacts& facts, std::vector<Finding>& all) {
         "start `croft serve`; what it would say of sources and providers is not looked at");
     return;
   }
-  if (facts.version->version != CROFT_VERSION) {
+  if (facts.version->version != own_version) {
     findings.warn(fmt::format("version {} answers at {}, this is {}", facts.version->version,
-                              facts.where, CROFT_VERSION),
+                              facts.where, own_version),
                   "restart `croft serve` after an upgrade");
   } else {
-    findings.ok(fmt::format("version {} answers at {}", CROFT_VERSION, facts.where));
+    findings.ok(fmt::format("version {} answers at {}", own_version, facts.where));
   }
   if (!facts.error.empty())
     findings.warn(first_line(facts.error), "ask as the operator: by the socket, as Croft's user");

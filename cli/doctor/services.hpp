@@ -25,7 +25,9 @@ struct DaemonFacts {
 /// Asks it. Blocks.
 DaemonFacts ask_daemon(const Client& client);
 
-void judge_daemon(const DaemonFacts& facts, std::vector<Finding>& findings);
+/// `own_version` is this program's.
+void judge_daemon(const DaemonFacts& facts, const std::string& own_version,
+                  std::vector<Finding>& findings);
 
 /// Whether the roles of the settings listen. Connects to each; `is_running` says whether they
 /// should. Blocks.

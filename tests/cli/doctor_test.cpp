@@ -9,7 +9,6 @@
 #include "cli/doctor/machine.hpp"
 #include "cli/doctor/places.hpp"
 #include "cli/doctor/services.hpp"
-#include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/store/sqlite.hpp"
 #include "tests/cli/command_line.hpp"
@@ -182,7 +181,7 @@ TEST_F(DoctorPlacesTest, LooksAtTheStoreBesideItsDaemon) {
 DaemonFacts good_daemon() {
   DaemonFacts facts;
   facts.where = "unix:/run/croft/api.sock";
-  facts.version = ServerVersion{CROFT_VERSION, "v1", false};
+  facts.version = ServerVersion{"1.2.3", "v1", false};
   SourceStatus source;
   source.key = "alice/main";
   source.url = "https://git.example.com/alice.git";
@@ -200,7 +199,7 @@ DaemonFacts good_daemon() {
 
 std::vector<Finding> judged(const DaemonFacts& facts) {
   std::vector<Finding> findings;
-  judge_daemon(facts, findings);
+  judge_daemon(facts, "1.2.3", findings);
   return findings;
 }
 
