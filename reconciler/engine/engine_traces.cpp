@@ -37,8 +37,14 @@ void EngineImpl::begin_push(const std::string& key, const std::string& commit,
                             std::int64_t looked_at, std::int64_t fetched_at) {
   note_fact("revision", commit.substr(0, kShort));
   if (tracer() == nullptr) return;
-  end_push(key, "superseded by " + commit.substr(0, kShort));
   SourceState& source = sources_.at(key);
+  const WorkPtr& work = current_work();
+  if (source.push && source.push->commit == commit) {
+    // Another look, by hand, found it at the same time.
+    if (work) work->span = source.push->span.context();
+    return;
+  }
+  end_push(key, "superseded by " + commit.substr(0, kShort));
   Push push{.commit = commit, .span = Span::root("push", std::exchange(source.asked_by, {}))};
   if (!push.span) return;
   push.begun = looked_at;
@@ -49,7 +55,7 @@ void EngineImpl::begin_push(const std::string& key, const std::string& commit,
   Span fetch = Span::part_of(push.span.context(), "fetch");
   fetch.begin_at(looked_at);
   fetch.end_at(fetched_at);
-  if (const WorkPtr& work = current_work()) work->span = push.span.context();
+  if (work) work->span = push.span.context();
   source.push = std::move(push);
 }
 
@@ -69,8 +75,10 @@ void EngineImpl::end_push(const std::string& key, const std::optional<std::strin
 void EngineImpl::follow_pushes(const std::string& tenant) {
   if (tracer() == nullptr) return;
   for (auto& [key, source] : sources_) {
-    const bool is_applied = source.push && source.keeper->declaration().tenant == tenant &&
-                            source.accepted && source.accepted->commit == source.push->commit;
+    // What waits to be judged makes another pass.
+    const bool is_applied = source.push && !source.candidate &&
+                            source.keeper->declaration().tenant == tenant && source.accepted &&
+                            source.accepted->commit == source.push->commit;
     if (!is_applied) continue;
     const auto is_waited_for = [&](const ResourceRow* row) {
       const Condition* ready = find_condition(row->conditions, "Ready");
