@@ -32,11 +32,11 @@ bool lets_through(const std::string& name, const std::string& text, const EventR
 }
 
 TEST(EventFilterTest, TakesPatternsOfResourcesWithAndWithoutTheirTenant) {
-  for (const std::string pattern :
-       {"Instance/api", "alice/Instance/api", "*/Instance/a*", "instance/*", "Site/*,Instance/ap?"})
+  for (const std::string pattern : {"Instance/api", "alice/Instance/api", "*/Instance/a*", "*/api",
+                                    "instance/*", "Site/*,Instance/ap?"})
     EXPECT_TRUE(lets_through("resource", pattern, event())) << pattern;
   for (const std::string pattern :
-       {"Instance/ap", "bob/Instance/api", "*", "*/api", "api", "Site/*,Site/api"})
+       {"Instance/ap", "bob/Instance/api", "*", "*/*/*/api", "api", "Site/*,Site/api"})
     EXPECT_FALSE(lets_through("resource", pattern, event())) << pattern;
   EventRow of_source = event();
   of_source.subject = "alice/main";
