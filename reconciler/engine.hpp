@@ -105,6 +105,15 @@ struct SourceStatus {
   std::string hook;  ///< the URL (or its path) of its receiver, as the API gives it; or empty
 };
 
+/// A provider that the platform declares, and how it fares.
+struct ProviderStatus {
+  std::string name;
+  std::string adapter;
+  bool is_ready = false;
+  std::string message;                       ///< why it is not, or what is not as declared
+  std::vector<Capabilities::Missing> missing;  ///< what it cannot promise on this machine
+};
+
 struct DiffRequest {
   std::string tenant;                    ///< empty: the platform
   std::shared_ptr<const FileTree> tree;  ///< what would be pushed; null: what the source holds now
@@ -223,6 +232,7 @@ class Engine {
   virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;
   virtual std::vector<SourceStatus> sources(const std::string& tenant) const = 0;  ///< "" for all
   virtual std::vector<std::string> tenants() const = 0;
+  virtual std::vector<ProviderStatus> providers() const = 0;
 
   virtual Task<Result<void>> direct(DirectiveRow directive) = 0;
   virtual Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) = 0;

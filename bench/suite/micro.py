@@ -75,6 +75,10 @@ def pure(scratch, quick: bool) -> None:
     google("diff_bench", "The pure middle alone: one tenant's expansion and diff", 0.2, "/1000$" if quick else ".")
 
 
+def traces(scratch, quick: bool) -> None:
+    google("trace_bench", "A step of a pass: plain, traced while tracing is off, and while it is on", 0.2)
+
+
 def adapters(scratch, quick: bool) -> None:
     """A thousand calls of a Lua adapter at once; the same requests by a plain client say what the server costs."""
     rows = []

@@ -9,6 +9,7 @@ namespace croft::cli {
 // Each group adds its commands to the tree; one file a group, named after it.
 
 void add_serving(std::vector<Command>& commands);      ///< serve
+void add_doctor(std::vector<Command>& commands);       ///< doctor
 void add_storing(std::vector<Command>& commands);      ///< store status, migrate, backup, ...
 void add_checking(std::vector<Command>& commands);     ///< validate, diff
 void add_pricing(std::vector<Command>& commands);      ///< price

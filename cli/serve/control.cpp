@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "cli/output/changeset_text.hpp"
+#include "cli/serve/traces.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -146,7 +147,8 @@ Result<void> listen(HttpServer& server, const Settings& settings) {
 class Control {
  public:
   Control(const Settings& settings, std::vector<std::uint32_t> operators,
-          std::unique_ptr<Store> store, Secret<std::string> hook_key)
+          std::unique_ptr<Store> store, Secret<std::string> hook_key,
+          std::optional<TraceExporterSettings> traces)
       : settings_(settings),
         hook_key_(std::move(hook_key)),
         store_(measured(std::move(store))),
@@ -161,13 +163,16 @@ class Control {
         server_(
             io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
             api_->server_settings()),
-        watch_server_(io_.get_executor(), [this] { return is_started_ ? &metrics_ : nullptr; }) {}
+        watch_server_(io_.get_executor(), [this] { return is_started_ ? &metrics_ : nullptr; }) {
+    if (traces) exporter_.emplace(io_.get_executor(), random_, std::move(*traces));
+  }
 
   int run() {
     asio::signal_set signals(io_, SIGTERM, SIGINT);
     signals.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) spawn(io_.get_executor(), stop(), "stop");
     });
+    if (exporter_) exporter_->start();
     spawn(io_.get_executor(), start(), "start");
     io_.run();
     return status_;
@@ -262,6 +267,7 @@ class Control {
     co_await server_.stop(kStopGrace);
     if (reporter_) co_await reporter_->stop();
     co_await engine_->stop();
+    if (exporter_) co_await exporter_->stop();
     io_.stop();
   }
 
@@ -270,6 +276,7 @@ class Control {
   SystemClock clock_;
   SystemRandom random_;
   asio::io_context io_{1};
+  std::optional<TraceExporter> exporter_;  ///< before the engine, whose pushes end as it goes
   std::unique_ptr<Store> store_;
   BlockingPool pool_;
   std::shared_ptr<secret::OperatorSecrets> secrets_;
@@ -286,6 +293,13 @@ class Control {
   std::optional<RoutesPublisher> publisher_;  ///< once the engine knows what ran before
   int status_ = 0;
 };
+
+StoreHistory history_of(const Settings& settings) {
+  StoreHistory history;
+  history.events = settings.events_keep;
+  history.event_age = settings.events_keep_for;
+  return history;
+}
 
 /// A mistyped network is no silent lack of a permission.
 Result<void> check_networks(const Settings& settings) {
@@ -311,7 +325,7 @@ int run_control(const Settings& settings) {
   }
   const Result<void> made = make_directory(settings.data / "run", 0755);
   Result<std::unique_ptr<Store>> store =
-      made ? open_store(settings.data, settings.store_url)
+      made ? open_store(settings.data, settings.store_url, history_of(settings))
            : Result<std::unique_ptr<Store>>(std::unexpected(made.error()));
   if (!store) {
     log_error("control", "cannot open the store", {{"error", store.error().describe()}});
@@ -325,7 +339,14 @@ int run_control(const Settings& settings) {
     log_error("control", "cannot start", {{"error", key.error().describe()}});
     return kConfigurationError;
   }
-  return Control(settings, std::move(*operators), std::move(*store), std::move(*key)).run();
+  Result<std::optional<TraceExporterSettings>> traces = trace_settings(settings, "control");
+  if (!traces) {
+    log_error("control", "cannot start", {{"error", traces.error().describe()}});
+    return kConfigurationError;
+  }
+  return Control(settings, std::move(*operators), std::move(*store), std::move(*key),
+                 std::move(*traces))
+      .run();
 }
 
 int run_hooks_role(const Settings& settings) {
@@ -336,6 +357,12 @@ int run_hooks_role(const Settings& settings) {
   hooks.socket = hooks_socket(settings);
   hooks.listen = settings.hooks_listen;
   hooks.control_socket = settings.api_socket;
+  Result<std::optional<TraceExporterSettings>> traces = trace_settings(settings, "hooks");
+  if (!traces) {
+    log_error("hooks", "cannot receive", {{"error", traces.error().describe()}});
+    return kConfigurationError;
+  }
+  hooks.traces = std::move(*traces);
   const Result<void> made = make_directory(settings.data / "run", 0755);
   const RoleMetrics shown(role_metrics_socket(settings.data, metrics::Role::Hooks),
                           metrics::Role::Hooks);

@@ -93,6 +93,26 @@ Result<void> set_web_url(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> set_event_count(Settings& settings, std::string_view text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size() || count < 1)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no whole number from 1 on", text));
+  settings.events_keep = count;
+  return {};
+}
+
+Result<void> set_sample(Settings& settings, std::string_view text) {
+  double share = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+  const bool is_share = error == std::errc() && end == text.data() + text.size() && share >= 0 &&
+                        share <= 1;  // false for NaN, too
+  if (!is_share)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no number from 0 to 1", text));
+  settings.traces_sample = share;
+  return {};
+}
+
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kSwitch{"false", "true"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
@@ -197,6 +217,24 @@ constexpr std::array kRows{
     Row{{"retention", SettingType::TimeSpan, "30d",
          "How long data is kept after its resource is gone.", kAnything},
         set<&Settings::retention>},
+    Row{{"events.keep", SettingType::Number, "50000",
+         "How many events of the past are kept: the newest.", kAnything},
+        set_event_count},
+    Row{{"events.keepFor", SettingType::TimeSpan, "",
+         "How long events are kept at most. Default: however old they are.", kAnything},
+        set<&Settings::events_keep_for>},
+    Row{{"traces.endpoint", SettingType::Text, "",
+         "OpenTelemetry collector that traces of pushes go to, by OTLP over HTTP: "
+         "http://127.0.0.1:4318. Default: none are made.",
+         kAnything},
+        set_web_url<&Settings::traces_endpoint>},
+    Row{{"traces.headers", SettingType::Text, "",
+         "Name of the file in secrets.dir with headers for the collector, a 'Name: value' a line.",
+         kAnything},
+        set<&Settings::traces_headers>},
+    Row{{"traces.sample", SettingType::Number, "1",
+         "Which share of the pushes is traced, from 0 to 1.", kAnything},
+        set_sample},
     Row{{"log.level", SettingType::Choice, "info", "How much the log says.", kLogLevels},
         set<&Settings::log_level>},
     Row{{"log.format", SettingType::Choice, "text", "Log lines for people or for machines.",
@@ -373,6 +411,8 @@ std::string_view to_string(SettingType type) {
       return "PATH";
     case SettingType::TimeSpan:
       return "DURATION";
+    case SettingType::Number:
+      return "NUMBER";
     case SettingType::Choice:
       return "CHOICE";
     case SettingType::List:

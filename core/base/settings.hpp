@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -42,12 +43,17 @@ struct Settings {
   std::vector<std::string> webhooks_networks;     ///< that endpoints of anybody may be in
   Duration resync{};
   Duration retention{};
+  std::int64_t events_keep = 0;  ///< the newest so many
+  Duration events_keep_for{0};   ///< 0: however old
+  std::string traces_endpoint;   ///< "https://HOST[:PORT]", or empty: none
+  std::string traces_headers;    ///< name of a file in secrets_dir, or empty
+  double traces_sample = 1;      ///< which share of pushes, 0 to 1
   LogLevel log_level = LogLevel::Info;
   LogFormat log_format = LogFormat::Text;
   std::string role;  ///< "all", "edge", "control" or "hooks"
 };
 
-enum class SettingType { Text, Path, TimeSpan, Choice, List };
+enum class SettingType { Text, Path, TimeSpan, Number, Choice, List };
 /// The word for it in help texts: "DURATION".
 std::string_view to_string(SettingType type);
 

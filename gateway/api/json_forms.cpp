@@ -317,6 +317,32 @@ Result<SourceStatus> source_from_form(const Value& form) {
   return reader.finish(std::move(source));
 }
 
+Value to_form(const ProviderStatus& provider) {
+  Value missing = Value::list();
+  for (const Capabilities::Missing& one : provider.missing)
+    missing.push_back(Value::map({{"what", one.what}, {"why", one.why}}));
+  return Value::map({{"name", provider.name},
+                     {"adapter", provider.adapter},
+                     {"ready", provider.is_ready},
+                     {"message", provider.message},
+                     {"missing", std::move(missing)}});
+}
+
+Result<ProviderStatus> provider_from_form(const Value& form) {
+  FormReader reader(form, "a provider");
+  ProviderStatus provider;
+  provider.name = reader.text("name");
+  provider.adapter = reader.text_or("adapter", "");
+  const Value* ready = reader.find("ready");
+  provider.is_ready = ready != nullptr && ready->is_boolean() && ready->as_boolean();
+  provider.message = reader.text_or("message", "");
+  if (const Value* missing = reader.find("missing"); missing != nullptr && missing->is_list()) {
+    for (const Value& one : missing->as_list())
+      provider.missing.push_back({one.text_or("what", ""), one.text_or("why", "")});
+  }
+  return reader.finish(std::move(provider));
+}
+
 Value to_form(const EventRow& event) {
   return Value::map({{"sequence", event.sequence},
                      {"time", format_time(event.time)},

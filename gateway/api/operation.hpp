@@ -105,6 +105,7 @@ Task<Result<HttpResponse>> metrics(Service& service, Call call);
 Task<Result<HttpResponse>> openapi(Service& service, Call call);
 Task<Result<HttpResponse>> version(Service& service, Call call);
 Task<Result<HttpResponse>> tenants(Service& service, Call call);
+Task<Result<HttpResponse>> providers(Service& service, Call call);
 Task<Result<HttpResponse>> sources(Service& service, Call call);
 Task<Result<HttpResponse>> resources(Service& service, Call call);
 Task<Result<HttpResponse>> resource(Service& service, Call call);

@@ -93,6 +93,11 @@ Task<Result<HttpResponse>> sources(Service& service, Call call) {
   co_return json_response(to_list_form("sources", sources));
 }
 
+Task<Result<HttpResponse>> providers(Service& service, Call call) {
+  (void)call;
+  co_return json_response(to_list_form("providers", service.parts.engine.providers()));
+}
+
 Task<Result<HttpResponse>> resources(Service& service, Call call) {
   CO_TRY_ASSIGN(const std::optional<std::string> tenant, listed_tenant(call));
   const std::string kind = call.query.text_or("kind", "");

@@ -260,6 +260,17 @@ Value source_schema() {
        {"commitStatus", text_schema("Where its revisions are reported: github, ...; or empty")}});
 }
 
+Value provider_schema() {
+  return object_schema(
+      {{"name", text_schema("As the platform declares it")},
+       {"adapter", text_schema("What it is made of: process, docker, ...")},
+       {"ready", boolean_schema("Whether it could be made and be observed")},
+       {"message", text_schema("Why it is not, or what is not as declared; or empty")},
+       {"missing", list_schema(object_schema(
+                       {{"what", text_schema("What it cannot promise here: memory, egress, ...")},
+                        {"why", text_schema("Why")}}))}});
+}
+
 Value event_schema() {
   return object_schema({{"sequence", count_schema("Rising; what `after` and Last-Event-ID mean")},
                         {"time", time_schema("When")},
@@ -375,6 +386,7 @@ void add_answers(Value& schemas) {
   schemas.set("TenantList", named_list("tenants", text_schema("A tenant's name")));
   schemas.set("AdoptedList", named_list("adopted", text_schema("A resource's ref")));
   schemas.set("SourceList", named_list("sources", schema_reference("Source")));
+  schemas.set("ProviderList", named_list("providers", schema_reference("Provider")));
   schemas.set("ResourceList", named_list("resources", schema_reference("Resource")));
   schemas.set("EventList", named_list("events", schema_reference("Event")));
   schemas.set("DirectiveList", named_list("directives", schema_reference("Directive")));
@@ -496,6 +508,7 @@ Value make_schemas() {
                               {"Refusal", refusal_schema()},
                               {"Resource", resource_schema()},
                               {"Source", source_schema()},
+                              {"Provider", provider_schema()},
                               {"Event", event_schema()},
                               {"Volume", volume_schema()},
                               {"Use", use_schema()},

@@ -384,7 +384,7 @@ Task<> mend_networks(CorePtr core, std::vector<std::string> uids) {
     const Result<void> mended = co_await mend_connection(core, uid);
     if (!mended)
       log_error("process", "an app's network cannot be mended",
-                {{"why", mended.error().describe()}});
+                {{"uid", uid}, {"why", mended.error().describe()}});
   }
 }
 

@@ -141,6 +141,21 @@ std::string EngineImpl::provider_problems() const {
   return text;
 }
 
+std::vector<ProviderStatus> EngineImpl::providers() const {
+  std::vector<ProviderStatus> all;
+  for (const auto& [name, provider] : providers_) {
+    ProviderStatus status{.name = name, .adapter = provider.declaration.adapter};
+    status.is_ready = provider.lane.provider != nullptr && provider.observe_error.empty();
+    for (const std::string* text :
+         {&provider.error, &provider.observe_error, &provider.kept_because}) {
+      if (status.message.empty()) status.message = *text;
+    }
+    if (provider.lane.provider) status.missing = provider.lane.provider->capabilities().missing;
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
 void EngineImpl::sync_providers() {
   for (const auto& [name, declaration] : catalog_.providers) sync_provider(declaration);
   for (auto& [name, provider] : providers_) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/guarded.hpp"
+#include "core/base/work.hpp"
 #include "reconciler/admission.hpp"
 #include "reconciler/engine.hpp"
 #include "reconciler/engine/apply.hpp"
@@ -18,6 +19,7 @@
 #include "reconciler/engine/news.hpp"
 #include "reconciler/engine/observer.hpp"
 #include "reconciler/engine/occupancy.hpp"
+#include "reconciler/engine/push.hpp"
 #include "reconciler/engine/queue.hpp"
 #include "reconciler/engine/readiness.hpp"
 #include "reconciler/engine/source_keeper.hpp"
@@ -35,6 +37,8 @@ struct SourceState {
   std::shared_ptr<const SourceLoad> candidate;  ///< newer, loaded well, not judged by a pass yet
   bool was_tried = false;                       ///< fetched at least once since start
   std::string passed_revision;                  ///< what was accepted when a pass last ended
+  SpanContext asked_by;                         ///< who told of a push that no look has found yet
+  std::optional<Push> push;                     ///< on its way, and traced
 };
 
 /// A configured provider as the engine uses it.
@@ -105,6 +109,7 @@ class EngineImpl final : public Engine {
   std::vector<ResourceStatus> status(const std::string& tenant) const override;
   std::vector<SourceStatus> sources(const std::string& tenant) const override;
   std::vector<std::string> tenants() const override;
+  std::vector<ProviderStatus> providers() const override;
   Task<Result<void>> direct(DirectiveRow directive) override;
   Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override;
   Task<Result<std::vector<ResourceUse>>> use(std::string tenant) override;
@@ -156,6 +161,16 @@ class EngineImpl final : public Engine {
   bool is_solo() const { return !settings_.solo_url.empty(); }
   SourceDeclaration root_declaration() const;
 
+  // engine_traces.cpp: pushes as traces, and what log lines say of a pass
+  WorkPtr work_on_source(const std::string& key) const;
+  WorkPtr work_on_tenant(const std::string& tenant) const;
+  /// A look found a commit; times as span_time() gives them.
+  void begin_push(const std::string& key, const std::string& commit, std::int64_t looked_at,
+                  std::int64_t fetched_at);
+  void end_push(const std::string& key, const std::optional<std::string>& error);
+  /// Ends those of which everything is ready now.
+  void follow_pushes(const std::string& tenant);
+
   // engine_webhooks.cpp: what sources declare of them, and how they fare
   notify::DispatchParts dispatch_parts();
   void sync_webhooks();
@@ -182,6 +197,10 @@ class EngineImpl final : public Engine {
   Task<Outcome> tenant_pass(std::string tenant);
   enum class Asked { ByItself, ByHand };
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
+  Task<Result<Changeset>> told_pass(std::string tenant, std::optional<std::string> expect,
+                                    Asked asked);
+  Task<Result<Changeset>> pass_now(std::string tenant, std::optional<std::string> expect,
+                                   Asked asked);
   /// What a request for a diff or a price is about; Invalid with everything that is wrong with it.
   Task<Result<Prepared>> prepare_for(DiffRequest request);
   /// The problems, with the places in what they were declared in.

@@ -45,6 +45,8 @@ std::string EngineImpl::root_source() const { return root_declaration().key; }
 Result<void> EngineImpl::look_at(const std::string& source) {
   if (!sources_.contains(source))
     return fail(ErrorCode::NotFound, "there is no source '" + source + "'");
+  if (const WorkPtr& work = current_work(); work && work->span.is_set())
+    sources_.at(source).asked_by = work->span;
   source_queue_.add(source);
   return {};
 }
@@ -98,6 +100,7 @@ Task<Outcome> EngineImpl::source_pass(std::string key) {
   if (state == sources_.end()) co_return Done{};
   const bool is_first_try = !state->second.was_tried;
   state->second.was_tried = true;
+  state->second.asked_by = {};  // it was told of what we have
   const bool has_new_providers = key == root_source() && providers_version_ != providers_before;
   if (has_new_providers) judge_again();
   if (is_first_try || (moved && *moved) || has_new_providers) {
@@ -128,6 +131,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (!sources_.contains(key))
     co_return fail(ErrorCode::NotFound, "there is no source '" + key + "'");
   const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  const std::int64_t looked_at = span_time();
   Result<std::string> head = co_await keeper->fetch();
   if (!sources_.contains(key)) co_return false;
   if (!head) {
@@ -149,7 +153,8 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
     // Judged before and found wrong: nothing to do until a newer commit comes.
     if (stalled != nullptr && stalled->reason != kProviderProblem) co_return false;
   }
-  auto load = co_await keeper->load(*head);
+  begin_push(key, *head, looked_at, span_time());
+  auto load = co_await traced("load", keeper->load(*head));
   if (!sources_.contains(key)) co_return false;
   if (!load) {
     std::optional<Error> error = load.error();
@@ -167,6 +172,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   }
   if (key == kPlatformSource) {
     CO_TRY(co_await accept(key, *load));
+    end_push(key, std::nullopt);
   } else {
     sources_.at(key).candidate = *load;
   }
@@ -176,6 +182,8 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
 Task<> EngineImpl::note_source(std::string key, std::string attempted, std::optional<Error> error) {
   const auto state = sources_.find(key);
   if (state == sources_.end()) co_return;
+  if (error && state->second.push && state->second.push->commit == attempted)
+    end_push(key, error->describe());
   const SourceDeclaration& declaration = state->second.keeper->declaration();
   SourceRow row;
   const auto known = journal_.sources().find(key);

@@ -22,6 +22,7 @@ class FakeEngine final : public Engine {
   std::vector<ResourceStatus> resources;
   std::vector<SourceStatus> watched;
   std::vector<std::string> tenant_names;
+  std::vector<ProviderStatus> provider_list;
   std::vector<Changeset> waiting;
   std::vector<EventRow> history;
   std::vector<HostRoute> hosts;
@@ -47,7 +48,8 @@ class FakeEngine final : public Engine {
   std::vector<std::pair<Ref, DirectiveVerb>> withdrawn;
   std::vector<std::pair<std::string, std::string>> acknowledged;
   std::vector<std::string> people;  ///< who withdrew or acknowledged
-  int followers = 0;                ///< logs that are being followed now
+  int event_reads = 0;
+  int followers = 0;  ///< logs that are being followed now
   std::vector<std::pair<Ref, ExecRequest>> commands;
   std::vector<TransferRequest> exported;
   std::vector<TransferRequest> imported;
@@ -150,6 +152,7 @@ class FakeEngine final : public Engine {
     });
     return found;
   }
+  std::vector<ProviderStatus> providers() const override { return provider_list; }
   std::vector<std::string> tenants() const override { return tenant_names; }
 
   Task<Result<void>> direct(DirectiveRow directive) override {
@@ -196,10 +199,13 @@ class FakeEngine final : public Engine {
   }
 
   Task<Result<std::vector<EventRow>>> events(EventQuery query) override {
+    ++event_reads;
     if (failure) co_return fail(take_failure());
     std::vector<EventRow> found;
     std::ranges::copy_if(history, std::back_inserter(found), [&](const EventRow& event) {
-      return event.sequence > query.after && (!query.tenant || event.tenant == *query.tenant) &&
+      const bool is_before = query.before == 0 || event.sequence < query.before;
+      return event.sequence > query.after && is_before &&
+             (!query.tenant || event.tenant == *query.tenant) &&
              (query.subject.empty() || event.subject == query.subject);
     });
     const std::size_t surplus = found.size() - std::min(found.size(), query.limit);

@@ -375,9 +375,10 @@ TEST_F(ApiTest, RefusesPathAndParameterTricks) {
   for (const std::string target :
        {"/v1/../healthz", "/v1/%2e%2e/healthz", "//healthz", "/v1//version", "/v1/version%00",
         "/v1/version%", "/v1/events?limit=0", "/v1/events?limit=99999999999999999999",
-        "/v1/events?limit=x", "/v1/events?after=-2", "/v1/resources?kind=Nonsense",
-        "/v1/resources?tenat=alice", "/v1/resources?tenant=alice&tenant=bob",
-        "/v1/resources/alice/Nonsense/x", "/v1/logs/alice/Site/x?follow=maybe"}) {
+        "/v1/events?limit=x", "/v1/events?since=noon", "/v1/events?severity=bad",
+        "/v1/events?after=-2", "/v1/resources?kind=Nonsense", "/v1/resources?tenat=alice",
+        "/v1/resources?tenant=alice&tenant=bob", "/v1/resources/alice/Nonsense/x",
+        "/v1/logs/alice/Site/x?follow=maybe"}) {
     EXPECT_EQ(ask("GET", target).status, 400) << target;
   }
   EXPECT_THAT(ask("GET", "/v1/resources?tenat=alice").body, HasSubstr("did you mean 'tenant'"));
