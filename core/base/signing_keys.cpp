@@ -135,6 +135,7 @@ int packet_tag(unsigned char first) {
 Result<std::string> dearmor_block(std::string_view body) {
   std::string base64;
   bool is_in_headers = true;
+  body.remove_prefix(std::min(body.find('\n'), body.size() - 1) + 1);  // the end of the first line
   while (!body.empty()) {
     const std::size_t end = body.find('\n');
     std::string_view line = body.substr(0, end);
@@ -206,7 +207,8 @@ Result<std::string> dearmor_public_keys(std::string_view text) {
        begin = text.find(kBegin)) {
     text.remove_prefix(begin + kBegin.size());
     const std::size_t end = text.find(kEnd);
-    if (end == std::string_view::npos) return invalid(fmt::format("must end with '{}'", kEnd));
+    if (end == std::string_view::npos || end == 0)
+      return invalid(fmt::format("must end with '{}'", kEnd));
     TRY_ASSIGN(const std::string block, dearmor_block(text.substr(0, end)));
     keys += block;
     text.remove_prefix(end + kEnd.size());

@@ -144,6 +144,11 @@ std::string_view to_string(Distrust distrust) {
   return "";
 }
 
+bool is_distrust(std::string_view reason) {
+  return reason == "Unsigned" || reason == "UntrustedKey" || reason == "BadSignature" ||
+         reason == "TooManyCommits";
+}
+
 Result<TrustVerdict> judge_revision(const Mirror& mirror, const TrustQuestion& question) {
   TRY_ASSIGN(git::SignatureCheck check, git::SignatureCheck::prepare(question.keys));
   return Judge(mirror, question, std::move(check)).judge();

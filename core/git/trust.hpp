@@ -20,6 +20,8 @@ enum class Distrust {
 
 /// "Unsigned", "UntrustedKey", ...: reasons of conditions.
 std::string_view to_string(Distrust distrust);
+/// True for the names that it gives.
+bool is_distrust(std::string_view reason);
 
 /// At most so many commits are looked at when every commit must be signed; a mirror that is to be
 /// judged so is fetched with that history and one more.

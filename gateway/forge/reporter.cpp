@@ -14,6 +14,7 @@
 #include "gateway/forge/posted.hpp"
 #include "gateway/forge/verdict.hpp"
 #include "gateway/receivers/receiver.hpp"
+#include "reconciler/engine/github_apps.hpp"
 #include "reconciler/engine/queue.hpp"
 
 namespace croft {
@@ -97,14 +98,19 @@ struct ForgeReporter::State {
     return std::nullopt;
   }
 
-  Result<Target> target_of(SourceStatus source) const {
+  Task<Result<Target>> target_of(SourceStatus source) {
     Target target;
-    TRY_ASSIGN(target.repository, forge_repository(*source.commit_status, source.url));
-    TRY_ASSIGN(target.token,
-               while_doing(read_hook_secret(settings.secrets_dir, source.commit_status->secret),
-                           "reading the token"));
+    const CommitStatusDeclaration& declared = *source.commit_status;
+    CO_TRY_ASSIGN(target.repository, forge_repository(declared, source.url));
+    if (declared.secret.empty() && declared.app && parts.apps) {
+      CO_TRY_ASSIGN(target.token, co_await parts.apps->token(*declared.app));
+    } else {
+      CO_TRY_ASSIGN(target.token,
+                    while_doing(read_hook_secret(settings.secrets_dir, declared.secret),
+                                "reading the token"));
+    }
     target.source = std::move(source);
-    return target;
+    co_return target;
   }
 
   // Statuses.
@@ -119,7 +125,8 @@ struct ForgeReporter::State {
   Task<Outcome> report(std::string key) {
     const std::optional<SourceStatus> source = find(key);
     if (!source) co_return Done{};
-    const Result<Target> target = target_of(*source);
+    const Result<Target> target = co_await target_of(*source);
+    if (!target && target.error().is_retryable()) co_return Retry{target.error()};
     if (!target) {
       co_await complain(*source, source->attempted_revision, target.error().describe());
       co_return After{settings.after_refusal};
@@ -227,7 +234,8 @@ struct ForgeReporter::State {
     std::from_chars(key.data() + mark + 1, key.data() + key.size(), number);
     const std::optional<SourceStatus> source = find(key.substr(0, mark));
     if (!source || !source->commit_status->has_merge_requests) co_return Done{};
-    const Result<Target> target = target_of(*source);
+    const Result<Target> target = co_await target_of(*source);
+    if (!target && target.error().is_retryable()) co_return Retry{target.error()};
     if (!target) {
       co_await complain(*source, "", target.error().describe());
       co_return Terminal{target.error()};

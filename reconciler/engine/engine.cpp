@@ -55,6 +55,8 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
       transfers_(std::make_shared<Occupancy>(kTransfers)) {
   if (!settings_.operator_secrets)
     settings_.operator_secrets = std::make_shared<secret::OperatorSecrets>(settings_.secrets_dir);
+  if (!settings_.github_apps)
+    settings_.github_apps = std::make_shared<GithubApps>(settings_.operator_secrets, clock_);
 }
 
 Task<Result<void>> EngineImpl::start() {
