@@ -28,7 +28,7 @@ class GithubApps;
 /// What a Source says in `receiver`.
 struct ReceiverDeclaration {
   std::string type;    ///< "github", ..., "token"
-  std::string secret;  ///< name of a file in secrets_dir
+  std::string secret;  ///< its name: see operator_secrets
 
   bool operator==(const ReceiverDeclaration&) const = default;
 };
@@ -54,7 +54,7 @@ struct VerifyDeclaration {
 /// What a Source says in `commitStatus`.
 struct CommitStatusDeclaration {
   std::string type;    ///< "github", ..., "bitbucket"
-  std::string secret;  ///< name of a file in secrets_dir: the token; empty: the app's
+  std::string secret;  ///< name of the token: see operator_secrets; empty: the app's
   std::optional<GithubAppDeclaration> app;
   std::string url;         ///< of the API; empty: that of the repository's host
   std::string repository;  ///< "alice/hosting"; empty: the path of the source's url

@@ -83,11 +83,8 @@ class Expander {
  private:
   void expand_one(const Resource& resource) {
     if (is_declared_twice(resource)) return;
-    // A Stack is what it expands to; by itself it is nothing that a provider runs. Nor is a
-    // Webhook; a Secret is for others' specs.
-    if (resource.ref.kind == Kind::Stack || resource.ref.kind == Kind::Webhook ||
-        is_input(resource.ref.kind))
-      return;
+    if (resource.ref.kind == Kind::Webhook) check_secrets(resource);
+    if (is_for_no_provider(resource.ref.kind)) return;
     Desired desired{.ref = resource.ref, .spec = resource.spec, .source = resource.origin.source};
     const auto revision = input_.revisions.find(resource.origin.source);
     if (revision != input_.revisions.end()) desired.revision = revision->second;
@@ -97,6 +94,17 @@ class Expander {
     if (desired.spec_digest.empty())
       desired.spec_digest = spec_digest(provider_part(resource.ref.kind, *desired.spec));
     expansion_.desired.emplace_hint(expansion_.desired.end(), resource.ref, std::move(desired));
+  }
+
+  /// A Stack is what it expands to, a Webhook is Croft's own, a Secret is for others' specs.
+  static bool is_for_no_provider(Kind kind) {
+    return kind == Kind::Stack || kind == Kind::Webhook || is_input(kind);
+  }
+
+  void check_secrets(const Resource& resource) {
+    if (input_.secrets == nullptr || resource.ref.tenant.empty()) return;
+    Value spec = *resource.spec;
+    add_fingerprints(resource, spec, *input_.secrets, expansion_.problems);
   }
 
   bool is_declared_twice(const Resource& resource) {

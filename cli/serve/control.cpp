@@ -88,6 +88,10 @@ std::filesystem::path hooks_table(const Settings& settings) {
   return settings.data / "run" / "hooks.json";
 }
 
+HookFiles hook_files(const Settings& settings, const secret::OperatorSecrets& secrets) {
+  return {hooks_table(settings), secrets, settings.data};
+}
+
 /// The host in `hooks.url`, whose requests the edge passes on.
 std::vector<Engine::HostRoute> own_routes(const Settings& settings) {
   if (settings.hooks_url.empty()) return {};
@@ -205,7 +209,7 @@ class Control {
                          own_routes(settings_));
       start_reporter();
       if (receives_hooks(settings_))
-        hooks_publisher_.emplace(*engine_, hooks_table(settings_), hook_key_, executor);
+        hooks_publisher_.emplace(*engine_, hook_files(settings_, *secrets_), hook_key_, executor);
       log_info("control", "ready", {{"api", settings_.api_socket.string()}});
       co_return;
     }
@@ -216,7 +220,7 @@ class Control {
 
   void start_reporter() {
     ForgeReporterSettings settings;
-    settings.secrets_dir = settings_.secrets_dir;
+    settings.secrets = secrets_;
     settings.markdown = cli::changeset_markdown;
     ForgeReporterParts parts{*engine_, *store_, clock_, random_, io_.get_executor(), apps_};
     reporter_.emplace(std::move(parts), std::move(settings));
@@ -308,7 +312,6 @@ int run_control(const Settings& settings) {
 int run_hooks_role(const Settings& settings) {
   HooksRoleSettings hooks;
   hooks.table_file = hooks_table(settings);
-  hooks.secrets_dir = settings.secrets_dir;
   hooks.socket = hooks_socket(settings);
   hooks.listen = settings.hooks_listen;
   hooks.control_socket = settings.api_socket;

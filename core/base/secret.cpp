@@ -4,6 +4,8 @@
 
 #include "core/base/guarded.hpp"
 
+#include <fmt/format.h>
+
 namespace croft {
 
 namespace {
@@ -25,6 +27,14 @@ Guarded<std::set<std::string, LongestFirst>>& remembered() {
 void remember_secret(const Secret<std::string>& secret) {
   if (secret.reveal().size() < 4) return;
   remembered().with([&](auto& secrets) { secrets.insert(secret.reveal()); });
+}
+
+Result<Secret<std::string>> secret_line(std::string text, std::string_view name) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  if (text.empty()) return fail(ErrorCode::Invalid, fmt::format("the secret '{}' is empty", name));
+  Secret<std::string> secret(std::move(text));
+  remember_secret(secret);
+  return secret;
 }
 
 std::string redact(std::string_view text) {

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/result.hpp"
+
 namespace croft {
 
 /// A value that no log, error, diff or JSON can show: it has no stream operator, no formatter and
@@ -25,6 +27,10 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 /// Remembers a secret's text so that redact() hides it wherever it turns up. Texts under 4 bytes
 /// are not remembered. Thread safe; for the life of the process.
 void remember_secret(const Secret<std::string>& secret);
+
+/// A secret that is one line (a token, a key of a hook), without the newline at its end, and
+/// remembered. Invalid if nothing is left; `name` is for the error.
+Result<Secret<std::string>> secret_line(std::string text, std::string_view name);
 
 /// The text with every remembered secret replaced by kRedacted. Thread safe.
 std::string redact(std::string_view text);

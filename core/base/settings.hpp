@@ -26,7 +26,7 @@ struct Settings {
   std::string platform_path;
   Duration platform_interval{};
   std::string platform_receiver;         ///< who calls its hook: "github", ...; or empty
-  std::string platform_receiver_secret;  ///< name of a file in secrets_dir
+  std::string platform_receiver_secret;  ///< its name: as in credentials of a Source
   std::string platform_verify;           ///< "head", "every", or empty: commits need no signature
   std::filesystem::path platform_allowed_signers;  ///< file of SSH keys, or empty
   std::filesystem::path platform_gpg_keys;         ///< file of armoured GPG keys, or empty

@@ -107,8 +107,7 @@ Field receiver_field() {
                          "header (`token`).")
                   .as_required()
                   .one_of({"github", "gitlab", "gitea", "forgejo", "bitbucket", "hmac", "token"}),
-              secret_name_field("The name of a file in the setting `secrets.dir`: what both sides "
-                                "know.")})
+              secret_name_field("What both sides know: named as in `credentials`.")})
       .like("{type: github, secret: alice-hook}");
 }
 
@@ -120,11 +119,10 @@ Field commit_status_field() {
              {text_field("type", "Whose API it is.")
                   .as_required()
                   .one_of({"github", "gitlab", "gitea", "forgejo", "bitbucket"}),
-              text_field(
-                  "secret",
-                  "The name of a file in the setting `secrets.dir`: a token that may write "
-                  "statuses, and comments if there are to be any. Without it the `githubApp` "
-                  "of `credentials` writes them.")
+              text_field("secret",
+                         "A token that may write statuses, and comments if there are to be any: "
+                         "named as in `credentials`. Without it the `githubApp` of `credentials` "
+                         "writes them.")
                   .checked_by(check_secret_name),
               text_field("url",
                          "The API, as `https://git.example.com/api/v1`; that of the repository's "

@@ -79,4 +79,10 @@ Result<Secret<std::string>> OperatorSecrets::find(std::string_view name, std::si
   return Secret(std::move(text));
 }
 
+Result<Secret<std::string>> OperatorSecrets::find_line(std::string_view name,
+                                                       std::size_t limit) const {
+  TRY_ASSIGN(const Secret<std::string> found, find(name, limit));
+  return secret_line(found.reveal(), name);
+}
+
 }  // namespace croft::secret

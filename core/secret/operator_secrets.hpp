@@ -29,6 +29,9 @@ class OperatorSecrets {
   void replace(Values values);
   /// At most `limit` bytes. Blocks.
   Result<Secret<std::string>> find(std::string_view name, std::size_t limit) const;
+  /// The same without the newline at its end, for what is one line: a token, a key of a hook.
+  /// Invalid if nothing is left.
+  Result<Secret<std::string>> find_line(std::string_view name, std::size_t limit) const;
   /// True if a Secret of the platform has that name, and no file is looked for.
   bool is_declared(std::string_view name) const;
   const std::filesystem::path& directory() const { return directory_; }

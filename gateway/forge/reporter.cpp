@@ -22,6 +22,7 @@ namespace croft {
 namespace {
 
 constexpr int kAtOnce = 16;
+constexpr std::size_t kLongestToken = 65'536;
 constexpr Duration kNoTimeout{86'400'000};
 constexpr std::size_t kEvents = 200;
 /// On each merge request; the marker is looked for in no more.
@@ -105,9 +106,7 @@ struct ForgeReporter::State {
     if (declared.secret.empty() && declared.app && parts.apps) {
       CO_TRY_ASSIGN(target.token, co_await parts.apps->token(*declared.app));
     } else {
-      CO_TRY_ASSIGN(target.token,
-                    while_doing(read_hook_secret(settings.secrets_dir, declared.secret),
-                                "reading the token"));
+      CO_TRY_ASSIGN(target.token, settings.secrets->find_line(declared.secret, kLongestToken));
     }
     target.source = std::move(source);
     co_return target;

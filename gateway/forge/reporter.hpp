@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +8,7 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
+#include "core/secret/operator_secrets.hpp"
 #include "core/store/store.hpp"
 #include "reconciler/engine.hpp"
 
@@ -25,7 +25,8 @@ struct ForgeReporterParts {
 };
 
 struct ForgeReporterSettings {
-  std::filesystem::path secrets_dir;  ///< tokens; read for each post, so that they can be rotated
+  /// Tokens; read for each post, so that they can be rotated.
+  std::shared_ptr<const secret::OperatorSecrets> secrets;
   /// The changes as `croft diff -o markdown` says them.
   std::function<std::string(const Changeset&)> markdown;
   Duration gather{100};  ///< changes of the engine within that time are looked at together

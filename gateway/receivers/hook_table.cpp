@@ -21,7 +21,8 @@ Value form_of(const HookedSource& source) {
   if (source.hook) {
     form.set("hook", Value::map({{"id", source.hook->id},
                                  {"type", to_string(source.hook->type)},
-                                 {"secret", source.hook->secret}}));
+                                 {"secret", source.hook->secret},
+                                 {"secretFile", source.hook->secret_file}}));
   }
   return form;
 }
@@ -37,7 +38,8 @@ Result<HookedSource> source_of(const Value& form) {
   if (const Value* hook = form.find("hook")) {
     const auto type = hook_type_from(hook->text_or("type", ""));
     if (!type) return fail(ErrorCode::Invalid, "a hook of an unknown type");
-    source.hook = Hook{hook->text_or("id", ""), *type, hook->text_or("secret", "")};
+    source.hook = Hook{hook->text_or("id", ""), *type, hook->text_or("secret", ""),
+                       hook->text_or("secretFile", "")};
   }
   return source;
 }

@@ -17,7 +17,8 @@ namespace croft {
 struct Hook {
   std::string id;  ///< in its URL: cannot be guessed, and proves nothing
   HookType type = HookType::GitHub;
-  std::string secret;  ///< name of a file in `secrets.dir`
+  std::string secret;       ///< its name, for messages
+  std::string secret_file;  ///< where it lies: absolute
 
   bool operator==(const Hook&) const = default;
 };

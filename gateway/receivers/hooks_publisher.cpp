@@ -1,5 +1,7 @@
 #include "gateway/receivers/hooks_publisher.hpp"
 
+#include <map>
+
 #include "core/base/files.hpp"
 #include "core/base/hex.hpp"
 #include "core/base/log.hpp"
@@ -9,8 +11,22 @@ namespace croft {
 namespace {
 
 constexpr std::size_t kKeyLimit = 1024;
+constexpr std::size_t kLargestSecret = 65'536;
 constexpr Duration kGather{20};
 constexpr Duration kNoTimeout{86'400'000};
+
+/// Where the hooks role finds a secret.
+Result<std::string> place_of(const std::string& name, const HookFiles& files) {
+  if (!files.secrets.is_declared(name)) return (files.secrets.directory() / name).string();
+  TRY_ASSIGN(const Secret<std::string> secret, files.secrets.find(name, kLargestSecret));
+  TRY_ASSIGN(const std::filesystem::path memory, secret::memory_directory(files.data));
+  const std::filesystem::path file = memory / ("hook-" + sha256_hex(name));
+  const Result<std::string> known = read_file(file, kLargestSecret);
+  if (!known || *known != secret.reveal()) {
+    TRY(write_file_atomic(file, secret.reveal(), 0600));
+  }
+  return file.string();
+}
 
 }  // namespace
 
@@ -35,23 +51,37 @@ HookTable hook_table_of(const std::vector<SourceStatus>& sources, const Secret<s
         status.commit_status && status.commit_status->has_merge_requests && !status.tenant.empty();
     const auto type =
         status.receiver ? hook_type_from(status.receiver->type) : std::optional<HookType>();
-    if (type) source.hook = Hook{hook_id(key, status.key), *type, status.receiver->secret};
+    if (type) source.hook = Hook{hook_id(key, status.key), *type, status.receiver->secret, ""};
     table.sources.push_back(std::move(source));
   }
   return table;
 }
 
 struct HooksPublisher::State {
-  State(Engine& of, std::filesystem::path to, Secret<std::string> with,
-        const asio::any_io_executor& executor)
-      : engine(of), file(std::move(to)), key(std::move(with)), changed(executor) {}
+  State(Engine& of, HookFiles to, Secret<std::string> with, const asio::any_io_executor& executor)
+      : engine(of), files(std::move(to)), key(std::move(with)), changed(executor) {}
 
   Result<void> publish() {
     HookTable table = hook_table_of(engine.sources(""), key);
+    for (HookedSource& source : table.sources) {
+      if (!source.hook) continue;
+      const Result<std::string> place = place_of(source.hook->secret, files);
+      if (place) source.hook->secret_file = *place;
+      note(source.key, place ? "" : place.error().describe());
+    }
     if (published == table) return {};
-    TRY(write_file_atomic(file, write_hook_table(table), 0600));
+    TRY(write_file_atomic(files.table, write_hook_table(table), 0600));
     published = std::move(table);
     return {};
+  }
+
+  /// Without its secret a hook proves nothing; the others go on.
+  void note(const std::string& source, std::string problem) {
+    std::string& known = problems[source];
+    if (known == problem) return;
+    known = std::move(problem);
+    if (!known.empty())
+      log_warning("hooks", "a hook has no secret", {{"source", source}, {"error", known}});
   }
 
   static Task<> run(std::shared_ptr<State> state) {
@@ -65,17 +95,18 @@ struct HooksPublisher::State {
   }
 
   Engine& engine;
-  std::filesystem::path file;
+  HookFiles files;
   Secret<std::string> key;
   Signal changed;
   bool is_stopped = false;
   std::optional<HookTable> published;
+  std::map<std::string, std::string> problems;  ///< by source
   std::shared_ptr<void> subscription;
 };
 
-HooksPublisher::HooksPublisher(Engine& engine, std::filesystem::path file, Secret<std::string> key,
+HooksPublisher::HooksPublisher(Engine& engine, HookFiles files, Secret<std::string> key,
                                const asio::any_io_executor& executor)
-    : state_(std::make_shared<State>(engine, std::move(file), std::move(key), executor)) {
+    : state_(std::make_shared<State>(engine, std::move(files), std::move(key), executor)) {
   state_->subscription = engine.on_change([state = state_.get()] { state->changed.notify(); });
   spawn(executor, State::run(state_), "hooks publisher");
 }

@@ -48,7 +48,6 @@ class HooksRole {
   static ReceiverSettings receiver_settings(const HooksRoleSettings& settings) {
     ReceiverSettings receiver;
     receiver.table_file = settings.table_file;
-    receiver.secrets_dir = settings.secrets_dir;
     return receiver;
   }
 

@@ -9,7 +9,6 @@ namespace croft {
 
 struct HooksRoleSettings {
   std::filesystem::path table_file;
-  std::filesystem::path secrets_dir;
   std::filesystem::path socket;          ///< where the edge, or a proxy, reaches it
   std::string listen;                    ///< "HOST:PORT" of loopback, or empty
   std::filesystem::path control_socket;  ///< of the API

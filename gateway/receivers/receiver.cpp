@@ -36,17 +36,13 @@ std::string state_of(const std::filesystem::path& file) {
                      facts.st_mtim.tv_nsec);
 }
 
-}  // namespace
-
-Result<Secret<std::string>> read_hook_secret(const std::filesystem::path& directory,
-                                             const std::string& name) {
-  TRY_ASSIGN(std::string text, read_file(directory / name, kLargestSecret));
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty()) return fail(ErrorCode::Invalid, fmt::format("the secret '{}' is empty", name));
-  Secret<std::string> secret(std::move(text));
-  remember_secret(secret);
-  return secret;
+/// Read at each delivery, so that a rotation needs no restart.
+Result<Secret<std::string>> secret_of(const Hook& hook) {
+  TRY_ASSIGN(std::string text, read_file(hook.secret_file, kLargestSecret));
+  return secret_line(std::move(text), hook.secret);
 }
+
+}  // namespace
 
 Receiver::Receiver(ReceiverSettings settings, Clock& clock, Sink sink)
     : settings_(std::move(settings)),
@@ -103,7 +99,7 @@ void Receiver::note_refusal(const HookedSource& source, const HttpRequest& reque
 
 HttpResponse Receiver::receive(const HookedSource& source, const HttpRequest& request) {
   const Hook& hook = *source.hook;
-  const Result<Secret<std::string>> secret = read_hook_secret(settings_.secrets_dir, hook.secret);
+  const Result<Secret<std::string>> secret = secret_of(hook);
   if (!secret) {
     log_warning("hooks", "a delivery cannot be checked: its secret is not there",
                 {{"source", source.key}, {"error", secret.error().describe()}});

@@ -28,8 +28,6 @@ namespace croft {
 
 struct ReceiverSettings {
   std::filesystem::path table_file;  ///< hook_table.hpp; read again whenever it was replaced
-  std::filesystem::path
-      secrets_dir;  ///< read at each delivery, so that a rotation needs no restart
   std::size_t body_limit = 4U << 20U;
   std::size_t remembered_deliveries = 10'000;
 };
@@ -62,9 +60,5 @@ class Receiver {
   SeenDeliveries seen_;
   std::map<std::string, Timestamp> noted_;  ///< by source
 };
-
-/// The secret in that file of the directory, without the newline at its end.
-Result<Secret<std::string>> read_hook_secret(const std::filesystem::path& directory,
-                                             const std::string& name);
 
 }  // namespace croft

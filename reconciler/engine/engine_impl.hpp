@@ -161,6 +161,8 @@ class EngineImpl final : public Engine {
   // engine_webhooks.cpp: what sources declare of them, and how they fare
   notify::DispatchParts dispatch_parts();
   void sync_webhooks();
+  /// What `{secret: NAME}` is for what `user` declares. Unavailable until its tenant's first pass.
+  Result<Secret<std::string>> secret_of(const Ref& user, const std::string& name) const;
   void add_webhooks(const std::string& tenant, std::vector<ResourceStatus>& all) const;
 
   // engine_adapters.cpp: providers, and the scripts that they are made of

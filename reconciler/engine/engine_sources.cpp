@@ -150,8 +150,8 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (is_known && state.was_tried && newest != nullptr) {
     const Condition* stalled = find_condition(row->second.conditions, "Stalled");
     // Judged before and found wrong: nothing to do until a newer commit comes.
-    const bool is_for_good =
-        stalled != nullptr && stalled->reason != kProviderProblem && !is_distrust(stalled->reason);
+    const bool is_for_good = stalled != nullptr && (stalled->reason == "InvalidManifests" ||
+                                                    stalled->reason == "NotAdmitted");
     if (is_for_good) co_return false;
   }
   auto load = co_await keeper->load(*head);

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "core/base/files.hpp"
 #include "reconciler/engine/engine_impl.hpp"
 
 namespace croft {
@@ -24,9 +23,8 @@ notify::DispatchParts EngineImpl::dispatch_parts() {
   notify::DispatcherSettings settings;
   settings.domain = settings_.domain;
   settings.key_file = settings_.data / "webhooks.key";
-  const std::filesystem::path secrets = settings_.secrets_dir;
-  const auto read_secret = [secrets](const std::string& name) {
-    return read_file(secrets / name, kLargestSecret);
+  const auto secret = [this](const Ref& webhook, const std::string& name) {
+    return secret_of(webhook, name);
   };
   return {.settings = std::move(settings),
           .executor = executor_,
@@ -34,10 +32,19 @@ notify::DispatchParts EngineImpl::dispatch_parts() {
           .clock = clock_,
           .random = random_,
           .sender = notify::http_sender(settings_.webhooks, clock_),
-          .secret = read_secret,
+          .secret = secret,
           .keys = {},
           .wake = {},
           .on_change = {}};
+}
+
+Result<Secret<std::string>> EngineImpl::secret_of(const Ref& user, const std::string& name) const {
+  if (user.tenant.empty()) return settings_.operator_secrets->find(name, kLargestSecret);
+  const auto tenant = tenant_states_.find(user.tenant);
+  if (tenant == tenant_states_.end() || !tenant->second.secrets)
+    return fail(ErrorCode::Unavailable, "the tenant's Secrets were not opened yet");
+  TRY_ASSIGN(const SecretTable::Entry* entry, tenant->second.secrets->find(name));
+  return entry->value;
 }
 
 void EngineImpl::sync_webhooks() {

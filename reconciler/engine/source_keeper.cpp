@@ -63,12 +63,8 @@ Result<RemoteRepository> SourceKeeper::remote(Token app_token) const {
   const std::string& name = declaration_.credentials;
   const std::filesystem::path& directory = settings_.secrets->directory();
   if (declaration_.url.starts_with("https://")) {
-    TRY_ASSIGN(const Secret<std::string> found, settings_.secrets->find(name, kLongestCredential));
-    std::string token = found.reveal();
-    while (token.ends_with('\n')) token.pop_back();
+    TRY_ASSIGN(remote.https_password, settings_.secrets->find_line(name, kLongestCredential));
     remote.https_user = "croft";
-    remote.https_password = Secret<std::string>(std::move(token));
-    remember_secret(*remote.https_password);
   } else {
     remote.ssh_key_file = (directory / name).string();
     if (settings_.secrets->is_declared(name)) {

@@ -106,7 +106,7 @@ Task<Result<void>> Dispatcher::State::follow(WebhookSet set) {
     if (running == queues.end()) {
       CO_TRY(co_await begin(declaration));
     } else if (running->second->declaration() != declaration) {
-      running->second->redeclare(declaration);
+      CO_TRY(co_await WebhookQueue::redeclare(running->second, declaration));
     }
   }
   co_return Result<void>();

@@ -58,11 +58,17 @@ void WebhookQueue::wake() {
   work_.notify();
 }
 
-void WebhookQueue::redeclare(WebhookDeclaration declaration) {
-  declaration_ = std::move(declaration);
-  not_before_.reset();
-  wake();
-  parts_->on_change();
+Task<Result<void>> WebhookQueue::redeclare(std::shared_ptr<WebhookQueue> self,
+                                           WebhookDeclaration declaration) {
+  self->declaration_ = std::move(declaration);
+  self->not_before_.reset();
+  // Whoever changed it expects that it works now.
+  if (self->row_.disabled_at) {
+    CO_TRY(co_await self->enable());
+  }
+  self->wake();
+  self->parts_->on_change();
+  co_return Result<void>();
 }
 
 void WebhookQueue::end() {
@@ -240,7 +246,9 @@ Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
   Post post;
   post.url = declaration_.url;
   if (post.url.empty()) {
-    TRY_ASSIGN(post.url, while_doing(parts_->secret(declaration_.url_secret), "reading its url"));
+    TRY_ASSIGN(const Secret<std::string> url,
+               while_doing(secret(declaration_.url_secret), "reading its url"));
+    post.url = url.reveal();
     post.url.erase(post.url.find_last_not_of(" \t\r\n") + 1);
     remember_secret(Secret<std::string>(post.url));
   }
@@ -259,14 +267,18 @@ Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
 
 Result<std::vector<SigningKey>> WebhookQueue::signing_keys() const {
   if (!declaration_.key_secret.empty()) {
-    TRY_ASSIGN(const std::string text,
-               while_doing(parts_->secret(declaration_.key_secret), "reading its signing key"));
-    return while_doing(parse_signing_keys(text), "reading its signing key");
+    TRY_ASSIGN(const Secret<std::string> text,
+               while_doing(secret(declaration_.key_secret), "reading its signing key"));
+    return while_doing(parse_signing_keys(text.reveal()), "reading its signing key");
   }
   std::vector<SigningKey> keys{parts_->keys->key(row_.id, row_.key_number)};
   if (row_.old_key_until && *row_.old_key_until > parts_->clock.now())
     keys.push_back(parts_->keys->key(row_.id, row_.key_number - 1));
   return keys;
+}
+
+Result<Secret<std::string>> WebhookQueue::secret(const std::string& name) const {
+  return parts_->secret(declaration_.ref, name);
 }
 
 Task<Result<void>> WebhookQueue::note(DeliveryRow delivery, Attempt attempt) {

@@ -11,6 +11,7 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
+#include "core/base/secret.hpp"
 #include "core/store/store.hpp"
 #include "reconciler/notify/sender.hpp"
 #include "reconciler/notify/signature.hpp"
@@ -29,8 +30,9 @@ struct DispatcherSettings {
   Duration look_again{60'000};        ///< the outbox is looked at so often, whether woken or not
 };
 
-/// Reads the secret of that name, of the operator's.
-using SecretReader = std::function<Result<std::string>(const std::string& name)>;
+/// What the secret of that name holds, of whose the Webhook is.
+using SecretReader =
+    std::function<Result<Secret<std::string>>(const Ref& webhook, const std::string& name)>;
 
 /// What all endpoints stand on. The references outlive every coroutine of theirs.
 struct DispatchParts {
@@ -68,7 +70,9 @@ class WebhookQueue {
   static Task<> run(std::shared_ptr<WebhookQueue> self);
   /// The outbox has something new that it may want.
   void wake();
-  void redeclare(WebhookDeclaration declaration);
+  /// Enables it again if it was disabled.
+  static Task<Result<void>> redeclare(std::shared_ptr<WebhookQueue> self,
+                                      WebhookDeclaration declaration);
   /// Starts nothing more, and notes nothing more.
   void end();
 
@@ -101,6 +105,7 @@ class WebhookQueue {
   Task<Attempt> attempt(NotificationRow notification);
   Result<Post> post_of(const NotificationRow& notification) const;
   Result<std::vector<SigningKey>> signing_keys() const;
+  Result<Secret<std::string>> secret(const std::string& name) const;
   Task<Result<void>> note(DeliveryRow delivery, Attempt attempt);
   void add_disabled(Transaction& transaction, const WebhookRow& row) const;
   Task<Result<void>> enable();

@@ -35,7 +35,7 @@ class ReporterTest : public testing::Test {
   void start() {
     reporter.reset();
     ForgeReporterSettings settings;
-    settings.secrets_dir = directory.path();
+    settings.secrets = std::make_shared<secret::OperatorSecrets>(directory.path());
     settings.markdown = [](const Changeset& changeset) { return "diff " + changeset.digest; };
     settings.gather = Duration(1);
     reporter.emplace(ForgeReporterParts{engine, *store, clock, random, io.get_executor()},

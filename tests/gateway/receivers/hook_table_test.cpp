@@ -107,7 +107,7 @@ TEST(HookTableTest, ConcernsMergeRequestsOnlyWhereTheyAreWanted) {
 
 TEST(HookTableTest, ComesBackFromItsFile) {
   HookTable table{{source("platform", kHosting), source("alice/a", kOther, "HEAD")}};
-  table.sources[0].hook = Hook{"abc", HookType::Forgejo, "platform-hook"};
+  table.sources[0].hook = Hook{"abc", HookType::Forgejo, "platform-hook", "/run/secrets/hook"};
   table.sources[1].wants_merge_requests = true;
   EXPECT_EQ(read_hook_table(write_hook_table(table)).value(), table);
   for (const char* text : {"", "{}", R"({"version":2,"sources":[]})", R"({"version":1})",
@@ -157,17 +157,42 @@ class HooksPublisherTest : public testing::Test {
   SystemRandom random;
   asio::io_context io;
   FakeEngine engine;
+  secret::OperatorSecrets secrets{directory.path() / "secrets"};
 };
 
 TEST_F(HooksPublisherTest, WritesWhatSourcesDeclareAndEachChange) {
   declare("alice/alice", "github");
   const Secret<std::string> key = hook_key(directory.path() / "hooks.key", random).value();
-  HooksPublisher publisher(engine, file, key, io.get_executor());
+  HooksPublisher publisher(engine, {file, secrets, directory.path()}, key, io.get_executor());
   ASSERT_TRUE(eventually([&] { return published() == 1; }));
   const HookTable table = read_hook_table(read_file(file, 1U << 20U).value()).value();
   EXPECT_NE(table.find(hook_id(key, "alice/alice")), nullptr);
   declare("alice/more", "");
   ASSERT_TRUE(eventually([&] { return published() == 2; }));
+}
+
+TEST_F(HooksPublisherTest, PutsSecretsOfThePlatformWhereTheRoleFindsThem) {
+  declare("alice/alice", "github");
+  const Secret<std::string> key = hook_key(directory.path() / "hooks.key", random).value();
+  const auto secret_file = [&] {
+    const Result<std::string> text = read_file(file, 1U << 20U);
+    const HookTable table = text ? read_hook_table(*text).value() : HookTable{};
+    const HookedSource* source = table.find(hook_id(key, "alice/alice"));
+    return source != nullptr ? source->hook->secret_file : "";
+  };
+  const auto holds = [&](const std::string& text) {
+    return [&, text] { return read_file(secret_file(), 100).value_or("") == text; };
+  };
+  HooksPublisher publisher(engine, {file, secrets, directory.path()}, key, io.get_executor());
+  ASSERT_TRUE(eventually([&] { return !secret_file().empty(); }));
+  EXPECT_EQ(secret_file(), directory.path() / "secrets" / "alice-hook");
+  secrets.replace({{"alice-hook", Secret<std::string>("shared")}});
+  engine.tell();
+  ASSERT_TRUE(eventually(holds("shared")));
+  EXPECT_FALSE(secret_file().starts_with(directory.path().string())) << "on no disk";
+  secrets.replace({{"alice-hook", Secret<std::string>("rotated")}});
+  engine.tell();
+  EXPECT_TRUE(eventually(holds("rotated")));
 }
 
 TEST_F(HooksPublisherTest, KeepsItsKey) {

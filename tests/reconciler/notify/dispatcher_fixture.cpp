@@ -23,10 +23,11 @@ DispatcherTest::~DispatcherTest() { dispatcher_->stop(); }
 
 void DispatcherTest::begin() {
   store_ = open_store(directory_.path(), test_store_url(directory_.path())).value();
-  const auto read_secret = [this](const std::string& name) -> Result<std::string> {
+  const auto read_secret = [this](const Ref&, const std::string& name) {
     const auto found = secrets_.find(name);
-    if (found == secrets_.end()) return fail(ErrorCode::NotFound, "there is no secret " + name);
-    return found->second;
+    return found == secrets_.end()
+               ? Result<Secret<std::string>>(fail(ErrorCode::NotFound, "there is no secret " + name))
+               : Secret<std::string>(found->second);
   };
   dispatcher_ = std::make_unique<Dispatcher>(DispatchParts{.settings = settings_,
                                                            .executor = io_.get_executor(),

@@ -124,6 +124,25 @@ TEST_F(DispatcherTest, OneThatIsGoneIsDisabledWithANoticeAndEnabledByATest) {
   EXPECT_FALSE(status("gone").row.disabled_at.has_value());
 }
 
+TEST_F(DispatcherTest, ADisabledOneIsEnabledByAnotherSpec) {
+  int status_code = 410;
+  WebhookDeclaration gone = webhook("gone", serve("gone", [&](HttpRequest) -> Task<HttpResponse> {
+                                      HttpResponse response;
+                                      response.status = status_code;
+                                      co_return response;
+                                    }));
+  declare({gone});
+  tell(kApi);
+  ASSERT_TRUE(runs_until([&] { return status("gone").row.disabled_at.has_value(); }));
+  status_code = 204;
+  declare({gone});
+  gone.resources = {"Instance/*"};
+  declare({gone});
+  ASSERT_TRUE(runs_until([&] { return !status("gone").row.disabled_at; }));
+  expect_received("gone", 2);
+  EXPECT_EQ(subjects("gone").back(), kApi) << "what it refused is sent again";
+}
+
 TEST_F(DispatcherTest, OneThatKeepsFailingIsDisabled) {
   declare({webhook("bad", serve("bad", always(500, {}, "the\ndatabase is away")))});
   tell(kApi);
