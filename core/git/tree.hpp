@@ -3,7 +3,6 @@
 //
 // - tree: an immutable view of a directory at a commit; what the rest of Croft sees of Git
 // - mirror: our bare copy of a source's repository: fetched by a child, read in process
-// - trust: whether a commit is signed by whom it should be
 // - watch: notices that a local repository's ref moved
 
 #include <cstdint>
