@@ -45,8 +45,8 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-/// The last thing that a program said, without the paths of its files.
-std::string last_words(const std::string& said, const fs::path& home) {
+/// What a program said first, without the paths of its files.
+std::string first_words(const std::string& said, const fs::path& home) {
   const std::vector<std::string> lines = lines_of(said);
   std::string words = lines.empty() ? "" : lines.front();
   const std::string path = home.string() + "/";
@@ -77,8 +77,11 @@ Result<ChildOutput> run_bounded(const fs::path& home, std::vector<std::string> a
   return done;
 }
 
+/// A commit's time may be anything; ssh-keygen wants a year of four digits.
 std::string time_option(Timestamp at) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
+  constexpr Timestamp kEnd(Duration(253'402'300'799'000));
+  const auto seconds =
+      std::chrono::floor<std::chrono::seconds>(std::clamp(at, Timestamp(Duration(0)), kEnd));
   return fmt::format("-Overify-time={:%Y%m%d%H%M%S}Z",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(
                          std::chrono::system_clock::time_point(seconds.time_since_epoch()))));
@@ -162,7 +165,7 @@ Result<SignatureFinding> SignatureCheck::explain_ssh(const SignedObject& object,
              run_bounded(home_.path(), std::move(arguments), object.payload));
   if (checked.status != 0) {
     return bad(fmt::format("its SSH signature is not good for it ({})",
-                           last_words(checked.error, home_.path())));
+                           first_words(checked.error, home_.path())));
   }
   const std::size_t fingerprint = checked.output.find("SHA256:");
   std::string key = fingerprint == std::string::npos
@@ -170,7 +173,7 @@ Result<SignatureFinding> SignatureCheck::explain_ssh(const SignedObject& object,
                         : "the SSH key " + checked.output.substr(fingerprint);
   while (key.ends_with('\n')) key.pop_back();
   // "allowed_signers:1: key has expired: ..." tells more than that none matched.
-  const std::string why = last_words(said, home_.path());
+  const std::string why = first_words(said, home_.path());
   if (why.starts_with(kAllowedSigners))
     return untrusted(fmt::format("{} may not sign: {}", key, why.substr(why.find(": ") + 2)));
   return untrusted(key + " is not among those that may sign");
@@ -189,7 +192,7 @@ Result<SignatureFinding> SignatureCheck::check_gpg(const SignedObject& object,
   SignatureFinding finding = read_gpg_status(verified.output, at.has_value());
   // The status lines are the judge; that the program is content is asked for on top.
   if (!finding.distrust && verified.status != 0)
-    return bad(fmt::format("gpgv refuses it ({})", last_words(verified.error, home_.path())));
+    return bad(fmt::format("gpgv refuses it ({})", first_words(verified.error, home_.path())));
   return finding;
 }
 

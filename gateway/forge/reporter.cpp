@@ -221,8 +221,13 @@ struct ForgeReporter::State {
     (void)co_await parts.store.commit(std::move(transaction));
   }
 
-  Task<ForgeAnswer> call(const Target& target, HttpRequest request) {
-    return call_forge(target.repository, std::move(request), target.token, parts.clock.now());
+  Task<ForgeAnswer> call(Target target, HttpRequest request) {
+    ForgeAnswer answer =
+        co_await call_forge(target.repository, std::move(request), target.token, parts.clock.now());
+    constexpr int kUnauthorized = 401;
+    const auto& app = target.source.commit_status->app;
+    if (answer.status == kUnauthorized && app && parts.apps) parts.apps->forget(*app);
+    co_return answer;
   }
 
   // Comments.
