@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <map>
 #include <utility>
@@ -79,12 +81,11 @@ Result<ChildOutput> run_bounded(const fs::path& home, std::vector<std::string> a
 
 /// A commit's time may be anything; ssh-keygen wants a year of four digits.
 std::string time_option(Timestamp at) {
-  constexpr Timestamp kEnd(Duration(253'402'300'799'000));
-  const auto seconds =
-      std::chrono::floor<std::chrono::seconds>(std::clamp(at, Timestamp(Duration(0)), kEnd));
+  constexpr std::int64_t kEnd = 253'402'300'799;
+  const std::int64_t seconds =
+      std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
   return fmt::format("-Overify-time={:%Y%m%d%H%M%S}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(
-                         std::chrono::system_clock::time_point(seconds.time_since_epoch()))));
+                     fmt::gmtime(std::time_t{std::clamp<std::int64_t>(seconds, 0, kEnd)}));
 }
 
 std::vector<std::string> ssh_keygen(std::string_view action, std::optional<Timestamp> at) {
