@@ -57,6 +57,16 @@ class TrustTest : public MirrorFixture {
     work_.force_push("main");
   }
 
+  /// The bytes of an unsigned commit, with that signature put into them.
+  void plant_signed(std::string bytes, const std::string& signature) {
+    std::string header = "gpgsig ";
+    for (const char c : signature.substr(0, signature.size() - 1)) {
+      header += c;
+      if (c == '\n') header += ' ';
+    }
+    plant(bytes.insert(bytes.find("\n\n") + 1, header + "\n"));
+  }
+
   std::string bytes_of(const std::string& id) {
     return work_.git({"cat-file", "commit", id}) + "\n";
   }
@@ -114,24 +124,28 @@ TEST_F(TrustTest, KeysCountOnlyWhileTheyAreValidByOurClock) {
   EXPECT_THAT(judge(keys("valid-after=\"20240101Z\""), "", true), HasSubstr("UntrustedKey"));
 }
 
+TEST_F(TrustTest, ACommitsTimeMayBeAnything) {
+  const SshSigner alice("alice");
+  const std::string bytes = bytes_of(commit());
+  for (const char* time : {"0", "99999999999", "9223372036", "253402300800"}) {
+    std::string payload = bytes;
+    const std::size_t at = payload.find("> ", payload.find("\ncommitter ")) + 2;
+    payload.replace(at, payload.find(' ', at) - at, time);
+    plant_signed(payload, alice.sign(payload));
+    EXPECT_EQ(judge({{alice.public_key()}, {}}), "") << time;
+    EXPECT_EQ(judge({{alice.public_key()}, {}}, "", true), "") << time;
+  }
+}
+
 TEST_F(TrustTest, SignaturesForSomethingElseAreNone) {
   const SshSigner alice("alice");
   const std::string id = commit();
   const std::string payload = bytes_of(id);
-  const auto plant_signed = [&](const std::string& signature) {
-    std::string header = "gpgsig ";
-    for (const char c : signature.substr(0, signature.size() - 1)) {
-      header += c;
-      if (c == '\n') header += ' ';
-    }
-    std::string bytes = payload;
-    plant(bytes.insert(bytes.find("\n\n") + 1, header + "\n"));
-  };
-  plant_signed(alice.sign(payload));
+  plant_signed(payload, alice.sign(payload));
   EXPECT_EQ(judge({{alice.public_key()}, {}}), "");
-  plant_signed(alice.sign(payload, "file"));
+  plant_signed(payload, alice.sign(payload, "file"));
   EXPECT_THAT(judge({{alice.public_key()}, {}}), HasSubstr("BadSignature"));
-  plant_signed(alice.sign(payload + "?"));
+  plant_signed(payload, alice.sign(payload + "?"));
   EXPECT_THAT(judge({{alice.public_key()}, {}}), HasSubstr("BadSignature"));
   EXPECT_EQ(judge({{"alice namespaces=\"git,file\" " + alice.public_key()}, {}}).find("error"),
             std::string::npos);
@@ -195,23 +209,14 @@ TEST_F(TrustTest, GpgSignaturesByWeakDigestsAreNone) {
 TEST_F(TrustTest, SeveralGpgSignaturesAreNone) {
   const GpgSigner alice("alice");
   const std::string payload = bytes_of(commit());
-  const auto plant_signed = [&](const std::string& signature) {
-    std::string header = "gpgsig ";
-    for (const char c : signature.substr(0, signature.size() - 1)) {
-      header += c;
-      if (c == '\n') header += ' ';
-    }
-    std::string bytes = payload;
-    plant(bytes.insert(bytes.find("\n\n") + 1, header + "\n"));
-  };
   const std::string good = alice.sign(payload);
-  plant_signed(good);
+  plant_signed(payload, good);
   EXPECT_EQ(judge({{}, {alice.public_key()}}), "");
-  plant_signed(good + good);
+  plant_signed(payload, good + good);
   EXPECT_THAT(judge({{}, {alice.public_key()}}), HasSubstr("BadSignature"));
-  plant_signed(alice.sign(payload, {"--sign"}));
+  plant_signed(payload, alice.sign(payload, {"--sign"}));
   EXPECT_THAT(judge({{}, {alice.public_key()}}), HasSubstr("BadSignature"));
-  plant_signed("-----BEGIN SIGNED MESSAGE-----\nAAAA\n-----END SIGNED MESSAGE-----\n");
+  plant_signed(payload, "-----BEGIN SIGNED MESSAGE-----\nAAAA\n-----END SIGNED MESSAGE-----\n");
   EXPECT_THAT(judge({{}, {alice.public_key()}}), HasSubstr("X.509"));
 }
 
