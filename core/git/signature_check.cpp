@@ -79,13 +79,14 @@ Result<ChildOutput> run_bounded(const fs::path& home, std::vector<std::string> a
   return done;
 }
 
-/// A commit's time may be anything; ssh-keygen wants a year of four digits.
+/// A commit's time may be anything; ssh-keygen wants a year of four digits, and not the epoch
+/// itself.
 std::string time_option(Timestamp at) {
   constexpr std::int64_t kEnd = 253'402'300'799;
   const std::int64_t seconds =
       std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
   return fmt::format("-Overify-time={:%Y%m%d%H%M%S}Z",
-                     fmt::gmtime(std::time_t{std::clamp<std::int64_t>(seconds, 0, kEnd)}));
+                     fmt::gmtime(std::time_t{std::clamp<std::int64_t>(seconds, 1, kEnd)}));
 }
 
 std::vector<std::string> ssh_keygen(std::string_view action, std::optional<Timestamp> at) {
