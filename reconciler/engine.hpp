@@ -12,6 +12,7 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
+#include "core/base/signing_keys.hpp"
 #include "core/git/tree.hpp"
 #include "core/secret/operator_secrets.hpp"
 #include "core/store/store.hpp"
@@ -23,6 +24,8 @@
 
 namespace croft {
 
+class GithubApps;
+
 /// What a Source says in `receiver`.
 struct ReceiverDeclaration {
   std::string type;    ///< "github", ..., "token"
@@ -31,10 +34,29 @@ struct ReceiverDeclaration {
   bool operator==(const ReceiverDeclaration&) const = default;
 };
 
+/// What a Source says in `credentials.githubApp`.
+struct GithubAppDeclaration {
+  std::int64_t app = 0;
+  std::int64_t installation = 0;
+  std::string secret;  ///< of its private key, as operator kinds name secrets
+  std::string url;     ///< of the API: "https://api.github.com"
+
+  bool operator==(const GithubAppDeclaration&) const = default;
+};
+
+/// What a Source says in `verify`.
+struct VerifyDeclaration {
+  bool is_for_every = false;  ///< all commits since the last applied, not the newest alone
+  SigningKeys keys;
+
+  bool operator==(const VerifyDeclaration&) const = default;
+};
+
 /// What a Source says in `commitStatus`.
 struct CommitStatusDeclaration {
-  std::string type;        ///< "github", ..., "bitbucket"
-  std::string secret;      ///< name of the token: see operator_secrets
+  std::string type;    ///< "github", ..., "bitbucket"
+  std::string secret;  ///< name of the token: see operator_secrets; empty: the app's
+  std::optional<GithubAppDeclaration> app;
   std::string url;         ///< of the API; empty: that of the repository's host
   std::string repository;  ///< "alice/hosting"; empty: the path of the source's url
   std::string context = "croft";
@@ -52,14 +74,16 @@ struct EngineSettings {
   std::string platform_path = ".";
   Duration platform_interval{60'000};
   std::optional<ReceiverDeclaration> platform_receiver;
-  std::string solo_url;              ///< one repository, the implicit tenant `home`
-  std::string domain = "localhost";  ///< own hosts are TENANT-NAME.DOMAIN
+  std::optional<VerifyDeclaration> platform_verify;  ///< of that repository, or solo's
+  std::string solo_url;                              ///< one repository, the implicit tenant `home`
+  std::string domain = "localhost";                  ///< own hosts are TENANT-NAME.DOMAIN
   std::string url_suffix;  ///< ":8080" if the edge does not listen on 80, for the URLs shown
   std::filesystem::path secrets_dir;
   /// What operator kinds' `{secret: NAME}` means, shared with the adapters; unset: the files of
   /// `secrets_dir`.
   std::shared_ptr<secret::OperatorSecrets> operator_secrets;
-  Duration resync{60'000};  ///< drift is noticed within this
+  std::shared_ptr<GithubApps> github_apps;  ///< shared with who reports; unset: made
+  Duration resync{60'000};                  ///< drift is noticed within this
   Duration retention{30LL * 86'400'000};
   notify::SenderSettings webhooks;  ///< how their endpoints are reached
   /// Adapters that are scripts: how to make providers of them (null: there are none), and those

@@ -17,6 +17,7 @@
 
 #include "cli/output/changeset_text.hpp"
 #include "cli/serve/traces.hpp"
+#include "cli/serve/platform_verify.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -34,6 +35,7 @@
 #include "gateway/routes_publisher.hpp"
 #include "providers/registry/registry.hpp"
 #include "reconciler/engine.hpp"
+#include "reconciler/engine/github_apps.hpp"
 
 namespace croft {
 
@@ -148,14 +150,15 @@ class Control {
  public:
   Control(const Settings& settings, std::vector<std::uint32_t> operators,
           std::unique_ptr<Store> store, Secret<std::string> hook_key,
-          std::optional<TraceExporterSettings> traces)
+          std::optional<TraceExporterSettings> traces, std::optional<VerifyDeclaration> verify)
       : settings_(settings),
         hook_key_(std::move(hook_key)),
         store_(measured(std::move(store))),
         pool_(kPoolThreads),
         secrets_(std::make_shared<secret::OperatorSecrets>(settings.secrets_dir)),
+        apps_(std::make_shared<GithubApps>(secrets_, clock_)),
         engine_(make_engine(
-            with_parts(engine_settings(settings), registry_parts(settings), secrets_),
+            with_parts(engine_settings(settings), registry_parts(settings), std::move(verify)),
             io_.get_executor(), *store_, make_adapters(registry_parts(settings)), clock_, random_)),
         api_(make_api({*engine_, *store_, clock_, random_, pool_},
                       api_settings(settings, std::move(operators)))),
@@ -183,9 +186,11 @@ class Control {
     return {settings.data, io_.get_executor(), pool_, clock_, secrets_};
   }
 
-  static EngineSettings with_parts(EngineSettings settings, RegistryParts parts,
-                                   std::shared_ptr<secret::OperatorSecrets> secrets) {
-    settings.operator_secrets = std::move(secrets);
+  EngineSettings with_parts(EngineSettings settings, RegistryParts parts,
+                            std::optional<VerifyDeclaration> verify) {
+    settings.platform_verify = std::move(verify);
+    settings.operator_secrets = secrets_;
+    settings.github_apps = apps_;
     settings.scripted = make_scripted_adapters(std::move(parts));
     settings.shipped_scripts = shipped_adapters();
     return settings;
@@ -255,7 +260,7 @@ class Control {
     ForgeReporterSettings settings;
     settings.secrets = secrets_;
     settings.markdown = cli::changeset_markdown;
-    ForgeReporterParts parts{*engine_, *store_, clock_, random_, io_.get_executor()};
+    ForgeReporterParts parts{*engine_, *store_, clock_, random_, io_.get_executor(), apps_};
     reporter_.emplace(std::move(parts), std::move(settings));
   }
 
@@ -280,6 +285,7 @@ class Control {
   std::unique_ptr<Store> store_;
   BlockingPool pool_;
   std::shared_ptr<secret::OperatorSecrets> secrets_;
+  std::shared_ptr<GithubApps> apps_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Api> api_;
   ControlMetrics metrics_;
@@ -319,6 +325,8 @@ int run_control(const Settings& settings) {
     const Result<void> checked = check_networks(settings);
     if (!checked) operators = fail(checked.error());
   }
+  Result<std::optional<VerifyDeclaration>> verify = platform_verify(settings);
+  if (operators && !verify) operators = fail(verify.error());
   if (!operators) {
     log_error("control", "cannot start", {{"error", operators.error().describe()}});
     return kConfigurationError;
@@ -345,7 +353,7 @@ int run_control(const Settings& settings) {
     return kConfigurationError;
   }
   return Control(settings, std::move(*operators), std::move(*store), std::move(*key),
-                 std::move(*traces))
+                 std::move(*traces), std::move(*verify))
       .run();
 }
 

@@ -119,6 +119,7 @@ constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 4> kRoles{"all", "edge", "control", "hooks"};
 constexpr std::array<std::string_view, 7> kReceivers{"github",    "gitlab", "gitea", "forgejo",
                                                      "bitbucket", "hmac",   "token"};
+constexpr std::array<std::string_view, 2> kVerifyModes{"head", "every"};
 constexpr std::span<const std::string_view> kAnything;
 
 // The one table. To add a setting: a member above, a row here.
@@ -158,6 +159,17 @@ constexpr std::array kRows{
          "Name of the file in secrets.dir with what that hook's deliveries are proven by.",
          kAnything},
         set<&Settings::platform_receiver_secret>},
+    Row{{"platform.verify", SettingType::Choice, "",
+         "Commits of the platform repository (or that of solo) must be signed: the newest (head), "
+         "or every one since the last applied.",
+         kVerifyModes},
+        set<&Settings::platform_verify>},
+    Row{{"platform.allowedSigners", SettingType::Path, "",
+         "File of SSH keys that may sign them, as OpenSSH's allowed signers.", kAnything},
+        set<&Settings::platform_allowed_signers>},
+    Row{{"platform.gpgKeys", SettingType::Path, "",
+         "File of GPG keys that may sign them, as `gpg --armor --export` gives them.", kAnything},
+        set<&Settings::platform_gpg_keys>},
     Row{{"solo", SettingType::Text, "",
          "One repository for one person: no tenants, no plans. Instead of platform.url.",
          kAnything},
@@ -472,6 +484,14 @@ Result<void> require_source(const Settings& settings) {
     return fail(
         Error(ErrorCode::Invalid, "platform.receiver and platform.receiverSecret go together")
             .with_hint("set both, or neither"));
+  }
+  const bool has_keys =
+      !settings.platform_allowed_signers.empty() || !settings.platform_gpg_keys.empty();
+  if (has_keys == settings.platform_verify.empty()) {
+    return fail(Error(ErrorCode::Invalid,
+                      "platform.verify goes together with platform.allowedSigners or "
+                      "platform.gpgKeys")
+                    .with_hint("say who may sign, and platform.verify: head (or every)"));
   }
   return {};
 }

@@ -28,6 +28,9 @@ struct Settings {
   Duration platform_interval{};
   std::string platform_receiver;         ///< who calls its hook: "github", ...; or empty
   std::string platform_receiver_secret;  ///< its name: as in credentials of a Source
+  std::string platform_verify;           ///< "head", "every", or empty: commits need no signature
+  std::filesystem::path platform_allowed_signers;  ///< file of SSH keys, or empty
+  std::filesystem::path platform_gpg_keys;         ///< file of armoured GPG keys, or empty
   std::string solo;
   std::string domain;
   std::string edge_listen;                        ///< "HOST:PORT"

@@ -15,6 +15,7 @@
 #include "gateway/forge/posted.hpp"
 #include "gateway/forge/verdict.hpp"
 #include "gateway/receivers/receiver.hpp"
+#include "reconciler/engine/github_apps.hpp"
 #include "reconciler/engine/queue.hpp"
 
 namespace croft {
@@ -115,13 +116,17 @@ struct ForgeReporter::State {
     return std::nullopt;
   }
 
-  Result<Target> target_of(SourceStatus source) const {
+  Task<Result<Target>> target_of(SourceStatus source) {
     Target target;
-    TRY_ASSIGN(target.repository, forge_repository(*source.commit_status, source.url));
-    TRY_ASSIGN(target.token,
-               settings.secrets->find_line(source.commit_status->secret, kLongestToken));
+    const CommitStatusDeclaration& declared = *source.commit_status;
+    CO_TRY_ASSIGN(target.repository, forge_repository(declared, source.url));
+    if (declared.secret.empty() && declared.app && parts.apps) {
+      CO_TRY_ASSIGN(target.token, co_await parts.apps->token(*declared.app));
+    } else {
+      CO_TRY_ASSIGN(target.token, settings.secrets->find_line(declared.secret, kLongestToken));
+    }
     target.source = std::move(source);
-    return target;
+    co_return target;
   }
 
   // Statuses.
@@ -136,7 +141,8 @@ struct ForgeReporter::State {
   Task<Outcome> report(std::string key) {
     const std::optional<SourceStatus> source = find(key);
     if (!source) co_return Done{};
-    const Result<Target> target = target_of(*source);
+    const Result<Target> target = co_await target_of(*source);
+    if (!target && target.error().is_retryable()) co_return Retry{target.error()};
     if (!target) {
       co_await complain(*source, source->attempted_revision, target.error().describe());
       co_return After{settings.after_refusal};
@@ -235,15 +241,14 @@ struct ForgeReporter::State {
     (void)co_await parts.store.commit(std::move(transaction));
   }
 
-  Task<ForgeAnswer> call(const Target& target, HttpRequest request) {
-    return counted(
-        request.method == "GET" ? "read" : "write",
-        call_forge(target.repository, std::move(request), target.token, parts.clock.now()));
-  }
-
-  static Task<ForgeAnswer> counted(std::string call, Task<ForgeAnswer> work) {
-    ForgeAnswer answer = co_await std::move(work);
-    metrics::registry().counter(metrics::kForgeCalls, {call, outcome_word(answer.kind)}).add();
+  Task<ForgeAnswer> call(Target target, HttpRequest request) {
+    const std::string kind = request.method == "GET" ? "read" : "write";
+    ForgeAnswer answer =
+        co_await call_forge(target.repository, std::move(request), target.token, parts.clock.now());
+    metrics::registry().counter(metrics::kForgeCalls, {kind, outcome_word(answer.kind)}).add();
+    constexpr int kUnauthorized = 401;
+    const auto& app = target.source.commit_status->app;
+    if (answer.status == kUnauthorized && app && parts.apps) parts.apps->forget(*app);
     co_return answer;
   }
 
@@ -266,7 +271,8 @@ struct ForgeReporter::State {
     std::from_chars(key.data() + mark + 1, key.data() + key.size(), number);
     const std::optional<SourceStatus> source = find(key.substr(0, mark));
     if (!source || !source->commit_status->has_merge_requests) co_return Done{};
-    const Result<Target> target = target_of(*source);
+    const Result<Target> target = co_await target_of(*source);
+    if (!target && target.error().is_retryable()) co_return Retry{target.error()};
     if (!target) {
       co_await complain(*source, "", target.error().describe());
       co_return Terminal{target.error()};

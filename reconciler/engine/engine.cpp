@@ -58,6 +58,8 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
     settings_.operator_secrets = std::make_shared<secret::OperatorSecrets>(settings_.secrets_dir);
   source_queue_.measure_as("sources");
   tenant_queue_.measure_as("tenants");
+  if (!settings_.github_apps)
+    settings_.github_apps = std::make_shared<GithubApps>(settings_.operator_secrets, clock_);
 }
 
 Task<Result<void>> EngineImpl::start() {

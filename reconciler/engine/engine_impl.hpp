@@ -151,7 +151,11 @@ class EngineImpl final : public Engine {
   void judge_again();
   Task<Result<bool>> fetch_and_load(std::string key);
   Task<Result<void>> load_applied(std::string key);
-  Task<> note_source(std::string key, std::string attempted, std::optional<Error> error);
+  /// Whether the commit may be loaded; what is wrong with its signatures is noted.
+  Task<Result<void>> check_trust(std::string key, std::string commit);
+  /// `reason` is the conditions' if there is an error; empty: what the error's code tells.
+  Task<> note_source(std::string key, std::string attempted, std::optional<Error> error,
+                     std::string reason = "");
   Task<Result<void>> accept(std::string key, std::shared_ptr<const SourceLoad> load);
   Task<Result<void>> take_catalog(const SourceLoad& load);
   /// What the inventory forbids: removing a Provider in use, taking a removed tenant's name.

@@ -37,6 +37,7 @@ SourceDeclaration EngineImpl::root_declaration() const {
   }
   root.interval = settings_.platform_interval;
   root.receiver = settings_.platform_receiver;
+  root.verify = settings_.platform_verify;
   return root;
 }
 
@@ -139,6 +140,8 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
     co_await note_source(key, std::string(), std::move(error));
     co_return std::unexpected(std::move(head.error()));
   }
+  CO_TRY(co_await check_trust(key, *head));
+  if (!sources_.contains(key)) co_return false;
   SourceState& state = sources_.at(key);
   const auto row = journal_.sources().find(key);
   const bool is_known = row != journal_.sources().end() && row->second.attempted_revision == *head;
@@ -151,7 +154,9 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (is_known && state.was_tried && newest != nullptr) {
     const Condition* stalled = find_condition(row->second.conditions, "Stalled");
     // Judged before and found wrong: nothing to do until a newer commit comes.
-    if (stalled != nullptr && stalled->reason != kProviderProblem) co_return false;
+    const bool is_for_good = stalled != nullptr && (stalled->reason == "InvalidManifests" ||
+                                                    stalled->reason == "NotAdmitted");
+    if (is_for_good) co_return false;
   }
   begin_push(key, *head, looked_at, span_time());
   auto load = co_await traced("load", keeper->load(*head));
@@ -179,7 +184,26 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   co_return true;
 }
 
-Task<> EngineImpl::note_source(std::string key, std::string attempted, std::optional<Error> error) {
+Task<Result<void>> EngineImpl::check_trust(std::string key, std::string commit) {
+  const auto row = journal_.sources().find(key);
+  std::string applied =
+      row == journal_.sources().end() ? std::string() : row->second.applied_revision;
+  const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  Result<TrustVerdict> verdict = co_await keeper->judge(commit, std::move(applied));
+  if (!verdict) {
+    std::optional<Error> error = verdict.error();
+    co_await note_source(key, commit, std::move(error), "NotVerified");
+    co_return fail(std::move(verdict.error()));
+  }
+  if (!verdict->distrust) co_return Result<void>();
+  const Error refusal(ErrorCode::Denied, verdict->words);
+  std::optional<Error> error = refusal;
+  co_await note_source(key, commit, std::move(error), std::string(to_string(*verdict->distrust)));
+  co_return fail(refusal);
+}
+
+Task<> EngineImpl::note_source(std::string key, std::string attempted, std::optional<Error> error,
+                               std::string reason) {
   const auto state = sources_.find(key);
   if (state == sources_.end()) co_return;
   if (error && state->second.push && state->second.push->commit == attempted)
@@ -199,10 +223,12 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
   const std::string problems = key == root_source() ? provider_problems() : "";
   if (error) {
     const bool is_retryable = error->is_retryable();
-    const std::string reason = is_retryable                         ? "FetchFailed"
-                               : attempted.empty()                  ? "SourceMissing"
-                               : error->code() == ErrorCode::Denied ? "NotAdmitted"
-                                                                    : "InvalidManifests";
+    if (reason.empty()) {
+      reason = is_retryable                         ? "FetchFailed"
+               : attempted.empty()                  ? "SourceMissing"
+               : error->code() == ErrorCode::Denied ? "NotAdmitted"
+                                                    : "InvalidManifests";
+    }
     set_condition(row.conditions,
                   {"Ready", ConditionStatus::False, reason, error->describe(), now});
     set_condition(row.conditions,
@@ -335,6 +361,7 @@ void EngineImpl::sync_sources() {
     SourceKeeper::Settings settings;
     settings.mirror = settings_.data / "mirrors" / mirror_name(key);
     settings.secrets = settings_.operator_secrets;
+    settings.apps = settings_.github_apps;
     settings.memory = settings_.data;
     settings.scope = SourceScope::Tenant;
     settings.specs = specs_;

@@ -105,6 +105,16 @@ TEST_F(SettingsTest, WantsAReceiverAndItsSecretTogether) {
   EXPECT_TRUE(require_source(settings));
 }
 
+TEST_F(SettingsTest, WantsWhoMaySignAndThatSomebodyMustTogether) {
+  Settings settings = load("platform: {url: /srv/p, verify: head}").value();
+  EXPECT_FALSE(require_source(settings));
+  settings.platform_gpg_keys = "/etc/croft/keys.asc";
+  EXPECT_TRUE(require_source(settings));
+  settings.platform_verify.clear();
+  EXPECT_FALSE(require_source(settings));
+  EXPECT_FALSE(load("platform: {url: /srv/p, verify: tag}"));
+}
+
 TEST_F(SettingsTest, NamesTheLineThatIsWrong) {
   EXPECT_EQ(complaint("domain: x\nplatfrom: {url: /srv/p}\n"),
             "croft.yaml:2:1: unknown setting 'platfrom' (did you mean 'platform'?)");
