@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "cli/output/changeset_text.hpp"
+#include "cli/serve/mail_settings.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -57,6 +58,7 @@ EngineSettings engine_settings(const Settings& settings) {
   engine.resync = settings.resync;
   engine.retention = settings.retention;
   engine.webhooks.allowed_networks = settings.webhooks_networks;
+  engine.mail = mail_settings(settings).value_or(notify::MailSettings{});  // was checked
   return engine;
 }
 
@@ -274,6 +276,10 @@ int run_control(const Settings& settings) {
   if (operators) {
     const Result<void> checked = check_networks(settings);
     if (!checked) operators = fail(checked.error());
+  }
+  if (operators) {
+    const auto mail = mail_settings(settings);
+    if (!mail) operators = fail(mail.error());
   }
   if (!operators) {
     log_error("control", "cannot start", {{"error", operators.error().describe()}});

@@ -84,6 +84,7 @@ void add_tenant(Catalog& catalog, const Resource& resource, const Plans& plans) 
   tenant.plan = spec.text_or("plan", "");
   tenant.is_suspended = spec.boolean_or("suspended", false);
   tenant.hosts = texts_at(spec, "hosts");
+  tenant.contacts = texts_at(spec, "contacts");
   const auto plan = plans.find(tenant.plan);
   if (plan != plans.end()) {
     tenant.allowed_providers = texts_at(*plan->second->spec, "allowedProviders");

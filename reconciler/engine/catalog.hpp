@@ -46,6 +46,7 @@ struct TenantDeclaration {
   std::string plan;
   bool is_suspended = false;
   std::vector<std::string> hosts;              ///< domains that the operator allows for this tenant
+  std::vector<std::string> contacts;           ///< whom its Webhooks may write to
   std::vector<std::string> sources;            ///< keys
   std::vector<std::string> allowed_providers;  ///< of its plan; empty: all
   bool allow_egress = false;

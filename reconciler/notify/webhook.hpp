@@ -8,6 +8,7 @@
 //   signature         keys and signatures of Standard Webhooks
 //   retry             when an attempt is made again, and when an endpoint is given up
 //   sender            one attempt over HTTP
+//   mail              one attempt by mail, whom it may go to, and how often
 //   webhook_queue     one Webhook's queue: takes from the outbox, sends, notes what became of it
 //   dispatcher        all of them, and what people may ask of them
 //
@@ -24,20 +25,20 @@
 
 namespace croft::notify {
 
-enum class MessageFormat { CloudEvents, Slack, Mattermost, Discord, Ntfy };
+enum class MessageFormat { CloudEvents, Slack, Mattermost, Discord, Ntfy, Email };
 /// As manifests name it: "cloudevents".
 std::string_view to_string(MessageFormat format);
 
 /// A Webhook as it is declared. A value.
 struct WebhookDeclaration {
   Ref ref;
-  std::string source;      ///< key of the source that declares it
-  std::string url;         ///< or:
-  std::string url_secret;  ///< name of the secret that holds it
-  MessageFormat format = MessageFormat::CloudEvents;
-  std::vector<std::string> events;     ///< patterns; empty: all
-  std::vector<std::string> resources;  ///< patterns; empty: all
-  std::string key_secret;              ///< name of the secret with its signing keys, or empty
+  std::string source;                                 ///< key of the source that declares it
+  std::string url;                                    ///< or:
+  std::string url_secret;                             ///< name of the secret that holds it
+  MessageFormat format = MessageFormat::CloudEvents;  ///< Email, and only then, for a mailto:
+  std::vector<std::string> events;                    ///< patterns; empty: all
+  std::vector<std::string> resources;                 ///< patterns; empty: all
+  std::string key_secret;  ///< name of the secret with its signing keys, or empty
   bool allow_private = false;
   bool is_paused = false;
 
