@@ -177,7 +177,7 @@ struct NotificationRow {
   std::string id;             ///< of the message, the same for all who get it
   Timestamp time;
   std::string tenant;   ///< whose it is; empty: the operator's
-  std::string type;     ///< "croft.resource.ready"; reconciler/notify/event_types lists them
+  std::string type;     ///< "croft.resource.ready"; core/resource/event_type lists them
   std::string subject;  ///< a ref, or a source's key
   std::shared_ptr<const Value> data;
 };

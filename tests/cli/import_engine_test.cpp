@@ -9,8 +9,8 @@
 
 #include "core/base/child.hpp"
 #include "core/git/tree.hpp"
-#include "core/manifest/load.hpp"
 #include "tests/cli/command_line.hpp"
+#include "tests/core/manifest/loading.hpp"
 #include "tests/support/docker_engine.hpp"
 
 namespace croft::cli {
@@ -59,9 +59,8 @@ constexpr const char* kHosting =
 
 /// Ref → spec of all parts of the Stack; what is wrong under "complaints".
 std::map<std::string, std::string> parts_of(const FileTree& tree) {
-  manifest::DocumentCache cache;
   const manifest::LoadRequest request{.source = "alice/main", .tenant = "alice"};
-  const manifest::LoadedSet set = manifest::load(tree, request, cache).value();
+  const manifest::LoadedSet set = manifest::load_tree(tree, request);
   std::map<std::string, std::string> parts;
   if (!set.is_usable()) parts["complaints"] = manifest::render(set.diagnostics);
   for (const Resource& resource : set.resources) {

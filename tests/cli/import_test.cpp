@@ -7,7 +7,7 @@
 #include "core/base/json.hpp"
 #include "core/base/value.hpp"
 #include "core/git/tree.hpp"
-#include "core/manifest/load.hpp"
+#include "tests/core/manifest/loading.hpp"
 
 namespace croft::cli {
 namespace {
@@ -51,11 +51,7 @@ EngineProject project_of(std::vector<Value> containers) {
 ImportedStack imported(Value one) { return import_project(project_of({std::move(one)})).value(); }
 
 manifest::LoadedSet load(const ImportedStack& stack) {
-  const auto tree =
-      make_memory_tree({{kComposeFile, stack.compose}, {kHostingFile, stack.hosting}});
-  manifest::DocumentCache cache;
-  const manifest::LoadRequest request{.source = "alice/main", .tenant = "alice"};
-  return manifest::load(*tree, request, cache).value();
+  return manifest::load_files({{kComposeFile, stack.compose}, {kHostingFile, stack.hosting}});
 }
 
 /// The spec of a part as Croft reads what was written; its complaints, as a text, if there are any.

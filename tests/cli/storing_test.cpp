@@ -161,7 +161,8 @@ TEST_F(StoringTest, MigrateSaysFromWhichVersionToWhich) {
   const std::string database = url.substr(url.rfind('/') + 1);
   PostgresServer::shared().sql(
       database,
-      "DELETE FROM schema_migrations WHERE version > 1; DROP TABLE writer; "
+      "DELETE FROM schema_migrations WHERE version > 1; "
+      "DROP TABLE writer, notifications, webhooks, deliveries; "
       "DROP FUNCTION croft_notice CASCADE");
   const std::string words = " from schema version 1 to ";
   const Ran planned = store({"migrate", "--dry-run", "--store-url", url});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,17 +10,24 @@
 
 namespace croft::manifest {
 
+/// Loads a tree with a fresh cache.
+inline LoadedSet load_tree(const FileTree& tree, const LoadRequest& request) {
+  DocumentCache cache;
+  // By the way of the heap: GCC 12 takes the end of a Result on the stack for a wrong delete.
+  const auto loaded = std::make_unique<Result<LoadedSet>>(load(tree, request, cache));
+  return std::move(loaded->value());
+}
+
 /// Loads files as all that tenant alice declares (or as the platform's repository) with a fresh
 /// cache.
 inline LoadedSet load_files(std::vector<std::pair<std::string, std::string>> files,
                             SourceScope scope = SourceScope::Tenant) {
   const CountingTree tree(std::move(files));
-  DocumentCache cache;
   const bool is_platform = scope == SourceScope::Platform;
   const LoadRequest request{.source = is_platform ? "platform" : "alice/main",
                             .tenant = is_platform ? "" : "alice",
                             .scope = scope};
-  return load(tree, request, cache).value();
+  return load_tree(tree, request);
 }
 
 /// One file of that text.

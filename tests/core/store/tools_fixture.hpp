@@ -124,6 +124,8 @@ class ToolsHome {
     all.add(PutUsage{usage("f1", 0, 5)}).add(PutUsage{usage("f2", 5, std::nullopt)});
     all.add(PutToken{token("k1")});
     all.add(PutAcknowledgement{{.tenant = "", .digest = "7c1e", .by = "root", .at = at(1)}});
+    all.add(AppendNotification{notification("n1", "alice")});
+    all.add(PutWebhook{webhook("ops")}).add(PutDelivery{delivery("d1", "ops", 1)});
     return all;
   }
 

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/files.hpp"
+#include "core/base/value.hpp"
 #include "core/net/server.hpp"
 #include "tests/support/server_process.hpp"
 #include "tests/support/test_store.hpp"
