@@ -49,7 +49,7 @@ TEST(MailTest, IsALetterThatPeopleCanRead) {
             "\r\n"
             "CrashLoop: exit 1 (at 8d1c0aa)\r\n"
             "\r\n"
-            "When:   2023-11-14T22:13:20Z\r\n"
+            "When:   2023-11-14T22:13:20.000Z\r\n"
             "Event:  croft.resource.failed\r\n"
             "Tenant: alice\r\n"
             "\r\n");
