@@ -102,7 +102,7 @@ class Expander {
   }
 
   void check_secrets(const Resource& resource) {
-    if (input_.secrets == nullptr || resource.ref.tenant.empty()) return;
+    if (input_.secrets == nullptr || input_.may_use_operator_secrets) return;
     Value spec = *resource.spec;
     add_fingerprints(resource, spec, *input_.secrets, expansion_.problems);
   }

@@ -43,6 +43,8 @@ struct ExpandInput {
   std::map<Ref, std::string> placed;
   /// What `{secret: NAME}` may mean. Borrowed; null: nothing is known of Secrets.
   const SecretTable* secrets = nullptr;
+  /// Solo: what a Webhook names may be one of the operator's, too.
+  bool may_use_operator_secrets = false;
   /// False: specs of `before` that name secrets are made anew.
   bool are_secrets_as_before = true;
   /// What an earlier expansion of this tenant gave, with the same providers: what is declared by

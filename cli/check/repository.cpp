@@ -186,6 +186,7 @@ std::map<Ref, Desired> expand_repository(Repository& repository, const PlatformV
   const SecretTable secrets = secrets_of(repository, problems);
   // Another of the tenant's sources may hold what is named here.
   if (repository.is_whole_set) input.secrets = &secrets;
+  input.may_use_operator_secrets = repository.scope != SourceScope::Tenant;
   Expansion expansion = expand(input);
   add_problems(repository, problems);
   add_problems(repository, expansion.problems);

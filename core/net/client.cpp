@@ -106,7 +106,14 @@ http::request<http::string_body> to_beast(HttpRequest request, const ServerAddre
   message.target(request.target);
   message.set(http::field::host, host_of(server));
   message.set(http::field::user_agent, "croft");
-  for (const auto& [name, value] : request.headers.fields()) message.insert(name, value);
+  for (const auto& [name, value] : request.headers.fields()) {
+    // There is one of these: the request's own counts.
+    if (beast::iequals(name, "Host") || beast::iequals(name, "User-Agent")) {
+      message.set(name, value);
+    } else {
+      message.insert(name, value);
+    }
+  }
   const bool is_said = message.find(http::field::connection) != message.end();
   if (!keeps_alive && !is_said) message.set(http::field::connection, "close");
   if (request.source) {

@@ -176,6 +176,7 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
   add_sources(input, prepared, declaration, instead, use_candidates);
   co_await open_secrets_of(tenant, prepared);
   input.secrets = prepared.secrets.get();
+  input.may_use_operator_secrets = is_solo();
   input.providers = offers();
   const auto known = tenant_states_.find(tenant);
   input.are_secrets_as_before = known != tenant_states_.end() && known->second.secrets &&

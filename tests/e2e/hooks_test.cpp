@@ -22,6 +22,9 @@ namespace croft::e2e {
 
 namespace {
 
+/// As the audit log has it.
+constexpr const char* kLook = "POST /v1/looks";
+
 /// The fake forge on a thread of its own.
 class ServedForge {
  public:
@@ -184,8 +187,7 @@ TEST_F(HooksTest, AHundredPushesCostAFewPasses) {
   const auto looks = [&] {
     const std::string text = read_file(audit, 1U << 24U).value_or("");
     std::size_t count = 0;
-    for (std::size_t at = text.find("\"look\""); at != std::string::npos;
-         at = text.find("\"look\"", at + 1))
+    for (std::size_t at = text.find(kLook); at != std::string::npos; at = text.find(kLook, at + 1))
       ++count;
     return count;
   };

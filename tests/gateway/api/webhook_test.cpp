@@ -75,7 +75,7 @@ TEST_F(WebhookApiTest, ATenantAsksOfItsOwnOnly) {
 TEST_F(WebhookApiTest, ANewKeyIsShownOnceAndInNoAudit) {
   const Value answer = json("POST", "/v1/webhooks/-/ops/rotate");
   EXPECT_EQ(answer.text_or("secret", ""), engine.hooks.key);
-  EXPECT_THAT(audit(), HasSubstr("rotateWebhook"));
+  EXPECT_THAT(audit(), HasSubstr("POST /v1/webhooks/-/ops/rotate"));
   EXPECT_THAT(audit(), Not(HasSubstr(engine.hooks.key)));
 }
 

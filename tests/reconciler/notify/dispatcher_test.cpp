@@ -298,6 +298,7 @@ TEST_F(DispatcherTest, GoesOnWhereItWasAfterARestart) {
   tell("alice/Instance/meanwhile");
   status_code = 204;
   restart();
+  expect_received("ops", 5);  // two that were refused, again, and the one of meanwhile
   ASSERT_TRUE(runs_until([&] { return status("ops").waiting == 0; }));
   const auto rows = deliveries("ops");
   ASSERT_EQ(rows.size(), 3U);

@@ -31,7 +31,7 @@ TEST(MessageTest, IsACloudEvent) {
             R"({"data":{"message":"exit 1","reason":"CrashLoop","revision":"8d1c0aa1234567",)"
             R"("severity":"Warning"},"datacontenttype":"application/json","id":"m1",)"
             R"("source":"croft://example.com/alice","specversion":"1.0",)"
-            R"("subject":"alice/Instance/api","time":"2023-11-14T22:13:20Z",)"
+            R"("subject":"alice/Instance/api","time":"2023-11-14T22:13:20.000Z",)"
             R"("type":"croft.resource.failed"})");
 }
 
