@@ -40,6 +40,7 @@ Result<notify::MailSettings> mail_settings(const Settings& settings) {
   TRY_ASSIGN(mail.server, while_doing(parse_smtp_server(settings.smtp_server, encryption),
                                       "reading smtp.server"));
   mail.server.user = settings.smtp_user;
+  mail.server.certificate_authorities = settings.smtp_authorities.string();
   mail.password = settings.smtp_password;
   mail.from = settings.smtp_from;
   mail.recipients = settings.smtp_recipients;

@@ -206,6 +206,12 @@ constexpr std::array kRows{
          "file in secrets.dir.",
          kAnything},
         set<&Settings::smtp_password>},
+    Row{{"smtp.authorities", SettingType::Path, "",
+         "PEM file of the certificate authorities that the mail server's certificate may come "
+         "from. "
+         "Default: the system's.",
+         kAnything},
+        set<&Settings::smtp_authorities>},
     Row{{"smtp.from", SettingType::Text, "", "Address that mail is sent from.", kAnything},
         set<&Settings::smtp_from>},
     Row{{"smtp.recipients", SettingType::List, "",

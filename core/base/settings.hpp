@@ -43,6 +43,7 @@ struct Settings {
   std::string smtp_encryption;                    ///< "starttls", "tls" or "none"
   std::string smtp_user;                          ///< or empty: nobody signs in
   std::string smtp_password;                      ///< name of its secret
+  std::filesystem::path smtp_authorities;         ///< PEM file to trust instead of the system's
   std::string smtp_from;                          ///< address of the sender
   std::vector<std::string> smtp_recipients;       ///< patterns that every tenant may write to
   std::int64_t smtp_per_hour = 0;                 ///< mails of each tenant's

@@ -90,9 +90,11 @@ std::optional<Error> check_resource_pattern(const Value& value) {
 }
 
 std::vector<FieldProblem> check_webhook(const Value& spec) {
-  const bool is_mail = spec.text_or("url", "").starts_with(kMail);
-  if (!is_mail) return {};
   std::vector<FieldProblem> problems;
+  const bool has_template = spec.find("template") != nullptr;
+  if (has_template != (spec.text_or("format", "") == "template"))
+    problems.push_back({"", "`format: template` and `template: FILE` go together"});
+  if (!spec.text_or("url", "").starts_with(kMail)) return problems;
   if (spec.text_or("format", "cloudevents") != "cloudevents")
     problems.push_back({"format", "is for URLs: a mail is plain text, leave it out"});
   if (spec.find("secret") != nullptr)

@@ -17,11 +17,18 @@ Field describe_webhook() {
                   .checked_by(check_webhook_url)
                   .or_secret()
                   .like("https://ops.example.com/hooks/croft"),
-              text_field("format",
-                         "What is sent: `cloudevents` (JSON, signed by Standard Webhooks), or what "
-                         "`slack`, `mattermost`, `discord` or `ntfy` show to people.")
-                  .one_of({"cloudevents", "slack", "mattermost", "discord", "ntfy"})
+              text_field(
+                  "format",
+                  "What is sent: `cloudevents` (JSON, signed by Standard Webhooks), what `slack`, "
+                  "`mattermost`, `discord` or `ntfy` show to people, or what a `template` makes.")
+                  .one_of({"cloudevents", "slack", "mattermost", "discord", "ntfy", "template"})
                   .with_default("cloudevents"),
+              text_field(
+                  "template",
+                  "With `format: template`: a Lua file of this repository that makes what is sent.")
+                  .checked_by(check_lua_path)
+                  .like("templates/pager.lua")
+                  .for_operator(),
               list_field(
                   "events",
                   "Which types of events, `*` standing for anything; all of them if it is not "

@@ -160,8 +160,10 @@ Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scrip
   return catalog;
 }
 
-Catalog make_solo_catalog(const std::vector<Resource>& resources, const SourceDeclaration& source) {
+Catalog make_solo_catalog(const std::vector<Resource>& resources, const Scripts& scripts,
+                          const SourceDeclaration& source) {
   Catalog catalog;
+  check_templates(resources, scripts, catalog.problems);
   for (const Resource& resource : resources) {
     if (resource.ref.kind == Kind::Provider)
       catalog.providers.emplace(resource.ref.name, provider_of(resource));

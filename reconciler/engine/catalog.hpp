@@ -80,6 +80,7 @@ Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scrip
 
 /// The catalog of solo mode: the tenant `home` fed by that source, and the Providers that it
 /// declares. Pure.
-Catalog make_solo_catalog(const std::vector<Resource>& resources, const SourceDeclaration& source);
+Catalog make_solo_catalog(const std::vector<Resource>& resources, const Scripts& scripts,
+                          const SourceDeclaration& source);
 
 }  // namespace croft

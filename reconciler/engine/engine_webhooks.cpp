@@ -80,7 +80,7 @@ void EngineImpl::sync_webhooks() {
       continue;
     }
     for (const Resource& resource : *source.accepted->resources) {
-      if (resource.ref.kind == Kind::Webhook) set.webhooks.push_back(notify::webhook_of(resource));
+      if (resource.ref.kind == Kind::Webhook) set.webhooks.push_back(notify::webhook_of(resource, source.accepted->scripts));
     }
   }
   dispatcher_.declare(std::move(set));

@@ -155,6 +155,7 @@ Message compose(MessageFormat format, const NotificationRow& notification,
                 std::string_view domain) {
   switch (format) {
     case MessageFormat::CloudEvents:
+    case MessageFormat::Template:
       break;
     case MessageFormat::Slack:
       return json_message(Value::map({{"text", in_slacks_marks(notification)}}));

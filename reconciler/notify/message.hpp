@@ -18,7 +18,8 @@ struct Message {
   std::string body;
 };
 
-/// The notification as an endpoint of that format takes it. Pure.
+/// The notification as an endpoint of that format takes it; without the operator's template for
+/// Template, which is a CloudEvent then. Pure.
 ///
 /// What is for people has one line that says what happened to what, and below it why. None of it
 /// can mention anybody or make links of a stranger's choice: chats' own marks are taken out of it.

@@ -17,7 +17,8 @@ constexpr std::array kFormats{Name{"cloudevents", MessageFormat::CloudEvents},
                               Name{"mattermost", MessageFormat::Mattermost},
                               Name{"discord", MessageFormat::Discord},
                               Name{"ntfy", MessageFormat::Ntfy},
-                              Name{"email", MessageFormat::Email}};
+                              Name{"email", MessageFormat::Email},
+                              Name{"template", MessageFormat::Template}};
 
 std::vector<std::string> texts_at(const Value& spec, std::string_view field) {
   std::vector<std::string> texts;
@@ -51,7 +52,8 @@ std::string_view to_string(MessageFormat format) {
   return std::ranges::find(kFormats, format, &Name::second)->first;
 }
 
-WebhookDeclaration webhook_of(const Resource& resource) {
+WebhookDeclaration webhook_of(const Resource& resource,
+                              const std::map<std::string, std::string>& scripts) {
   const Value& spec = *resource.spec;
   WebhookDeclaration webhook;
   webhook.ref = resource.ref;
@@ -62,6 +64,9 @@ WebhookDeclaration webhook_of(const Resource& resource) {
   const auto* known = std::ranges::find(kFormats, format, &Name::first);
   if (known != kFormats.end()) webhook.format = known->second;
   if (is_mail(webhook.url)) webhook.format = MessageFormat::Email;
+  webhook.template_name = spec.text_or("template", "");
+  const auto script = scripts.find(webhook.template_name);
+  if (script != scripts.end()) webhook.template_text = script->second;
   webhook.events = texts_at(spec, "events");
   webhook.resources = texts_at(spec, "resources");
   webhook.key_secret = spec.text_or("secret.secret", "");

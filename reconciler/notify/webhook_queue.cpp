@@ -42,6 +42,11 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
   return condition(ConditionStatus::True, "Delivering", "", row.created_at);
 }
 
+bool is_signed(const WebhookDeclaration& declaration) {
+  return declaration.format == MessageFormat::CloudEvents ||
+         declaration.format == MessageFormat::Template;
+}
+
 /// How whoever reads a mail finds what sends it.
 std::string footer(const Ref& webhook) {
   return fmt::format("\n-- \nSent because {} names this address.\n", to_string(webhook));
@@ -56,7 +61,15 @@ WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclarat
       row_(std::move(row)),
       row_turn_(parts_->executor, 1),
       work_(parts_->executor),
-      seen_(row_.cursor) {}
+      seen_(row_.cursor) {
+  take_template();
+}
+
+void WebhookQueue::take_template() {
+  template_ = nullptr;
+  if (declaration_.format != MessageFormat::Template) return;
+  template_ = Template::make(declaration_.template_name, declaration_.template_text);
+}
 
 void WebhookQueue::wake() {
   is_caught_up_ = false;
@@ -66,6 +79,7 @@ void WebhookQueue::wake() {
 Task<Result<void>> WebhookQueue::redeclare(std::shared_ptr<WebhookQueue> self,
                                            WebhookDeclaration declaration) {
   self->declaration_ = std::move(declaration);
+  self->take_template();
   self->not_before_.reset();
   // Whoever changed it expects that it works now.
   if (self->row_.disabled_at) {
@@ -288,18 +302,26 @@ Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
   }
   Post post;
   TRY_ASSIGN(post.url, url());
-  Message message = compose(declaration_.format, notification, parts_->settings.domain);
+  TRY_ASSIGN(Message message, message_of(notification));
   post.headers = std::move(message.headers);
   post.body = std::move(message.body);
   post.allow_private = declaration_.allow_private;
   if (declaration_.format == MessageFormat::Email) post.body += footer(row_.ref);
-  if (declaration_.format != MessageFormat::CloudEvents) return post;
+  if (!is_signed(declaration_)) return post;
   TRY_ASSIGN(const std::vector<SigningKey> keys, signing_keys());
   const Timestamp now = parts_->clock.now();
   post.headers.set("webhook-id", notification.id);
   post.headers.set("webhook-timestamp", std::to_string(now.time_since_epoch().count() / 1000));
   post.headers.set("webhook-signature", sign(keys, notification.id, now, post.body));
   return post;
+}
+
+Result<Message> WebhookQueue::message_of(const NotificationRow& notification) const {
+  const std::string& domain = parts_->settings.domain;
+  if (declaration_.format != MessageFormat::Template)
+    return compose(declaration_.format, notification, domain);
+  if (!template_) return fail(template_.error());
+  return (*template_)->compose(cloud_event(notification, domain));
 }
 
 Result<std::vector<SigningKey>> WebhookQueue::signing_keys() const {
@@ -399,7 +421,7 @@ Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
 
 Task<Result<std::string>> WebhookQueue::rotate(std::shared_ptr<WebhookQueue> self) {
   const std::string name = to_string(self->row_.ref);
-  if (self->declaration_.format != MessageFormat::CloudEvents)
+  if (!is_signed(self->declaration_))
     co_return fail(ErrorCode::Conflict, name + " is told in a form that is not signed");
   if (!self->declaration_.key_secret.empty()) {
     co_return fail(

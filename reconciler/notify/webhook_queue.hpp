@@ -16,6 +16,7 @@
 #include "reconciler/notify/mail.hpp"
 #include "reconciler/notify/sender.hpp"
 #include "reconciler/notify/signature.hpp"
+#include "reconciler/notify/template.hpp"
 #include "reconciler/notify/webhook.hpp"
 
 namespace croft::notify {
@@ -114,6 +115,7 @@ class WebhookQueue {
   static Task<> deliver(std::shared_ptr<WebhookQueue> self, Place place);
   Task<Attempt> attempt(NotificationRow notification);
   Result<Post> post_of(const NotificationRow& notification) const;
+  Result<Message> message_of(const NotificationRow& notification) const;
   Result<std::string> url() const;
   Result<void> may_mail() const;
   /// When the next attempt may begin, as far as that is ours to say.
@@ -128,8 +130,11 @@ class WebhookQueue {
   /// another.
   Task<Result<void>> change_row(std::function<void(WebhookRow&)> change, Transaction transaction);
 
+  void take_template();
+
   std::shared_ptr<DispatchParts> parts_;
   WebhookDeclaration declaration_;
+  Result<std::shared_ptr<Template>> template_;  ///< null: it has none
   WebhookRow row_;
   Semaphore row_turn_;
   Signal work_;

@@ -128,11 +128,11 @@ TEST_F(WebhookTest, WritesToPeople) {
   const MailServer server(MailServer::Encryption::Tls);
   EXPECT_TRUE(
       write_file_atomic(daemon_.data() / "secrets" / "smtp", "opensesame\n", 0600).has_value());
-  ::setenv("SSL_CERT_FILE", server.certificate().c_str(), 1);
   daemon_.flags.insert(
       daemon_.flags.end(),
       {"--smtp-server", fmt::format("localhost:{}", server.port()), "--smtp-user", "croft",
-       "--smtp-password", "smtp", "--smtp-encryption", "tls", "--smtp-from", "croft@example.com"});
+       "--smtp-password", "smtp", "--smtp-encryption", "tls", "--smtp-authorities",
+       server.certificate(), "--smtp-from", "croft@example.com"});
   repository_.commit({{"hosting.yaml",
                        "apiVersion: croft/v1\nkind: Site\nmetadata: {name: www}\n"
                        "spec: {files: {path: public}}\n---\n"
@@ -140,7 +140,6 @@ TEST_F(WebhookTest, WritesToPeople) {
                        "spec: {url: \"mailto:ops@example.com\", events: [croft.resource.ready]}\n"},
                       {"public/index.html", "1"}});
   daemon_.start();
-  ::unsetenv("SSL_CERT_FILE");
   ASSERT_TRUE(wait_until([&] { return !server.mails().empty(); })) << daemon_.log();
   EXPECT_THAT(server.mails().front().text_or("text", ""), HasSubstr("home/Site/www ready"));
   EXPECT_THAT(output_of({"webhook", "test", "letters"}), HasSubstr("took it: 250"));

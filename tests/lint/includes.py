@@ -32,7 +32,7 @@ RULES = {
     "providers/site": CORE + ["providers/port"],
     "providers/script": CORE + ["providers/port", "lua"],
     "providers/registry": CORE + ["providers/port", "providers/docker", "providers/process", "providers/site", "providers/script"],
-    "reconciler": CORE + ["plans", "providers/port"],
+    "reconciler": CORE + ["lua", "plans", "providers/port"],
     "gateway": CORE + ["plans", "providers/port", "reconciler"],
     "cli": None,  # sees all
     "tests": None,

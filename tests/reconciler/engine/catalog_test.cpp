@@ -70,7 +70,7 @@ TEST(CatalogTest, SoloModeHasOneTenantAndRunsThingsHere) {
   SourceDeclaration source;
   source.key = "home/home";
   source.tenant = "home";
-  const Catalog catalog = make_solo_catalog({}, source);
+  const Catalog catalog = make_solo_catalog({}, {}, source);
   EXPECT_EQ(catalog.tenants.at("home").sources, std::vector<std::string>{"home/home"});
   EXPECT_EQ(catalog.providers.at("local").adapter, "process");
 }
