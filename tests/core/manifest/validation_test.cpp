@@ -170,6 +170,19 @@ TEST(ValidationTest, AWebhookThatSendsMailNamesAddressesAndNothingElse) {
               HasSubstr("secret is for URLs: a mail is not signed"));
 }
 
+TEST(ValidationTest, ATemplateIsTheOperatorsAndGoesWithItsFormat) {
+  const auto wrong = [](std::string_view spec, SourceScope scope = SourceScope::Platform) {
+    return complaints(load_text(document("Webhook", "ops", spec), scope));
+  };
+  const std::string both = "  url: https://a\n  format: template\n  template: templates/x.lua\n";
+  EXPECT_EQ(wrong(both), "");
+  EXPECT_THAT(wrong(both, SourceScope::Tenant), HasSubstr("template is the operator's to set"));
+  EXPECT_THAT(wrong("  url: https://a\n  format: template\n"), HasSubstr("go together"));
+  EXPECT_THAT(wrong("  url: https://a\n  template: x.lua\n"), HasSubstr("go together"));
+  EXPECT_THAT(wrong("  url: https://a\n  format: template\n  template: ../x.lua\n"),
+              HasSubstr("template"));
+}
+
 TEST(ValidationTest, SecretsKeepTheirShapeEverywhere) {
   EXPECT_EQ(of_instance("  env: {TOKEN: {secret: api-token}, KEY: {secret: tls/key}}\n"), "");
   EXPECT_THAT(of_instance("  env: {TOKEN: {secret: -x}}\n"),
