@@ -199,7 +199,8 @@ TEST_F(HooksTest, AHundredPushesCostAFewPasses) {
   ASSERT_TRUE(shows("last")) << daemon_.log();
   const auto seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  EXPECT_GE(looks() - before, 2u);
+  // The first fetch may have found it already; what came after the first look is looked for anyway.
+  EXPECT_TRUE(wait_until([&] { return looks() - before >= 2; }));
   EXPECT_LE(static_cast<double>(looks() - before), seconds + 2);
 }
 
