@@ -20,6 +20,7 @@
 #include "reconciler/changeset.hpp"
 #include "reconciler/engine/queue.hpp"
 #include "reconciler/notify/dispatcher.hpp"
+#include "reconciler/notify/mail.hpp"
 #include "reconciler/pricing.hpp"
 
 namespace croft {
@@ -86,6 +87,7 @@ struct EngineSettings {
   Duration resync{60'000};                  ///< drift is noticed within this
   Duration retention{30LL * 86'400'000};
   notify::SenderSettings webhooks;  ///< how their endpoints are reached
+  notify::MailSettings mail;        ///< how those that send mail do
   /// Adapters that are scripts: how to make providers of them (null: there are none), and those
   /// that this program brings along. The platform repository's `adapters/NAME/adapter.lua` come
   /// before these, and what is in C++ before both.

@@ -18,6 +18,7 @@
 #include "cli/output/changeset_text.hpp"
 #include "cli/serve/traces.hpp"
 #include "cli/serve/platform_verify.hpp"
+#include "cli/serve/mail_settings.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -63,6 +64,7 @@ EngineSettings engine_settings(const Settings& settings) {
   engine.resync = settings.resync;
   engine.retention = settings.retention;
   engine.webhooks.allowed_networks = settings.webhooks_networks;
+  engine.mail = mail_settings(settings).value_or(notify::MailSettings{});  // was checked
   return engine;
 }
 
@@ -327,6 +329,10 @@ int run_control(const Settings& settings) {
   }
   Result<std::optional<VerifyDeclaration>> verify = platform_verify(settings);
   if (operators && !verify) operators = fail(verify.error());
+  if (operators) {
+    const auto mail = mail_settings(settings);
+    if (!mail) operators = fail(mail.error());
+  }
   if (!operators) {
     log_error("control", "cannot start", {{"error", operators.error().describe()}});
     return kConfigurationError;

@@ -49,6 +49,14 @@ Result<void> assign(LogFormat& into, std::string_view text) {
   into = text == "json" ? LogFormat::Json : LogFormat::Text;
   return {};
 }
+Result<void> assign(std::int64_t& into, std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no number of 1 or more", text));
+  into = number;
+  return {};
+}
 Result<void> assign(std::vector<std::string>& into, std::string_view text) {
   into.clear();
   while (!text.empty()) {
@@ -117,6 +125,7 @@ constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning",
 constexpr std::array<std::string_view, 2> kSwitch{"false", "true"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 4> kRoles{"all", "edge", "control", "hooks"};
+constexpr std::array<std::string_view, 3> kEncryptions{"starttls", "tls", "none"};
 constexpr std::array<std::string_view, 7> kReceivers{"github",    "gitlab", "gitea", "forgejo",
                                                      "bitbucket", "hmac",   "token"};
 constexpr std::array<std::string_view, 2> kVerifyModes{"head", "every"};
@@ -224,6 +233,41 @@ constexpr std::array kRows{
          "public addresses only.",
          kAnything},
         set<&Settings::webhooks_networks>},
+    Row{{"smtp.server", SettingType::Text, "",
+         "HOST[:PORT] of the mail server that takes what webhooks send by mail. Default: none, no "
+         "mail is sent.",
+         kAnything},
+        set<&Settings::smtp_server>},
+    Row{{"smtp.encryption", SettingType::Choice, "starttls",
+         "How the connection to the mail server is encrypted; its port is 587, 465 or 25 if none "
+         "is "
+         "given.",
+         kEncryptions},
+        set<&Settings::smtp_encryption>},
+    Row{{"smtp.user", SettingType::Text, "", "Who signs in at the mail server.", kAnything},
+        set<&Settings::smtp_user>},
+    Row{{"smtp.password", SettingType::Text, "",
+         "Name of the secret that smtp.user signs in with: a Secret of the platform repository, or "
+         "a "
+         "file in secrets.dir.",
+         kAnything},
+        set<&Settings::smtp_password>},
+    Row{{"smtp.authorities", SettingType::Path, "",
+         "PEM file of the certificate authorities that the mail server's certificate may come "
+         "from. "
+         "Default: the system's.",
+         kAnything},
+        set<&Settings::smtp_authorities>},
+    Row{{"smtp.from", SettingType::Text, "", "Address that mail is sent from.", kAnything},
+        set<&Settings::smtp_from>},
+    Row{{"smtp.recipients", SettingType::List, "",
+         "Addresses that tenants' webhooks may send mail to besides the contacts of their Tenant; "
+         "*@example.com allows all of them.",
+         kAnything},
+        set<&Settings::smtp_recipients>},
+    Row{{"smtp.perHour", SettingType::Text, "60",
+         "Mails that the webhooks of one tenant may send in an hour; more wait.", kAnything},
+        set<&Settings::smtp_per_hour>},
     Row{{"resync", SettingType::TimeSpan, "1m", "Drift is noticed within this time.", kAnything},
         set<&Settings::resync>},
     Row{{"retention", SettingType::TimeSpan, "30d",

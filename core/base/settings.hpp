@@ -44,6 +44,14 @@ struct Settings {
   bool metrics_tenants = false;                   ///< whether metrics say which tenant
   std::filesystem::path secrets_dir;              ///< never empty once loaded
   std::vector<std::string> webhooks_networks;     ///< that endpoints of anybody may be in
+  std::string smtp_server;                        ///< "HOST[:PORT]", or empty: no mail is sent
+  std::string smtp_encryption;                    ///< "starttls", "tls" or "none"
+  std::string smtp_user;                          ///< or empty: nobody signs in
+  std::string smtp_password;                      ///< name of its secret
+  std::filesystem::path smtp_authorities;         ///< PEM file to trust instead of the system's
+  std::string smtp_from;                          ///< address of the sender
+  std::vector<std::string> smtp_recipients;       ///< patterns that every tenant may write to
+  std::int64_t smtp_per_hour = 0;                 ///< mails of each tenant's
   Duration resync{};
   Duration retention{};
   std::int64_t events_keep = 0;  ///< the newest so many

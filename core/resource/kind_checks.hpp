@@ -51,6 +51,7 @@ std::vector<FieldProblem> check_volumes(
 std::vector<FieldProblem> check_health(const Value& health);  ///< exactly one of http, tcp, exec
 std::vector<FieldProblem> check_price(const Value& price);
 std::vector<FieldProblem> check_rate_fields(const Value& rate);  ///< those that its mode needs
+std::vector<FieldProblem> check_webhook(const Value& spec);      ///< what goes together
 std::vector<FieldProblem> check_plan(const Value& spec);
 std::vector<FieldProblem> check_provider(const Value& spec);
 std::vector<FieldProblem> check_source_credentials(const Value& credentials);  ///< exactly one

@@ -116,6 +116,7 @@ void add_tenant(Catalog& catalog, const Resource& resource, const Plans& plans) 
   tenant.plan = spec.text_or("plan", "");
   tenant.is_suspended = spec.boolean_or("suspended", false);
   tenant.hosts = texts_at(spec, "hosts");
+  tenant.contacts = texts_at(spec, "contacts");
   const auto plan = plans.find(tenant.plan);
   if (plan != plans.end()) {
     tenant.allowed_providers = texts_at(*plan->second->spec, "allowedProviders");
@@ -191,8 +192,10 @@ Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scrip
   return catalog;
 }
 
-Catalog make_solo_catalog(const std::vector<Resource>& resources, const SourceDeclaration& source) {
+Catalog make_solo_catalog(const std::vector<Resource>& resources, const Scripts& scripts,
+                          const SourceDeclaration& source) {
   Catalog catalog;
+  check_templates(resources, scripts, catalog.problems);
   for (const Resource& resource : resources) {
     if (resource.ref.kind == Kind::Provider)
       catalog.providers.emplace(resource.ref.name, provider_of(resource));

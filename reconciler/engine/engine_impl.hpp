@@ -177,6 +177,8 @@ class EngineImpl final : public Engine {
 
   // engine_webhooks.cpp: what sources declare of them, and how they fare
   notify::DispatchParts dispatch_parts();
+  std::optional<notify::Mailing> mailing();  ///< unset: no mail is sent
+  Result<void> may_write_to(const Ref& webhook, const std::string& address) const;
   void sync_webhooks();
   /// What `{secret: NAME}` is for what `user` declares. Unavailable until its tenant's first pass.
   Result<Secret<std::string>> secret_of(const Ref& user, const std::string& name) const;

@@ -289,7 +289,7 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
 }
 
 Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
-  Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
+  Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, load.scripts, root_declaration())
                               : make_catalog(*load.resources, load.scripts);
   catalog.adapters = load.adapters;
   CO_TRY_ASSIGN(const SecretTable secrets, co_await open_operator_secrets(load, catalog.problems));

@@ -115,6 +115,13 @@ TEST_F(SettingsTest, WantsWhoMaySignAndThatSomebodyMustTogether) {
   EXPECT_FALSE(load("platform: {url: /srv/p, verify: tag}"));
 }
 
+TEST_F(SettingsTest, CountsFromOneOn) {
+  EXPECT_EQ(load("").value().smtp_per_hour, 60);
+  EXPECT_EQ(load("smtp: {perHour: 5}").value().smtp_per_hour, 5);
+  for (const char* number : {"0", "-1", "1.5", "many", "99999999999999999999"})
+    EXPECT_FALSE(load("", {}, {{"smtp.perHour", number}})) << number;
+}
+
 TEST_F(SettingsTest, NamesTheLineThatIsWrong) {
   EXPECT_EQ(complaint("domain: x\nplatfrom: {url: /srv/p}\n"),
             "croft.yaml:2:1: unknown setting 'platfrom' (did you mean 'platform'?)");

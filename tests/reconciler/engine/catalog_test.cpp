@@ -77,6 +77,33 @@ TEST(CatalogTest, WhatIsNamedMustBeThere) {
   EXPECT_EQ(catalog.problems[1].path, "spec.tenant");
 }
 
+TEST(CatalogTest, ContactsAreWhomATenantMayWriteTo) {
+  const Catalog catalog = make_catalog(
+      {make(Kind::Plan, "hobby", "{}"),
+       make(Kind::Tenant, "alice", R"({"plan":"hobby","contacts":["alice@example.com"]})")},
+      {});
+  EXPECT_EQ(catalog.tenants.at("alice").contacts, std::vector<std::string>{"alice@example.com"});
+}
+
+TEST(CatalogTest, ATemplateMustBeThereAndWork) {
+  const std::vector<Resource> platform{make(Kind::Webhook, "pager", R"({"template":"t/x.lua"})")};
+  const auto complaint = [&](const Scripts& scripts) {
+    const Catalog catalog = make_catalog(platform, scripts);
+    // In solo mode there is no platform to say it.
+    EXPECT_EQ(make_solo_catalog(platform, scripts, {}).problems.size(), catalog.problems.size());
+    return catalog.problems.empty() ? ""
+                                    : catalog.problems[0].path + ": " + catalog.problems[0].message;
+  };
+  EXPECT_EQ(complaint({{"t/x.lua",
+                        "return {api = 1, message = function(event) return {body = event.type} "
+                        "end}"}}),
+            "");
+  EXPECT_EQ(complaint({}),
+            "spec.template: template 't/x.lua' cannot be used: there is no file t/x.lua");
+  const std::string broken = complaint({{"t/x.lua", "return {api = 1,\n message = oops.x}"}});
+  EXPECT_NE(broken.find("t/x.lua:2:"), std::string::npos) << broken;
+}
+
 TEST(CatalogTest, SitesAlwaysHaveAProvider) {
   EXPECT_EQ(make_catalog({}, {}).providers.at("site").adapter, "site");
   const Catalog own =
@@ -97,7 +124,7 @@ TEST(CatalogTest, SoloModeHasOneTenantAndRunsThingsHere) {
   SourceDeclaration source;
   source.key = "home/home";
   source.tenant = "home";
-  const Catalog catalog = make_solo_catalog({}, source);
+  const Catalog catalog = make_solo_catalog({}, {}, source);
   EXPECT_EQ(catalog.tenants.at("home").sources, std::vector<std::string>{"home/home"});
   EXPECT_EQ(catalog.providers.at("local").adapter, "process");
 }
