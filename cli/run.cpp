@@ -22,10 +22,11 @@ Command make_tree() {
       "Croft watches Git repositories, shows what a commit would change, and drives hosting "
       "providers until the world "
       "matches what is declared.";
-  for (auto* group : {add_serving, add_doctor, add_storing, add_checking, add_pricing,
-                      add_reconciling, add_looking, add_following, add_topping, add_running,
-                      add_volumes, add_power, add_pruning, add_importing, add_secrets, add_webhooks,
-                      add_hooking, add_tokens, add_describing, add_scripting, add_about}) {
+  for (auto* group :
+       {add_serving,    add_doctor,    add_storing, add_checking, add_pricing, add_reconciling,
+        add_looking,    add_following, add_topping, add_running,  add_volumes, add_power,
+        add_pruning,    add_importing, add_secrets, add_webhooks, add_hooking, add_tokens,
+        add_describing, add_scripting, add_about}) {
     group(root.commands);
   }
   return root;

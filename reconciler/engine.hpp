@@ -136,7 +136,7 @@ struct ProviderStatus {
   std::string name;
   std::string adapter;
   bool is_ready = false;
-  std::string message;                       ///< why it is not, or what is not as declared
+  std::string message;                         ///< why it is not, or what is not as declared
   std::vector<Capabilities::Missing> missing;  ///< what it cannot promise on this machine
 };
 

@@ -16,9 +16,9 @@
 #include <fmt/format.h>
 
 #include "cli/output/changeset_text.hpp"
-#include "cli/serve/traces.hpp"
-#include "cli/serve/platform_verify.hpp"
 #include "cli/serve/mail_settings.hpp"
+#include "cli/serve/platform_verify.hpp"
+#include "cli/serve/traces.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"

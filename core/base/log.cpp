@@ -58,14 +58,15 @@ void for_facts_of_work(LogFields fields, Use use) {
 
 void add_text(std::string& line, std::string_view key, const std::string& value) {
   const bool quote = value.empty() || value.find_first_of(" \"=\n") != std::string::npos;
-  line += quote ? fmt::format(" {}={}", key, to_json(Value(value)))
-                : fmt::format(" {}={}", key, value);
+  line +=
+      quote ? fmt::format(" {}={}", key, to_json(Value(value))) : fmt::format(" {}={}", key, value);
 }
 
 std::string as_text(std::string_view area, std::string_view message, LogFields fields) {
   std::string line = fmt::format("{}: {}", area, message);
   for (const auto& [key, value] : fields) add_text(line, key, value);
-  for_facts_of_work(fields, [&](const auto& key, const auto& value) { add_text(line, key, value); });
+  for_facts_of_work(fields,
+                    [&](const auto& key, const auto& value) { add_text(line, key, value); });
   return line;
 }
 
