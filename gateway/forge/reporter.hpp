@@ -21,6 +21,7 @@ struct ForgeReporterParts {
   Clock& clock;
   RandomSource& random;
   asio::any_io_executor executor;
+  std::shared_ptr<GithubApps> apps;  ///< null: no App reports
 };
 
 struct ForgeReporterSettings {
@@ -40,6 +41,7 @@ struct ForgeReporterSettings {
 class ForgeReporter {
  public:
   ForgeReporter(ForgeReporterParts parts, ForgeReporterSettings settings);
+  /// After stop(), or when the executor runs no more.
   ~ForgeReporter();
   ForgeReporter(const ForgeReporter&) = delete;
   ForgeReporter& operator=(const ForgeReporter&) = delete;
