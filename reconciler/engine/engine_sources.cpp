@@ -337,9 +337,9 @@ Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
   catalog.adapters = load.adapters;
   std::vector<Problem> broken;
   CO_TRY_ASSIGN(const SecretTable secrets, co_await open_operator_secrets(load, broken));
-  const auto row = journal_.sources().find(root_source());
+  const auto root = journal_.sources().find(root_source());
   const bool is_applied =
-      row != journal_.sources().end() && row->second.applied_revision == load.commit;
+      root != journal_.sources().end() && root->second.applied_revision == load.commit;
   // What ran before goes on running, whatever became of the keys.
   if (!is_applied) std::ranges::move(broken, std::back_inserter(catalog.problems));
   name_credentials(catalog, secrets);

@@ -134,7 +134,9 @@ class Exposed {
     }
   }
   ~Exposed() {
-    if (::geteuid() == 0) EXPECT_EQ(::setresgid(0, 0, 0), 0);
+    if (::geteuid() == 0) {
+      EXPECT_EQ(::setresgid(0, 0, 0), 0);
+    }
     ::setrlimit(RLIMIT_CORE, &before_);
   }
   Exposed(const Exposed&) = delete;
