@@ -365,15 +365,13 @@ TEST_F(EngineSecretsTest, AMergeRequestTellsNobodyWhetherAGuessIsRight) {
 TEST_F(EngineSecretsTest, WhatIsTooLargeForAFileIsAnErrorAndTheAppRunsOn) {
   const std::string recipient = keys().keys_of("alice").back().recipient();
   const auto files = [&](std::size_t size) {
-    std::vector<std::pair<std::string, std::string>> values;
     std::string mounts;
-    for (const char* name : {"a", "b", "c", "d", "e"}) {
-      values.emplace_back(name, std::string(size, 'x'));
-      mounts += fmt::format("    /run/{}: {{secret: tls/{}}}\n", name, name);
-    }
-    return GitRepository::Files{{"s.yaml", secret_yaml("tls", "file: tls.enc.yaml")},
-                                {"tls.enc.yaml", sops_file(values, recipient)},
-                                {"web.yaml", instance_yaml("web", "  secretFiles:\n" + mounts)}};
+    for (const char* name : {"a", "b", "c", "d", "e"})
+      mounts += fmt::format("    /run/{}: {{secret: tls/key}}\n", name);
+    return GitRepository::Files{
+        {"s.yaml", secret_yaml("tls", "file: tls.enc.yaml")},
+        {"tls.enc.yaml", sops_file({{"key", std::string(size, 'x')}}, recipient)},
+        {"web.yaml", instance_yaml("web", "  secretFiles:\n" + mounts)}};
   };
   bed.push_alice(files(100));
   Daemon daemon(bed);
