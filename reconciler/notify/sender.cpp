@@ -1,6 +1,8 @@
 #include "reconciler/notify/sender.hpp"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +16,20 @@ namespace croft::notify {
 namespace {
 
 constexpr std::size_t kLongestExcerpt = 300;
+constexpr std::size_t kShortestHidden = 4;
+constexpr std::size_t kShortestKey = 8;
+constexpr std::size_t kLongestLookedAt = 4'096;
 constexpr std::size_t kLookedUpAtOnce = 16;
+/// Whoever runs the servers of their names decides how long a lookup takes.
+constexpr int kLookedUpForOne = 2;
+
+/// What all attempts stand on.
+struct Desk {
+  SenderSettings settings;
+  const Clock& clock;
+  std::shared_ptr<BlockingPool> resolver = std::make_shared<BlockingPool>(kLookedUpAtOnce);
+  std::map<std::string, std::shared_ptr<Semaphore>> lookups;  ///< of each tenant
+};
 
 /// Where a URL leads, and what is asked for there.
 struct Target {
@@ -35,11 +50,33 @@ Result<Target> parse_url(std::string_view url) {
   return Target{std::move(*server), std::move(path)};
 }
 
+void hide(std::string& text, std::string_view secret) {
+  if (secret.size() < kShortestHidden) return;
+  for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
+    text.replace(at, secret.size(), kRedacted);
+    at += kRedacted.size();
+  }
+}
+
+/// The URL, its path, and what in it may be a key.
+void hide_url(std::string& text, std::string_view url, std::string_view path) {
+  hide(text, url);
+  hide(text, path.substr(1));
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find_first_of("/?&="), path.size());
+    if (end >= kShortestKey) hide(text, path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+}
+
 /// One line for people, of what a stranger wrote.
-std::string excerpt(std::string text) {
+std::string excerpt(std::string text, const Post& post, const Target& target) {
+  if (text.size() > kLongestLookedAt) text.resize(kLongestLookedAt);
+  if (post.is_url_secret) hide_url(text, post.url, target.path);
+  text = redact(text);
   if (text.size() > kLongestExcerpt) text.resize(kLongestExcerpt);
   std::ranges::replace_if(text, [](char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  return redact(text);
+  return text;
 }
 
 Attempt refused(const Error& error) {
@@ -65,10 +102,15 @@ Attempt judge(const HttpReply& reply, Timestamp now) {
   return attempt;
 }
 
-HttpClientSettings client_settings(const SenderSettings& settings, const Post& post,
-                                   std::shared_ptr<BlockingPool> resolver) {
+std::shared_ptr<Semaphore> lookups_of(Desk& desk, const std::string& tenant,
+                                      const asio::any_io_executor& executor) {
+  std::shared_ptr<Semaphore>& lookups = desk.lookups[tenant];
+  if (!lookups) lookups = std::make_shared<Semaphore>(executor, kLookedUpForOne);
+  return lookups;
+}
+
+HttpClientSettings client_settings(const SenderSettings& settings, const Post& post) {
   HttpClientSettings client;
-  client.resolver = std::move(resolver);
   client.connect_timeout = settings.connect_timeout;
   client.reply_timeout = settings.timeout;
   client.idle_timeout = Duration(2'000);
@@ -79,23 +121,26 @@ HttpClientSettings client_settings(const SenderSettings& settings, const Post& p
   return client;
 }
 
-Task<Attempt> send(SenderSettings settings, const Clock& clock,
-                   std::shared_ptr<BlockingPool> resolver, Post post) {
+Task<Attempt> send(std::shared_ptr<Desk> desk, Post post) {
   const Result<Target> target = parse_url(post.url);
   if (!target) co_return refused(target.error());
-  const HttpClient client(target->server, client_settings(settings, post, std::move(resolver)));
+  const auto executor = co_await asio::this_coro::executor;
+  HttpClientSettings with = client_settings(desk->settings, post);
+  with.resolver = desk->resolver;
+  with.lookups = lookups_of(*desk, post.tenant, executor);
+  const HttpClient client(target->server, std::move(with));
   HttpRequest request;
   request.method = "POST";
   request.target = target->path;
   request.headers = std::move(post.headers);
   request.body = std::move(post.body);
-  const auto deadline = std::chrono::steady_clock::now() + settings.timeout;
+  const auto deadline = std::chrono::steady_clock::now() + desk->settings.timeout;
   const auto reply = co_await client.open(std::move(request), deadline);
   if (!reply) co_return refused(reply.error());
-  Attempt attempt = judge(**reply, clock.now());
+  Attempt attempt = judge(**reply, desk->clock.now());
   if (attempt.fate != Attempt::Fate::Taken && attempt.status >= 400) {
     const Result<std::string> text = co_await (*reply)->read();
-    if (text && !text->empty()) attempt.answer += ": " + excerpt(*text);
+    if (text && !text->empty()) attempt.answer += ": " + excerpt(*text, post, *target);
   }
   co_return attempt;
 }
@@ -103,10 +148,8 @@ Task<Attempt> send(SenderSettings settings, const Clock& clock,
 }  // namespace
 
 Sender http_sender(SenderSettings settings, const Clock& clock) {
-  auto resolver = std::make_shared<BlockingPool>(kLookedUpAtOnce);
-  return [settings = std::move(settings), &clock, resolver](Post post) -> Task<Attempt> {
-    return send(settings, clock, resolver, std::move(post));
-  };
+  auto desk = std::make_shared<Desk>(std::move(settings), clock);
+  return [desk](Post post) -> Task<Attempt> { return send(desk, std::move(post)); };
 }
 
 std::string shown_url(std::string_view url) {

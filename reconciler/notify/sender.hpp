@@ -17,6 +17,8 @@ struct Post {
   HttpHeaders headers;
   std::string body;
   bool allow_private = false;
+  std::string tenant;          ///< whose it is; "" for the operator
+  bool is_url_secret = false;  ///< nothing of it is to be seen in what is said of the attempt
 };
 
 /// Makes attempts. Never fails itself: what goes wrong is the attempt's.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "core/base/secret.hpp"
 #include "tests/reconciler/notify/dispatcher_fixture.hpp"
 
 namespace croft::notify {
@@ -271,7 +272,9 @@ TEST_F(DispatcherTest, AUrlMayBeASecretThatNobodyIsShown) {
   WebhookDeclaration chat = webhook("chat", "");
   chat.url_secret = "chat-url";
   chat.format = MessageFormat::Slack;
-  secrets_["chat-url"] = serve("services-T0-very-secret", always(403)) + "\n";
+  const std::string url =
+      serve("services-T0-very-secret", always(403, {}, "nothing is at /services-T0-very-secret"));
+  secrets_["chat-url"] = url + "\n";
   declare({chat});
   tell(kApi);
   expect_received("services-T0-very-secret", 1);
@@ -279,6 +282,8 @@ TEST_F(DispatcherTest, AUrlMayBeASecretThatNobodyIsShown) {
               HasSubstr("*alice/Instance/api ready*"));
   ASSERT_TRUE(runs_until([&] { return status("chat").last.has_value(); }));
   EXPECT_THAT(status("chat").last->answer, Not(HasSubstr("very-secret")));
+  EXPECT_THAT(status("chat").last->answer, HasSubstr("nothing is at "));
+  EXPECT_EQ(redact(url), url) << "a tenant says what is a secret of its own, and of nobody else's";
   EXPECT_EQ(status("chat").url, "");
 }
 
