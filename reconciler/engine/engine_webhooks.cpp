@@ -63,7 +63,8 @@ Result<void> EngineImpl::may_write_to(const Ref& webhook, const std::string& add
 }
 
 Result<Secret<std::string>> EngineImpl::secret_of(const Ref& user, const std::string& name) const {
-  if (user.tenant.empty() || is_solo()) return settings_.operator_secrets->find(name, kLargestSecret);
+  if (user.tenant.empty() || is_solo())
+    return settings_.operator_secrets->find(name, kLargestSecret);
   const auto tenant = tenant_states_.find(user.tenant);
   if (tenant == tenant_states_.end() || !tenant->second.secrets)
     return fail(ErrorCode::Unavailable, "the tenant's Secrets were not opened yet");
@@ -80,7 +81,8 @@ void EngineImpl::sync_webhooks() {
       continue;
     }
     for (const Resource& resource : *source.accepted->resources) {
-      if (resource.ref.kind == Kind::Webhook) set.webhooks.push_back(notify::webhook_of(resource, source.accepted->scripts));
+      if (resource.ref.kind == Kind::Webhook)
+        set.webhooks.push_back(notify::webhook_of(resource, source.accepted->scripts));
     }
   }
   dispatcher_.declare(std::move(set));
