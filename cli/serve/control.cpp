@@ -80,6 +80,14 @@ Result<std::vector<std::uint32_t>> operator_uids(const Settings& settings) {
   return uids;
 }
 
+/// For roles that read secrets: nothing of their memory may come to a disk, or to another process
+/// of the same user.
+void keep_memory_private() {
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 std::filesystem::path hooks_socket(const Settings& settings) {
   return settings.data / "run" / "hooks.sock";
 }
@@ -260,14 +268,6 @@ Result<void> check_networks(const Settings& settings) {
   return {};
 }
 
-/// This role opens secrets: nothing of its memory may come to a disk, or to another process of the
-/// same user.
-void keep_memory_private() {
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  ::prctl(PR_SET_DUMPABLE, 0);
-}
-
 }  // namespace
 
 int run_control(const Settings& settings) {
@@ -305,6 +305,7 @@ int run_control(const Settings& settings) {
 }
 
 int run_hooks_role(const Settings& settings) {
+  keep_memory_private();
   HooksRoleSettings hooks;
   hooks.table_file = hooks_table(settings);
   hooks.socket = hooks_socket(settings);

@@ -21,6 +21,7 @@ namespace croft {
 namespace {
 
 constexpr int kAtOnce = 16;
+constexpr std::ptrdiff_t kMostAsked = 100;
 constexpr std::size_t kLongestToken = 65'536;
 constexpr Duration kNoTimeout{86'400'000};
 constexpr std::size_t kEvents = 200;
@@ -221,7 +222,18 @@ struct ForgeReporter::State {
 
   // Comments.
 
+  /// Whoever asks invents numbers as they like: so many of a source wait at most.
+  void ask_for_comment(const std::string& source, std::int64_t number) {
+    const auto waiting_here =
+        std::distance(asked.lower_bound(source + "#"), asked.lower_bound(source + "$"));
+    if (waiting_here >= kMostAsked) return;
+    const std::string key = fmt::format("{}#{}", source, number);
+    asked.insert(key);
+    comments.add(key);
+  }
+
   Task<Outcome> comment(std::string key) {
+    asked.erase(key);
     const std::size_t mark = key.find('#');
     std::int64_t number = 0;
     std::from_chars(key.data() + mark + 1, key.data() + key.size(), number);
@@ -287,6 +299,7 @@ struct ForgeReporter::State {
   std::map<std::string, PostedStatuses> posted;   ///< by source
   std::map<std::string, std::string> complaints;  ///< by source: the last
   std::set<std::string> waiting;                  ///< sources whose turn comes again by itself
+  std::set<std::string> asked;                    ///< "SOURCE#NUMBER" that wait for a comment
   Queue statuses;                                 ///< of sources
   Queue comments;                                 ///< of "SOURCE#NUMBER"
   std::shared_ptr<void> subscription;
@@ -306,7 +319,7 @@ ForgeReporter::~ForgeReporter() {
 }
 
 void ForgeReporter::look_at_merge_request(const std::string& source, std::int64_t number) {
-  state_->comments.add(fmt::format("{}#{}", source, number));
+  state_->ask_for_comment(source, number);
 }
 
 Task<> ForgeReporter::stop() {

@@ -40,6 +40,7 @@ struct ForgeReporterSettings {
 class ForgeReporter {
  public:
   ForgeReporter(ForgeReporterParts parts, ForgeReporterSettings settings);
+  /// After stop(), or when the executor runs no more.
   ~ForgeReporter();
   ForgeReporter(const ForgeReporter&) = delete;
   ForgeReporter& operator=(const ForgeReporter&) = delete;

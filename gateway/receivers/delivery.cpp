@@ -10,6 +10,7 @@ namespace croft {
 
 namespace {
 
+constexpr std::size_t kMostMoves = 1'000;
 constexpr std::string_view kHeads = "refs/heads/";
 constexpr std::string_view kTags = "refs/tags/";
 
@@ -119,6 +120,8 @@ Result<Delivery> read_bitbucket_push(const Value& payload, std::vector<std::stri
   const Value* changes = payload.at_path("push.changes");
   if (changes == nullptr || !changes->is_list() || changes->size() == 0)
     return fail(ErrorCode::Invalid, "a push without 'changes'");
+  // Without any it concerns every ref.
+  if (changes->size() > kMostMoves) return of(Delivery::Kind::Push, std::move(repositories));
   Delivery delivery = of(Delivery::Kind::Tag, std::move(repositories));
   for (const Value& change : changes->as_list()) {
     TRY_ASSIGN(Delivery::Move move, read_bitbucket_change(change));

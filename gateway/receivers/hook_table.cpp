@@ -118,7 +118,7 @@ std::vector<HookNotice> concerned_by(const Delivery& delivery, const HookedSourc
   if (delivery.kind == Delivery::Kind::Ping || delivery.kind == Delivery::Kind::Other)
     return notices;
   for (const HookedSource& source : table.sources) {
-    if (concerns_ref(delivery, source) && concerns_repository(delivery, source, from))
+    if (concerns_repository(delivery, source, from) && concerns_ref(delivery, source))
       notices.push_back({source.key, delivery.merge_request});
   }
   return notices;

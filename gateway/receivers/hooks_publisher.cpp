@@ -1,6 +1,7 @@
 #include "gateway/receivers/hooks_publisher.hpp"
 
 #include <map>
+#include <set>
 
 #include "core/base/files.hpp"
 #include "core/base/hex.hpp"
@@ -26,6 +27,22 @@ Result<std::string> place_of(const std::string& name, const HookFiles& files) {
     TRY(write_file_atomic(file, secret.reveal(), 0600));
   }
   return file.string();
+}
+
+/// What no hook needs any more must not lie about, in memory neither.
+void remove_others(const HookTable& table, const HookFiles& files) {
+  const Result<std::filesystem::path> memory = secret::memory_directory(files.data);
+  if (!memory) return;
+  std::set<std::string> needed;
+  for (const HookedSource& source : table.sources) {
+    if (source.hook) needed.insert(source.hook->secret_file);
+  }
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(*memory, error)) {
+    const bool is_ours = entry.path().filename().string().starts_with("hook-");
+    if (is_ours && !needed.contains(entry.path().string()))
+      std::filesystem::remove(entry.path(), error);
+  }
 }
 
 }  // namespace
@@ -70,6 +87,7 @@ struct HooksPublisher::State {
       note(source.key, place ? "" : place.error().describe());
     }
     if (published == table) return {};
+    remove_others(table, files);
     TRY(write_file_atomic(files.table, write_hook_table(table), 0600));
     published = std::move(table);
     return {};

@@ -12,6 +12,7 @@ namespace croft {
 namespace {
 
 constexpr int kAtOnce = 64;
+constexpr std::size_t kManyRests = 4'096;
 
 /// "alice/alice#17"; a source's key has no '#'.
 std::string key_of(const HookNotice& notice) {
@@ -48,11 +49,36 @@ Notifier::Notifier(asio::any_io_executor executor, RandomSource& random, Notifie
       queue_(std::move(executor), random, kAtOnce,
              [this](std::string key) { return pass_on(std::move(key)); }) {}
 
-void Notifier::add(const HookNotice& notice) { queue_.add(key_of(notice)); }
+void Notifier::add(const HookNotice& notice) {
+  const std::string key = key_of(notice);
+  if (notice.merge_request != 0 && !waiting_.contains(key)) {
+    if (is_crowded(notice.source)) return;
+    waiting_.insert(key);
+  }
+  queue_.add(key);
+}
+
+bool Notifier::is_crowded(const std::string& source) const {
+  // '$' comes after '#'.
+  const auto count =
+      std::distance(waiting_.lower_bound(source + "#"), waiting_.lower_bound(source + "$"));
+  return static_cast<std::size_t>(count) >= settings_.merge_requests;
+}
+
+Duration Notifier::rest_of(const std::string& key) {
+  const Time now = std::chrono::steady_clock::now();
+  if (rests_.size() > kManyRests)
+    std::erase_if(rests_, [&](const auto& rest) { return rest.second <= now; });
+  const auto known = rests_.find(key);
+  if (known == rests_.end() || known->second <= now) return Duration::zero();
+  return std::chrono::ceil<Duration>(known->second - now);
+}
 
 Task<> Notifier::stop() { co_await queue_.stop(); }
 
 Task<Outcome> Notifier::pass_on(std::string key) {
+  const Duration rest = rest_of(key);
+  if (rest > Duration::zero()) co_return After{rest};
   HttpRequest request = request_of(notice_of(key));
   const Result<HttpResponse> answer = co_await client_.send(std::move(request));
   if (!answer) {
@@ -67,8 +93,8 @@ Task<Outcome> Notifier::pass_on(std::string key) {
   // A source that is gone meanwhile is nobody's loss.
   if (answer->status >= 400)
     log_info("hooks", "control wants no look", {{"source", key}, {"answer", answer->body}});
-  // As long as this goes on, the queue makes one of whatever comes.
-  co_await sleep_for(settings_.rest);
+  waiting_.erase(key);
+  rests_[key] = std::chrono::steady_clock::now() + settings_.rest;
   co_return Done{};
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <filesystem>
-#include <memory>
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
 
 #include "core/base/async.hpp"
 #include "core/base/id.hpp"
@@ -15,6 +17,9 @@ struct NotifierSettings {
   ServerAddress control;  ///< the API's unix socket
   /// After a notice, further ones of the same source wait that long and become one.
   Duration rest{1'000};
+  /// So many merge requests of one source may wait; what comes beyond them is dropped, and the next
+  /// push to it is told again.
+  std::size_t merge_requests = 100;
 };
 
 /// Passes notices on to control: the first at once, those that come while it rests as one. While
@@ -29,10 +34,17 @@ class Notifier {
   Task<> stop();
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
+
   Task<Outcome> pass_on(std::string key);
+  bool is_crowded(const std::string& source) const;
+  /// What is left of a key's rest.
+  Duration rest_of(const std::string& key);
 
   NotifierSettings settings_;
   HttpClient client_;
+  std::set<std::string> waiting_;      ///< keys of merge requests
+  std::map<std::string, Time> rests_;  ///< by key: until when it rests
   Queue queue_;
 };
 

@@ -88,25 +88,25 @@ HttpResponse Receiver::handle(const HttpRequest& request) {
   return source == nullptr ? refuse(404) : receive(*source, request);
 }
 
-void Receiver::note_refusal(const HookedSource& source, const HttpRequest& request) {
+void Receiver::note_refusal(const HookedSource& source, const std::string& why) {
   const Timestamp now = clock_.now();
   const auto [last, is_first] = noted_.try_emplace(source.key, now);
   if (!is_first && now - last->second < kNotedAgain) return;
   last->second = now;
-  log_warning("hooks", "a delivery is not proven; is the secret the same on both sides?",
-              {{"source", source.key}, {"peer", request.peer.address}});
+  log_warning("hooks", "a delivery is refused", {{"source", source.key}, {"why", why}});
 }
 
 HttpResponse Receiver::receive(const HookedSource& source, const HttpRequest& request) {
   const Hook& hook = *source.hook;
   const Result<Secret<std::string>> secret = secret_of(hook);
   if (!secret) {
-    log_warning("hooks", "a delivery cannot be checked: its secret is not there",
-                {{"source", source.key}, {"error", secret.error().describe()}});
+    note_refusal(source, secret.error().describe());
     return refuse(503);
   }
   if (!is_proven(hook.type, request.headers, request.body, *secret, clock_.now())) {
-    note_refusal(source, request);
+    note_refusal(source, fmt::format("what {} sent is not proven; is the secret the same on both "
+                                     "sides?",
+                                     request.peer.address));
     return refuse(401);
   }
   const Result<Delivery> delivery = read_delivery(hook.type, request.headers, request.body);

@@ -48,9 +48,8 @@ class Receiver {
  private:
   HttpResponse receive(const HookedSource& source, const HttpRequest& request);
   void refresh_table();
-  /// Says that a delivery was not proven; once a minute for each source, so that strangers fill no
-  /// log.
-  void note_refusal(const HookedSource& source, const HttpRequest& request);
+  /// Says why a delivery was refused; once a minute for each source, so that strangers fill no log.
+  void note_refusal(const HookedSource& source, const std::string& why);
 
   ReceiverSettings settings_;
   Clock& clock_;

@@ -31,7 +31,8 @@ using Outcome = std::variant<Done, After, Retry, Terminal>;
 
 /// A work queue of keys. A key waits at most once, and is never worked on twice at a time: one
 /// added while it is worked on runs once more afterwards. Keys are independent; at most
-/// `concurrency` run at a time. On one executor.
+/// `concurrency` run at a time. On one executor; it is destroyed after stop(), or when the executor
+/// runs no more.
 class Queue {
  public:
   using Work = std::function<Task<Outcome>(std::string key)>;

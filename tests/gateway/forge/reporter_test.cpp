@@ -33,6 +33,7 @@ class ReporterTest : public testing::Test {
     start();
   }
   void start() {
+    if (reporter) run_task(io, stop());
     reporter.reset();
     ForgeReporterSettings settings;
     settings.secrets = std::make_shared<secret::OperatorSecrets>(directory.path());
@@ -40,6 +41,10 @@ class ReporterTest : public testing::Test {
     settings.gather = Duration(1);
     reporter.emplace(ForgeReporterParts{engine, *store, clock, random, io.get_executor()},
                      std::move(settings));
+  }
+  Task<bool> stop() {
+    co_await reporter->stop();
+    co_return true;
   }
   SourceStatus& source() { return engine.watched.front(); }
   void offer(const std::string& revision) {

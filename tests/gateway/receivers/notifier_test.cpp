@@ -92,6 +92,26 @@ TEST_F(NotifierTest, TellsOfTheFirstAtOnceAndOfEverybodyElseBesides) {
   EXPECT_EQ(control.told[2], R"({"mergeRequest":17,"source":"alice/alice"})");
 }
 
+TEST_F(NotifierTest, ManySourcesDoNotWaitForEachOthersRest) {
+  Control control(io.get_executor(), socket);
+  Notifier notifier(io.get_executor(), random, settings(Duration(3'600'000)));
+  for (int i = 0; i < 200; ++i) notifier.add({"t" + std::to_string(i) + "/main", 0});
+  EXPECT_TRUE(eventually([&] { return control.told.size() == 200; }));
+}
+
+TEST_F(NotifierTest, InventedMergeRequestsFillNothing) {
+  NotifierSettings few = settings(Duration(1));
+  few.merge_requests = 10;
+  Notifier notifier(io.get_executor(), random, few);  // nobody listens yet
+  for (int i = 1; i <= 1'000; ++i) notifier.add({"alice/alice", i});
+  notifier.add({"alice/alice", 0});
+  notifier.add({"alice-2/alice", 1});
+  Control control(io.get_executor(), socket);
+  ASSERT_TRUE(eventually([&] { return control.told.size() == 12; }));
+  notifier.add({"alice/alice", 2'000});
+  EXPECT_TRUE(eventually([&] { return control.told.size() == 13; })) << "there is room again";
+}
+
 TEST_F(NotifierTest, KeepsWhatControlDidNotHearAndTriesAgain) {
   Notifier notifier(io.get_executor(), random, settings(Duration(1)));
   notifier.add({"alice/alice", 0});
