@@ -98,6 +98,7 @@ Task<Result<void>> WebhookQueue::redeclare(std::shared_ptr<WebhookQueue> self,
   self->declaration_ = std::move(declaration);
   self->take_template();
   self->not_before_.reset();
+  self->held_up_.reset();
   if (is_enabled) self->begin_anew();
   self->wake();
   if (!self->is_over_) self->parts_->on_change();
@@ -257,7 +258,6 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   --self->under_way_;
   if (self->is_over_) co_return;
   if (!made) co_return self->put_off(place, made.error());
-  self->held_up_.reset();
   Attempt attempt = std::move(*made);
   const Timestamp now = self->parts_->clock.now();
   if (attempt.retry_after && attempt.fate == Attempt::Fate::NotNow)
@@ -296,16 +296,17 @@ void WebhookQueue::put_off(const Place& place, const Error& why) {
 }
 
 Task<Result<Attempt>> WebhookQueue::attempt(NotificationRow notification) {
-  const bool is_mail = declaration_.format == MessageFormat::Email;
+  const bool is_letter = declaration_.format == MessageFormat::Email;
   AttemptTurns::Turn turn;  // mails have threads of their own, and a measure
-  if (!is_mail) turn = co_await parts_->turns->take(row_.ref.tenant);
+  if (!is_letter) turn = co_await parts_->turns->take(row_.ref.tenant);
   if (is_over_) co_return fail(ErrorCode::Cancelled, "the Webhook is declared no more");
   Result<Post> post = post_of(notification);
-  if (post && is_mail) co_return co_await parts_->mail->sender(std::move(*post));
-  if (post) co_return co_await parts_->sender(std::move(*post));
   // Secrets are opened some time after a start.
-  if (!is_mail && post.error().code() == ErrorCode::Unavailable)
+  if (!post && !is_letter && post.error().code() == ErrorCode::Unavailable)
     co_return std::unexpected(std::move(post.error()));
+  if (std::exchange(held_up_, std::nullopt)) parts_->on_change();
+  if (post && is_letter) co_return co_await parts_->mail->sender(std::move(*post));
+  if (post) co_return co_await parts_->sender(std::move(*post));
   Attempt attempt;
   attempt.answer = post.error().describe();
   co_return attempt;
