@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/git/trust.hpp"
+
 namespace croft {
 
 namespace {
@@ -117,8 +119,8 @@ std::vector<CommitReport> reports_of(const SourceStatus& source,
   const Condition* stalled = find_condition(source.conditions, "Stalled");
   if (stalled != nullptr) {
     // Why it could not be fetched is not about the commit that was fetched before.
-    const bool is_about_it =
-        stalled->reason == "InvalidManifests" || stalled->reason == "NotAdmitted";
+    const bool is_about_it = stalled->reason == "InvalidManifests" ||
+                             stalled->reason == "NotAdmitted" || is_distrust(stalled->reason);
     if (!is_about_it) return {};
     return {report(source, revision, CommitState::Failure, first_line(stalled->message))};
   }

@@ -34,7 +34,9 @@ struct SourceDeclaration {
   std::string ref = "main";
   std::string path = ".";
   Duration interval{60'000};
-  std::string credentials;  ///< name of a secret, or empty
+  std::string credentials;                  ///< name of a secret, or empty
+  std::optional<GithubAppDeclaration> app;  ///< instead of that
+  std::optional<VerifyDeclaration> verify;
   std::optional<ReceiverDeclaration> receiver;
   std::optional<CommitStatusDeclaration> commit_status;
 

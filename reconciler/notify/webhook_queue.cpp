@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 #include "reconciler/notify/message.hpp"
 #include "reconciler/notify/what_happened.hpp"
 
@@ -21,6 +22,19 @@ constexpr std::int64_t kLag = 1'000;
 double chance_from(RandomSource& random) {
   const auto bytes = random.bytes();
   return (bytes[0] * 256 + bytes[1]) / 65'536.0;
+}
+
+/// A delivery after an attempt, in the words of metrics::kWebhookAttempts.
+const char* outcome_of(DeliveryState state) {
+  switch (state) {
+    case DeliveryState::Delivered:
+      return "delivered";
+    case DeliveryState::Failed:
+      return "given_up";
+    case DeliveryState::Pending:
+      break;
+  }
+  return "retry";
 }
 
 Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row,
@@ -265,6 +279,7 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
         now + std::min(*attempt.retry_after, self->parts_->settings.schedule.longest_wish);
   row = after_attempt(std::move(row), attempt, self->parts_->settings.schedule,
                       chance_from(self->parts_->random), now);
+  metrics::registry().counter(metrics::kWebhookAttempts, {outcome_of(row.state)}).add();
   DeliveryRow noted = row;
   const Result<void> done = co_await self->note(std::move(noted), std::move(attempt));
   if (self->is_over_) co_return;
@@ -305,10 +320,17 @@ Task<Result<Attempt>> WebhookQueue::attempt(NotificationRow notification) {
   if (!post && !is_letter && post.error().code() == ErrorCode::Unavailable)
     co_return std::unexpected(std::move(post.error()));
   if (std::exchange(held_up_, std::nullopt)) parts_->on_change();
-  if (post && is_letter) co_return co_await parts_->mail->sender(std::move(*post));
-  if (post) co_return co_await parts_->sender(std::move(*post));
   Attempt attempt;
-  attempt.answer = post.error().describe();
+  if (!post) {
+    attempt.answer = post.error().describe();
+    co_return attempt;
+  }
+  const Sender& sender = is_letter ? parts_->mail->sender : parts_->sender;
+  const auto begun = std::chrono::steady_clock::now();
+  attempt = co_await sender(std::move(*post));
+  metrics::registry()
+      .histogram(metrics::kWebhookSeconds)
+      .observe(std::chrono::steady_clock::now() - begun);
   co_return attempt;
 }
 

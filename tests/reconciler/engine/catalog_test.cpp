@@ -25,6 +25,33 @@ TEST(CatalogTest, ATenantsSourceIsShortForASourceOfItsName) {
   EXPECT_EQ(catalog.sources.at("alice/more").url, "/b.git");
 }
 
+TEST(CatalogTest, ASourceMayAskForSignaturesAndBeOpenedByAnApp) {
+  const auto source_of = [](const std::string& spec) {
+    return make_catalog({make(Kind::Plan, "hobby", "{}"),
+                         make(Kind::Tenant, "alice", R"({"plan":"hobby","source":)" + spec + "}")},
+                        {})
+        .sources.at("alice/alice");
+  };
+  const SourceDeclaration plain = source_of(R"({"url":"/a.git"})");
+  EXPECT_FALSE(plain.verify);
+  EXPECT_FALSE(plain.app);
+  const SourceDeclaration source = source_of(
+      R"({"url":"https://github.com/a/b","verify":{"mode":"every","ssh":["k1","k2"],"gpg":["g"]},
+          "credentials":{"githubApp":{"appId":1,"installationId":2,"secret":"app"}},
+          "commitStatus":{"type":"github"}})");
+  ASSERT_TRUE(source.verify);
+  EXPECT_TRUE(source.verify->is_for_every);
+  EXPECT_EQ(source.verify->keys, (SigningKeys{{"k1", "k2"}, {"g"}}));
+  EXPECT_EQ(source.app, (GithubAppDeclaration{1, 2, "app", "https://api.github.com"}));
+  EXPECT_EQ(source.commit_status->app, source.app);
+  const std::string app =
+      R"("credentials":{"githubApp":{"appId":1,"installationId":2,"secret":"a")";
+  EXPECT_EQ(source_of(R"({"url":"https://git@ghe.example.com:8443/a/b",)" + app + "}}}").app->url,
+            "https://ghe.example.com:8443/api/v3");
+  EXPECT_EQ(source_of(R"({"url":"https://x/a/b",)" + app + R"(,"url":"https://y/z"}}})").app->url,
+            "https://y/z");
+}
+
 TEST(CatalogTest, ASourceMayTellOfPushesAndBeToldHowTheyFare) {
   const Catalog catalog = make_catalog(
       {make(Kind::Plan, "hobby", "{}"), make(Kind::Tenant, "alice", R"({"plan":"hobby","source":{
