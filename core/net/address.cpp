@@ -94,6 +94,10 @@ ip::address meant_by(const ip::address& address) {
   return address;
 }
 
+struct FreeAddresses {
+  void operator()(ifaddrs* list) const { ::freeifaddrs(list); }
+};
+
 bool is_same(const sockaddr& one, const ip::address& address) {
   if (one.sa_family == AF_INET && address.is_v4()) {
     sockaddr_in own{};
@@ -125,7 +129,7 @@ bool is_own_address(std::string_view text) {
   const ip::address address = meant_by(*parsed);
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return true;
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(list, &::freeifaddrs);
+  const std::unique_ptr<ifaddrs, FreeAddresses> all(list);
   for (const ifaddrs* one = all.get(); one != nullptr; one = one->ifa_next) {
     if (one->ifa_addr != nullptr && is_same(*one->ifa_addr, address)) return true;
   }

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <memory>
 #include <sys/un.h>
-#include <tuple>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -93,7 +92,9 @@ Task<> answer(std::shared_ptr<Lookup> lookup, ServerAddress server,
   Semaphore::Permit permit;
   if (lookups) permit = co_await lookups->acquire();
   if (!lookup->is_wanted) co_return;
-  std::tie(lookup->code, lookup->found) = co_await look_up(std::move(server), std::move(pool));
+  auto [code, found] = co_await look_up(std::move(server), std::move(pool));
+  lookup->code = code;
+  lookup->found = std::move(found);
   lookup->has_ended.notify();
 }
 

@@ -25,6 +25,8 @@ constexpr int kLookedUpForOne = 2;
 
 /// What all attempts stand on.
 struct Desk {
+  Desk(SenderSettings with, const Clock& by) : settings(std::move(with)), clock(by) {}
+
   SenderSettings settings;
   const Clock& clock;
   std::shared_ptr<BlockingPool> resolver = std::make_shared<BlockingPool>(kLookedUpAtOnce);
