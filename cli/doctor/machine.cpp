@@ -10,6 +10,7 @@
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
 #include "providers/docker/engine/engine_client.hpp"
+#include "providers/process/cgroup.hpp"
 #include "providers/process/machine.hpp"
 
 namespace croft::cli {
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kEnoughFiles = 8'192;
 constexpr std::int64_t kEnoughWatches = 8'192;
 constexpr std::int64_t kEnoughInstances = 128;
+constexpr std::size_t kLongestMounts = 1U << 20U;
 constexpr const char* kDockerSocket = "var/run/docker.sock";
 
 std::optional<std::int64_t> number_in(const fs::path& file) {
@@ -83,8 +85,8 @@ std::string advice_for(const std::string& what) {
 
 void judge_kernel(const MachineFacts& facts, Findings& findings) {
   if (!facts.controllers) {
-    findings.fail("cgroup v2 is not mounted at /sys/fs/cgroup",
-                  "boot with systemd.unified_cgroup_hierarchy=1; limits cannot be kept without");
+    findings.fail("no cgroups are mounted",
+                  "mount cgroup v2 at /sys/fs/cgroup; limits cannot be kept without");
   } else {
     std::vector<std::string_view> absent;
     const std::string words = " " + *facts.controllers + " ";
@@ -92,9 +94,9 @@ void judge_kernel(const MachineFacts& facts, Findings& findings) {
       if (words.find(fmt::format(" {} ", one)) == std::string::npos) absent.push_back(one);
     }
     if (absent.empty()) {
-      findings.ok("cgroup v2 with cpu, memory and pids");
+      findings.ok(fmt::format("cgroup v{} with cpu, memory and pids", facts.cgroups));
     } else {
-      findings.fail(fmt::format("cgroup v2 lacks {}", fmt::join(absent, ", ")),
+      findings.fail(fmt::format("cgroup v{} lacks {}", facts.cgroups, fmt::join(absent, ", ")),
                     "give Croft's service Delegate=yes, or boot with cgroup_enable=memory");
     }
   }
@@ -144,6 +146,11 @@ MachineFacts read_machine(const fs::path& root, const std::string& repository) {
   if (Result<std::string> text = read_file(root / "sys/fs/cgroup/cgroup.controllers", 4'096)) {
     while (text->ends_with('\n')) text->pop_back();
     facts.controllers = std::move(*text);
+  } else if (text = read_file(root / "proc/self/mountinfo", kLongestMounts); text) {
+    const auto mounts = cgroup_v1_mounts(*text);
+    facts.cgroups = 1;
+    for (const auto& [controller, place] : mounts)
+      facts.controllers = facts.controllers.value_or("") + " " + controller;
   }
   facts.forwards = number_in(root / "proc/sys/net/ipv4/ip_forward");
   facts.watches = number_in(root / "proc/sys/fs/inotify/max_user_watches");

@@ -14,7 +14,8 @@ namespace croft::cli {
 /// What providers need of this machine.
 struct MachineFacts {
   std::vector<Capabilities::Missing> missing;        ///< of what the process provider wants
-  std::optional<std::string> controllers;            ///< of cgroup v2; none: it is not mounted
+  int cgroups = 2;                                   ///< their version
+  std::optional<std::string> controllers;            ///< of cgroups; none: there are no cgroups
   std::optional<std::int64_t> forwards;              ///< net.ipv4.ip_forward
   std::optional<std::int64_t> watches;               ///< fs.inotify.max_user_watches
   std::optional<std::int64_t> watch_instances;       ///< fs.inotify.max_user_instances

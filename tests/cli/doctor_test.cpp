@@ -58,7 +58,7 @@ TEST(DoctorTest, NamesWhatTheMachineLacks) {
     return judged(facts);
   };
   EXPECT_THAT(without([](auto& facts) { facts.controllers.reset(); }),
-              Contains(Finds(Level::Fail, "cgroup v2 is not mounted")));
+              Contains(Finds(Level::Fail, "no cgroups are mounted")));
   EXPECT_THAT(without([](auto& facts) { facts.controllers = "cpuset cpu io"; }),
               Contains(Finds(Level::Fail, "lacks memory, pids")));
   EXPECT_THAT(without([](auto& facts) { facts.forwards = 0; }),
@@ -87,15 +87,30 @@ TEST(DoctorTest, ReadsTheKernelsFiles) {
   };
   put("sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n");
   put("proc/sys/net/ipv4/ip_forward", "1\n");
+  put("proc/self/mountinfo", "30 25 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
   put("proc/sys/fs/inotify/max_user_watches", "77\n");
   const MachineFacts facts = read_machine(root.path(), "git@example.com:alice/hosting.git");
   EXPECT_EQ(facts.controllers, "cpu memory pids");
+  EXPECT_EQ(facts.cgroups, 2);
   EXPECT_EQ(facts.forwards, 1);
   EXPECT_EQ(facts.watches, 77);
   EXPECT_FALSE(facts.watch_instances.has_value());
   EXPECT_TRUE(facts.needs_ssh);
   EXPECT_FALSE(facts.has_docker_socket);
   EXPECT_GT(facts.open_files, 0U);
+}
+
+TEST(DoctorTest, TakesTheCgroupsOfBefore) {
+  const TemporaryDirectory root = TemporaryDirectory::make("croft-doctor-").value();
+  std::filesystem::create_directories(root.path() / "proc/self");
+  ASSERT_TRUE(write_file_atomic(root.path() / "proc/self/mountinfo",
+                                "30 25 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                "31 25 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n",
+                                0644));
+  const MachineFacts facts = read_machine(root.path(), "/srv/platform");
+  EXPECT_EQ(facts.cgroups, 1);
+  EXPECT_THAT(facts.controllers.value_or(""), HasSubstr(" memory pids"));
+  EXPECT_THAT(judged(facts), Contains(Finds(Level::Fail, "cgroup v1 lacks cpu")));
 }
 
 TEST(DoctorTest, JudgesTheClock) {
