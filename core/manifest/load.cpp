@@ -363,6 +363,7 @@ void Loader::warn_of_links() {
 
 void Loader::check_set() {
   std::vector<ReferenceProblem> problems = check_duplicates(set_.resources);
+  if (problems.empty()) problems = check_amounts(set_.resources);
   if (problems.empty() && request_.is_whole_set) problems = check_references(set_.resources);
   Locator locator(tree_, request_.directory);
   for (ReferenceProblem& problem : problems) {

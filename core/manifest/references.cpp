@@ -1,7 +1,9 @@
 #include "core/manifest/references.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -11,6 +13,8 @@
 namespace croft::manifest {
 
 namespace {
+
+constexpr std::size_t kMostWebhooks = 50;
 
 struct RefHash {
   std::size_t operator()(const Ref& ref) const {
@@ -195,6 +199,19 @@ std::vector<ReferenceProblem> check_duplicates(std::span<const Resource> resourc
                      first.file, first.line,
                      is_elsewhere ? fmt::format(" of source '{}'", first.source) : ""),
          ""});
+  }
+  return problems;
+}
+
+std::vector<ReferenceProblem> check_amounts(std::span<const Resource> resources) {
+  std::vector<ReferenceProblem> problems;
+  std::map<std::string_view, std::size_t> counts;
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    const Ref& ref = resources[i].ref;
+    if (ref.kind != Kind::Webhook || ++counts[ref.tenant] != kMostWebhooks + 1) continue;
+    problems.push_back({i, "metadata.name",
+                        fmt::format("there are more than {} Webhooks", kMostWebhooks),
+                        "one Webhook may hear of many events and resources"});
   }
   return problems;
 }

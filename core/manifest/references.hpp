@@ -21,6 +21,10 @@ struct ReferenceProblem {
 /// first.
 std::vector<ReferenceProblem> check_duplicates(std::span<const Resource> resources);
 
+/// Webhooks of one tenant's, or of the operator's, past the 50th: each has a queue and requests of
+/// its own. Give it all that one tenant declares.
+std::vector<ReferenceProblem> check_amounts(std::span<const Resource> resources);
+
 /// Refs that name nothing, and circles of dependsOn. Give it all that one tenant declares, from all
 /// of its sources, or all of the platform repository: what is not among them does not exist.
 std::vector<ReferenceProblem> check_references(std::span<const Resource> resources);

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
+#include <ifaddrs.h>
+#include <memory>
+#include <netinet/in.h>
 #include <optional>
 
 #include <boost/asio/ip/address.hpp>
@@ -90,6 +94,25 @@ ip::address meant_by(const ip::address& address) {
   return address;
 }
 
+struct FreeAddresses {
+  void operator()(ifaddrs* list) const { ::freeifaddrs(list); }
+};
+
+bool is_same(const sockaddr& one, const ip::address& address) {
+  if (one.sa_family == AF_INET && address.is_v4()) {
+    sockaddr_in own{};
+    std::memcpy(&own, &one, sizeof(own));
+    return ntohl(own.sin_addr.s_addr) == address.to_v4().to_uint();
+  }
+  if (one.sa_family == AF_INET6 && address.is_v6()) {
+    sockaddr_in6 own{};
+    std::memcpy(&own, &one, sizeof(own));
+    const auto bytes = address.to_v6().to_bytes();
+    return std::memcmp(own.sin6_addr.s6_addr, bytes.data(), bytes.size()) == 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_public_address(std::string_view text) {
@@ -98,6 +121,19 @@ bool is_public_address(std::string_view text) {
   const ip::address address = meant_by(*parsed);
   if (address.is_v4()) return !is_in_any(address, kSpecialV4);
   return is_in_any(address, kGlobalV6) && !is_in_any(address, kSpecialV6);
+}
+
+bool is_own_address(std::string_view text) {
+  const auto parsed = parse_address(text);
+  if (!parsed) return false;
+  const ip::address address = meant_by(*parsed);
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return true;
+  const std::unique_ptr<ifaddrs, FreeAddresses> all(list);
+  for (const ifaddrs* one = all.get(); one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr != nullptr && is_same(*one->ifa_addr, address)) return true;
+  }
+  return false;
 }
 
 Result<void> check_network(std::string_view network) {

@@ -13,6 +13,10 @@ namespace croft {
 /// addresses that stand for one of IPv4 (mapped, NAT64) by that one. False for what is no address.
 bool is_public_address(std::string_view address);
 
+/// Whether it is an address of this machine now, public or not: what listens there may trust who
+/// comes from here. True, too, if the system does not say. False for what is no address.
+bool is_own_address(std::string_view address);
+
 /// A network ("10.1.0.0/16", "fd00::/8") or a single address. Invalid for anything else.
 Result<void> check_network(std::string_view network);
 /// Whether the address lies in one of the networks; those that are none count for nothing.

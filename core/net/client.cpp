@@ -1,23 +1,20 @@
 #include "core/net/client.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <openssl/ssl.h>
 
-#include "core/net/address.hpp"
+#include "core/net/endpoints.hpp"
 #include "core/net/tls_context.hpp"
 
 namespace croft {
@@ -391,86 +388,11 @@ class Exchange final : public HttpReply {
   http::response_parser<http::string_body> parser_;
 };
 
-Result<asio::generic::stream_protocol::endpoint> unix_endpoint(const std::string& path) {
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return fail(ErrorCode::Invalid, "the socket's path is longer than the system allows: " + path);
-  }
-  return asio::generic::stream_protocol::endpoint(asio::local::stream_protocol::endpoint(path));
-}
-
-using Endpoints = std::vector<asio::generic::stream_protocol::endpoint>;
-
-std::string address_of(const Endpoints::value_type& endpoint) {
-  asio::ip::tcp::endpoint tcp;
-  tcp.resize(endpoint.size());
-  std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
-  return tcp.address().to_string();
-}
-
-/// Leaves those that may be connected to.
-Result<void> keep_allowed(Endpoints& endpoints, const ServerAddress& server,
-                          const HttpClientSettings& settings) {
-  if (!settings.only_public) return {};
-  std::string refused = "it is a unix socket";
-  std::erase_if(endpoints, [&](const Endpoints::value_type& endpoint) {
-    if (server.scheme == ServerAddress::Scheme::Unix) return true;
-    const std::string address = address_of(endpoint);
-    if (is_public_address(address) || is_in_networks(address, settings.allowed_networks))
-      return false;
-    refused = "its address " + address + " is not one of the public Internet";
-    return true;
-  });
-  if (!endpoints.empty()) return {};
-  return fail(Error(ErrorCode::Denied, std::move(refused))
-                  .while_doing("connecting to " + to_string(server)));
-}
-
-using Found = asio::ip::tcp::resolver::results_type;
-
-/// What the system's resolver says of a name.
-Task<std::pair<error_code, Found>> look_up(ServerAddress server,
-                                           std::shared_ptr<BlockingPool> pool) {
-  if (!pool) {
-    asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
-    auto [code, found] = co_await resolver.async_resolve(server.host, server.port, kAwait);
-    co_return std::pair(code, found);
-  }
-  auto work = [server] {
-    asio::io_context io;
-    error_code code;
-    Found found = asio::ip::tcp::resolver(io).resolve(server.host, server.port, code);
-    return std::pair(code, std::move(found));
-  };
-  co_return co_await pool->run(std::move(work));
-}
-
-Task<Result<Endpoints>> resolve(ServerAddress server, std::shared_ptr<BlockingPool> pool) {
-  Endpoints endpoints;
-  if (server.scheme == ServerAddress::Scheme::Unix) {
-    CO_TRY_ASSIGN(auto endpoint, unix_endpoint(server.path));
-    endpoints.push_back(endpoint);
-    co_return endpoints;
-  }
-  error_code is_name;
-  const asio::ip::address address = asio::ip::make_address(server.host, is_name);
-  if (!is_name) {
-    const auto port = static_cast<std::uint16_t>(std::atoi(server.port.c_str()));
-    endpoints.emplace_back(asio::ip::tcp::endpoint(address, port));
-    co_return endpoints;
-  }
-  auto [code, results] = co_await look_up(server, std::move(pool));
-  if (code) {
-    co_return fail(Error(ErrorCode::Unavailable, "cannot resolve its name: " + code.message())
-                       .while_doing("connecting to " + to_string(server)));
-  }
-  for (const auto& entry : results) endpoints.emplace_back(entry.endpoint());
-  co_return endpoints;
-}
-
 Task<Result<std::unique_ptr<PlainStream>>> connect(ServerAddress server,
                                                    HttpClientSettings settings, Deadline deadline) {
-  CO_TRY_ASSIGN(Endpoints endpoints, co_await resolve(server, settings.resolver));
-  CO_TRY(keep_allowed(endpoints, server, settings));
+  const Deadline found_by = within(settings.connect_timeout, deadline);
+  CO_TRY_ASSIGN(const net::Endpoints endpoints,
+                co_await net::endpoints_of(server, settings, found_by));
   error_code last = make_error_code(boost::system::errc::connection_refused);
   for (const auto& endpoint : endpoints) {
     auto stream = std::make_unique<PlainStream>(co_await asio::this_coro::executor);
@@ -519,18 +441,11 @@ struct HttpClient::Shared {
         tls(std::make_shared<IdleConnections<TlsStream>>(settings.idle_connections,
                                                          settings.idle_life)) {}
 
-  /// Reading the certificates that are trusted takes longer than a request.
-  Result<std::shared_ptr<ssl::context>> trusted() {
-    if (context) return context;
-    TRY_ASSIGN(context, net::make_tls_context(settings));
-    return context;
-  }
-
   Task<Result<std::unique_ptr<PlainStream>>> make_plain(Deadline deadline) {
     return connect(server, settings, deadline);
   }
   Task<Result<std::unique_ptr<TlsStream>>> make_tls(Deadline deadline) {
-    CO_TRY_ASSIGN(const std::shared_ptr<ssl::context> with, trusted());
+    CO_TRY_ASSIGN(const std::shared_ptr<ssl::context> with, net::tls_context(settings));
     CO_TRY_ASSIGN(std::unique_ptr<PlainStream> under, co_await connect(server, settings, deadline));
     co_return co_await secure(std::move(under), with, server, settings, deadline);
   }
@@ -539,7 +454,6 @@ struct HttpClient::Shared {
   HttpClientSettings settings;
   std::shared_ptr<IdleConnections<PlainStream>> plain;
   std::shared_ptr<IdleConnections<TlsStream>> tls;
-  std::shared_ptr<ssl::context> context;
 };
 
 namespace {

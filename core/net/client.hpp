@@ -46,6 +46,9 @@ struct HttpClientSettings {
   /// Where names are looked up, so that one whose servers do not answer keeps no others waiting.
   /// Null: on the one thread that Asio has for it.
   std::shared_ptr<BlockingPool> resolver;
+  /// How many lookups of names there may be at once, of all clients that share it. One goes on
+  /// after who asked has given up: the system's resolver cannot be called off. Null: any number.
+  std::shared_ptr<Semaphore> lookups;
   std::string hint = "is `croft serve` running?";  ///< of the error if nothing listens
 };
 

@@ -8,7 +8,10 @@
 
 namespace croft::net {
 
-/// Whom a client trusts and who it is. Invalid, naming the file, for PEM files that cannot be used.
-Result<std::shared_ptr<asio::ssl::context>> make_tls_context(const HttpClientSettings& settings);
+/// Whom a client trusts and who it is. Clients that say the same share one: reading the system's
+/// certificates takes longer than a request. It is made anew when a named file has changed, and
+/// after an hour, for those of the system. Invalid, naming the file, for PEM files that cannot be
+/// used. Thread safe.
+Result<std::shared_ptr<asio::ssl::context>> tls_context(const HttpClientSettings& settings);
 
 }  // namespace croft::net

@@ -462,11 +462,15 @@ Task<Result<void>> EngineImpl::forget_acknowledgements(std::string tenant) {
 
 Task<Result<void>> EngineImpl::accept_candidates(std::string tenant, Prepared prepared) {
   (void)tenant;
+  bool is_another = false;
   for (const auto& [key, load] : prepared.loads) {
     const auto source = sources_.find(key);
     if (source == sources_.end() || source->second.accepted == load) continue;
     CO_TRY(co_await accept(key, load));
+    is_another = true;
   }
+  // Only after all of them: a Webhook may have moved from one source to another.
+  if (is_another) sync_webhooks();
   co_return Result<void>();
 }
 

@@ -218,6 +218,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   }
   if (key == kPlatformSource) {
     CO_TRY(co_await accept(key, *load));
+    sync_webhooks();
     end_push(key, std::nullopt);
   } else {
     sources_.at(key).candidate = *load;
@@ -327,7 +328,6 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
   if (still == sources_.end()) co_return Result<void>();
   if (still->second.candidate == load) still->second.candidate = nullptr;
   still->second.accepted = std::move(load);
-  sync_webhooks();
   co_return Result<void>();
 }
 

@@ -158,6 +158,7 @@ Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest
 
 std::vector<Problem> check_set(const std::vector<Resource>& resources) {
   std::vector<manifest::ReferenceProblem> found = manifest::check_duplicates(resources);
+  for (auto& problem : manifest::check_amounts(resources)) found.push_back(std::move(problem));
   for (auto& problem : manifest::check_references(resources)) found.push_back(std::move(problem));
   std::vector<Problem> problems;
   problems.reserve(found.size());

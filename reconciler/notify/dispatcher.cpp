@@ -9,7 +9,6 @@ namespace croft::notify {
 
 namespace {
 
-constexpr Duration kStoreTrouble{5'000};
 constexpr std::size_t kMostReplayed = 1'000;
 
 bool is_of_source(const std::vector<std::string>& keys, const WebhookRow& row) {
@@ -59,6 +58,8 @@ Task<Result<void>> Dispatcher::start() {
   DispatchParts& parts = *state_->parts;
   CO_TRY_ASSIGN(KeyRing keys, KeyRing::open(parts.settings.key_file, parts.random));
   parts.keys.emplace(std::move(keys));
+  parts.turns.emplace(parts.executor, parts.settings.attempts_at_once,
+                      parts.settings.attempts_of_tenant);
   CO_TRY_ASSIGN(std::vector<WebhookRow> rows, co_await parts.store.webhooks());
   for (WebhookRow& row : rows) {
     const Ref ref = row.ref;
@@ -86,13 +87,14 @@ Task<> Dispatcher::follow_declarations(std::shared_ptr<State> state) {
     state->wanted.reset();
     WebhookSet copy = set;
     const Result<void> done = co_await state->follow(std::move(copy));
+    if (state->is_stopped) break;
     if (done) {
       state->parts->on_change();
       continue;
     }
     log_warning("notify", "webhooks cannot be taken over; it is tried again",
                 {{"error", done.error().describe()}});
-    co_await sleep_for(kStoreTrouble);
+    co_await sleep_for(state->parts->settings.ask_again);
     if (!state->wanted) state->wanted = std::move(set);
   }
   state->is_following = false;
@@ -124,14 +126,20 @@ Task<Result<void>> Dispatcher::State::forget_others(WebhookSet set) {
   }
   if (gone.empty()) co_return Result<void>();
   Transaction transaction;
+  // Whose rows are to go write none until they are gone; if they cannot go, all stays as it is.
+  std::vector<Semaphore::Permit> held;
   for (const Ref& ref : gone) {
     const auto running = queues.find(ref);
-    if (running != queues.end()) running->second->end();
+    if (running != queues.end()) held.push_back(co_await WebhookQueue::hold(running->second));
     transaction.add(EraseWebhook{ref});
   }
   CO_TRY(co_await parts->store.commit(std::move(transaction)));
   for (const Ref& ref : gone) {
-    queues.erase(ref);
+    const auto running = queues.find(ref);
+    if (running != queues.end()) {
+      running->second->end();
+      queues.erase(running);
+    }
     known.erase(ref);
   }
   co_return Result<void>();
@@ -144,8 +152,13 @@ Task<Result<void>> Dispatcher::State::begin(WebhookDeclaration declaration) {
     CO_TRY_ASSIGN(row, co_await make_row(declaration));
   } else {
     row = before->second;
-    row.source = declaration.source;
-    known.erase(before);
+    if (row.source != declaration.source) {
+      row.source = declaration.source;
+      Transaction transaction;
+      transaction.add(PutWebhook{row});
+      CO_TRY(co_await parts->store.commit(std::move(transaction)));
+    }
+    known.erase(declaration.ref);
   }
   if (is_stopped) co_return Result<void>();
   const Ref ref = declaration.ref;

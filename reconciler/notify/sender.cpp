@@ -1,6 +1,8 @@
 #include "reconciler/notify/sender.hpp"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +16,20 @@ namespace croft::notify {
 namespace {
 
 constexpr std::size_t kLongestExcerpt = 300;
+constexpr std::size_t kLongestLookedAt = 4'096;
 constexpr std::size_t kLookedUpAtOnce = 16;
+/// Whoever runs the servers of their names decides how long a lookup takes.
+constexpr int kLookedUpForOne = 2;
+
+/// What all attempts stand on.
+struct Desk {
+  Desk(SenderSettings with, const Clock& by) : settings(std::move(with)), clock(by) {}
+
+  SenderSettings settings;
+  const Clock& clock;
+  std::shared_ptr<BlockingPool> resolver = std::make_shared<BlockingPool>(kLookedUpAtOnce);
+  std::map<std::string, std::shared_ptr<Semaphore>> lookups;  ///< of each tenant
+};
 
 /// Where a URL leads, and what is asked for there.
 struct Target {
@@ -37,6 +52,7 @@ Result<Target> parse_url(std::string_view url) {
 
 /// One line for people, of what a stranger wrote.
 std::string excerpt(std::string text, const HiddenTexts& hidden) {
+  if (text.size() > kLongestLookedAt) text.resize(kLongestLookedAt);
   text = redact(hidden.cut(text));
   if (text.size() > kLongestExcerpt) text.resize(kLongestExcerpt);
   std::ranges::replace_if(text, [](char c) { return c < 0x20 || c == 0x7f; }, ' ');
@@ -66,10 +82,15 @@ Attempt judge(const HttpReply& reply, Timestamp now) {
   return attempt;
 }
 
-HttpClientSettings client_settings(const SenderSettings& settings, const Post& post,
-                                   std::shared_ptr<BlockingPool> resolver) {
+std::shared_ptr<Semaphore> lookups_of(Desk& desk, const std::string& tenant,
+                                      const asio::any_io_executor& executor) {
+  std::shared_ptr<Semaphore>& lookups = desk.lookups[tenant];
+  if (!lookups) lookups = std::make_shared<Semaphore>(executor, kLookedUpForOne);
+  return lookups;
+}
+
+HttpClientSettings client_settings(const SenderSettings& settings, const Post& post) {
   HttpClientSettings client;
-  client.resolver = std::move(resolver);
   client.connect_timeout = settings.connect_timeout;
   client.reply_timeout = settings.timeout;
   client.idle_timeout = Duration(2'000);
@@ -80,20 +101,23 @@ HttpClientSettings client_settings(const SenderSettings& settings, const Post& p
   return client;
 }
 
-Task<Attempt> send(SenderSettings settings, const Clock& clock,
-                   std::shared_ptr<BlockingPool> resolver, Post post) {
+Task<Attempt> send(std::shared_ptr<Desk> desk, Post post) {
   const Result<Target> target = parse_url(post.url);
   if (!target) co_return refused(target.error(), post.hidden);
-  const HttpClient client(target->server, client_settings(settings, post, std::move(resolver)));
+  const auto executor = co_await asio::this_coro::executor;
+  HttpClientSettings with = client_settings(desk->settings, post);
+  with.resolver = desk->resolver;
+  with.lookups = lookups_of(*desk, post.tenant, executor);
+  const HttpClient client(target->server, std::move(with));
   HttpRequest request;
   request.method = "POST";
   request.target = target->path;
   request.headers = std::move(post.headers);
   request.body = std::move(post.body);
-  const auto deadline = std::chrono::steady_clock::now() + settings.timeout;
+  const auto deadline = std::chrono::steady_clock::now() + desk->settings.timeout;
   const auto reply = co_await client.open(std::move(request), deadline);
   if (!reply) co_return refused(reply.error(), post.hidden);
-  Attempt attempt = judge(**reply, clock.now());
+  Attempt attempt = judge(**reply, desk->clock.now());
   if (attempt.fate != Attempt::Fate::Taken && attempt.status >= 400) {
     const Result<std::string> text = co_await (*reply)->read();
     if (text && !text->empty()) attempt.answer += ": " + excerpt(*text, post.hidden);
@@ -104,10 +128,8 @@ Task<Attempt> send(SenderSettings settings, const Clock& clock,
 }  // namespace
 
 Sender http_sender(SenderSettings settings, const Clock& clock) {
-  auto resolver = std::make_shared<BlockingPool>(kLookedUpAtOnce);
-  return [settings = std::move(settings), &clock, resolver](Post post) -> Task<Attempt> {
-    return send(settings, clock, resolver, std::move(post));
-  };
+  auto desk = std::make_shared<Desk>(std::move(settings), clock);
+  return [desk](Post post) -> Task<Attempt> { return send(desk, std::move(post)); };
 }
 
 std::string shown_url(std::string_view url) {

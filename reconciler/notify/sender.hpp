@@ -18,6 +18,7 @@ struct Post {
   HttpHeaders headers;
   std::string body;
   bool allow_private = false;
+  std::string tenant;  ///< whose it is; "" for the operator
   HiddenTexts hidden;  ///< kept out of the attempt's answer
 };
 

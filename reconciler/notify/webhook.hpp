@@ -10,6 +10,7 @@
 //   retry             when an attempt is made again, and when an endpoint is given up
 //   sender            one attempt over HTTP
 //   mail              one attempt by mail, whom it may go to, and how often
+//   turns             how many attempts are under way at once
 //   webhook_queue     one Webhook's queue: takes from the outbox, sends, notes what became of it
 //   dispatcher        all of them, and what people may ask of them
 //

@@ -18,7 +18,6 @@ constexpr std::size_t kBatch = 100;
 constexpr std::size_t kMostLoaded = 10'000;
 /// How far the cursor in the store may lag behind for an endpoint that wants none of what happens.
 constexpr std::int64_t kLag = 1'000;
-constexpr Duration kStoreTrouble{5'000};
 
 double chance_from(RandomSource& random) {
   const auto bytes = random.bytes();
@@ -38,7 +37,8 @@ const char* outcome_of(DeliveryState state) {
   return "retry";
 }
 
-Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row) {
+Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row,
+                   const std::optional<HeldUp>& held_up) {
   const auto condition = [&](ConditionStatus status, std::string reason, std::string message,
                              Timestamp since) {
     return Condition{"Ready", status, std::move(reason), std::move(message), since};
@@ -51,6 +51,8 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
   }
   if (declaration.is_paused)
     return condition(ConditionStatus::False, "Paused", "it is declared disabled", row.created_at);
+  if (held_up)
+    return condition(ConditionStatus::False, "SecretUnavailable", held_up->why, held_up->since);
   if (row.failing_since)
     return condition(ConditionStatus::False, "Failing", row.message, *row.failing_since);
   return condition(ConditionStatus::True, "Delivering", "", row.created_at);
@@ -59,6 +61,13 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
 bool is_signed(const WebhookDeclaration& declaration) {
   return declaration.format == MessageFormat::CloudEvents ||
          declaration.format == MessageFormat::Template;
+}
+
+void set_in_use(WebhookRow& row) {
+  row.disabled_at.reset();
+  row.disabled_reason.clear();
+  row.failing_since.reset();
+  row.message.clear();
 }
 
 /// How whoever reads a mail finds what sends it.
@@ -92,16 +101,26 @@ void WebhookQueue::wake() {
 
 Task<Result<void>> WebhookQueue::redeclare(std::shared_ptr<WebhookQueue> self,
                                            WebhookDeclaration declaration) {
+  bool is_enabled = false;
+  std::function<void(WebhookRow&)> change = [&](WebhookRow& row) {
+    row.source = declaration.source;
+    // Whoever changed it expects that it works now.
+    is_enabled = row.disabled_at.has_value();
+    if (is_enabled) set_in_use(row);
+  };
+  CO_TRY(co_await self->change_row(std::move(change), Transaction{}));
   self->declaration_ = std::move(declaration);
   self->take_template();
   self->not_before_.reset();
-  // Whoever changed it expects that it works now.
-  if (self->row_.disabled_at) {
-    CO_TRY(co_await self->enable());
-  }
+  self->held_up_.reset();
+  if (is_enabled) self->begin_anew();
   self->wake();
-  self->parts_->on_change();
+  if (!self->is_over_) self->parts_->on_change();
   co_return Result<void>();
+}
+
+Task<Semaphore::Permit> WebhookQueue::hold(std::shared_ptr<WebhookQueue> self) {
+  co_return co_await self->row_turn_.acquire();
 }
 
 void WebhookQueue::end() {
@@ -116,14 +135,22 @@ WebhookStatus WebhookQueue::status() const {
   status.waiting = pending_.size();
   status.last = last_;
   status.url = declaration_.url.empty() ? "" : shown_url(declaration_.url);
-  status.ready = ready_of(declaration_, row_);
+  status.ready = ready_of(declaration_, row_, held_up_);
   return status;
 }
 
 bool WebhookQueue::is_in_use() const { return !row_.disabled_at && !declaration_.is_paused; }
 
-bool WebhookQueue::may_take_more() const {
-  return is_in_use() && !is_caught_up_ && pending_.size() + kBatch <= parts_->settings.window;
+bool WebhookQueue::may_take_more() const { return is_in_use() && !is_caught_up_ && has_room(); }
+
+/// What waits behind another of its subject waits for that one, and takes nobody's place.
+bool WebhookQueue::has_room() const {
+  const std::size_t window = parts_->settings.window;
+  if (pending_.size() + kBatch <= window) return true;
+  if (pending_.size() + kBatch > window * parts_->settings.windows) return false;
+  std::set<std::string_view> subjects;
+  for (const auto& [place, waiting] : pending_) subjects.insert(waiting.row.notification.subject);
+  return subjects.size() + kBatch <= window;
 }
 
 Task<> WebhookQueue::run(std::shared_ptr<WebhookQueue> self) {
@@ -136,7 +163,7 @@ Task<> WebhookQueue::run(std::shared_ptr<WebhookQueue> self) {
     Duration wait = self->parts_->settings.look_again;
     if (due) wait = std::clamp(*due - self->parts_->clock.now(), Duration(1), wait);
     const bool is_woken = co_await self->work_.wait(wait);
-    if (!is_woken && !due) self->is_caught_up_ = false;
+    if (!is_woken) self->is_caught_up_ = false;
   }
 }
 
@@ -157,7 +184,7 @@ Task<> WebhookQueue::load_pending() {
     }
     log_warning("notify", "what waits for a webhook cannot be read",
                 {{"webhook", to_string(row_.ref)}, {"error", rows.error().describe()}});
-    co_await sleep_for(kStoreTrouble);
+    co_await sleep_for(parts_->settings.ask_again);
   }
 }
 
@@ -181,7 +208,7 @@ Task<> WebhookQueue::take_more() {
   if (done) co_return;
   log_warning("notify", "the outbox cannot be taken from",
               {{"webhook", to_string(row_.ref)}, {"error", done.error().describe()}});
-  co_await sleep_for(kStoreTrouble);
+  co_await sleep_for(parts_->settings.ask_again);
   is_caught_up_ = false;
 }
 
@@ -241,13 +268,11 @@ std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQu
 Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   DeliveryRow row = self->pending_.at(place).row;
   NotificationRow notification = row.notification;
-  const auto begun = std::chrono::steady_clock::now();
-  Attempt attempt = co_await self->attempt(std::move(notification));
-  metrics::registry()
-      .histogram(metrics::kWebhookSeconds)
-      .observe(std::chrono::steady_clock::now() - begun);
+  Result<Attempt> made = co_await self->attempt(std::move(notification));
   --self->under_way_;
   if (self->is_over_) co_return;
+  if (!made) co_return self->put_off(place, made.error());
+  Attempt attempt = std::move(*made);
   const Timestamp now = self->parts_->clock.now();
   if (attempt.retry_after && attempt.fate == Attempt::Fate::NotNow)
     self->not_before_ =
@@ -262,7 +287,7 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
     log_warning("notify", "a delivery cannot be noted, and is made once more",
                 {{"webhook", to_string(self->row_.ref)}, {"error", done.error().describe()}});
     row.state = DeliveryState::Pending;
-    row.next_try = now + kStoreTrouble;
+    row.next_try = now + self->parts_->settings.ask_again;
   }
   const bool has_ended = row.state != DeliveryState::Pending;
   self->last_ = row;
@@ -274,17 +299,44 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   self->work_.notify();
 }
 
-Task<Attempt> WebhookQueue::attempt(NotificationRow notification) {
+void WebhookQueue::put_off(const Place& place, const Error& why) {
+  const Timestamp now = parts_->clock.now();
+  const Timestamp then = now + parts_->settings.ask_again;
+  pending_.at(place).is_under_way = false;
+  not_before_ = std::max(not_before_.value_or(then), then);
+  const bool is_news = !held_up_;
+  held_up_ = HeldUp{is_news ? now : held_up_->since, why.describe()};
+  if (is_news) parts_->on_change();
+  work_.notify();
+}
+
+Task<Result<Attempt>> WebhookQueue::attempt(NotificationRow notification) {
+  const bool is_letter = declaration_.format == MessageFormat::Email;
+  AttemptTurns::Turn turn;  // mails have threads of their own, and a measure
+  if (!is_letter) turn = co_await parts_->turns->take(row_.ref.tenant);
+  if (is_over_) co_return fail(ErrorCode::Cancelled, "the Webhook is declared no more");
   Result<Post> post = post_of(notification);
-  if (post && declaration_.format == MessageFormat::Email)
-    co_return co_await parts_->mail->sender(std::move(*post));
-  if (post) co_return co_await parts_->sender(std::move(*post));
+  // Secrets are opened some time after a start.
+  if (!post && !is_letter && post.error().code() == ErrorCode::Unavailable)
+    co_return std::unexpected(std::move(post.error()));
+  if (std::exchange(held_up_, std::nullopt)) parts_->on_change();
   Attempt attempt;
-  attempt.answer = post.error().describe();
+  if (!post) {
+    attempt.answer = post.error().describe();
+    co_return attempt;
+  }
+  const Sender& sender = is_letter ? parts_->mail->sender : parts_->sender;
+  const auto begun = std::chrono::steady_clock::now();
+  attempt = co_await sender(std::move(*post));
+  metrics::registry()
+      .histogram(metrics::kWebhookSeconds)
+      .observe(std::chrono::steady_clock::now() - begun);
   co_return attempt;
 }
 
 namespace {
+
+constexpr std::size_t kShortestKey = 8;
 
 /// A server that does not like a URL likes to repeat it, or what follows its host.
 void hide_url(Post& post) {
@@ -292,7 +344,15 @@ void hide_url(Post& post) {
   const std::size_t scheme = post.url.find("://");
   const std::size_t path =
       scheme == std::string::npos ? scheme : post.url.find_first_of("/?", scheme + 3);
-  if (path != std::string::npos) post.hidden.add(Secret(post.url.substr(path)));
+  if (path == std::string::npos) return;
+  std::string_view rest = std::string_view(post.url).substr(path);
+  post.hidden.add(Secret(std::string(rest)));
+  // And any part that may be a key.
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find_first_of("/?&="), rest.size());
+    if (end >= kShortestKey) post.hidden.add(Secret(std::string(rest.substr(0, end))));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
 }
 
 }  // namespace
@@ -338,6 +398,7 @@ Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
   post.headers = std::move(message.headers);
   post.body = std::move(message.body);
   post.allow_private = declaration_.allow_private;
+  post.tenant = row_.ref.tenant;
   if (declaration_.format == MessageFormat::Email) post.body += footer(row_.ref);
   if (!is_signed(declaration_)) return post;
   TRY_ASSIGN(const std::vector<SigningKey> keys, signing_keys());
@@ -393,10 +454,13 @@ Task<Result<void>> WebhookQueue::change_row(std::function<void(WebhookRow&)> cha
   if (is_disabled_now) add_disabled(transaction, row);
   if (row != row_) transaction.add(PutWebhook{row});
   if (is_over_) co_return fail(ErrorCode::Cancelled, "the Webhook is declared no more");
+  if (transaction.writes.empty()) co_return Result<void>();
   CO_TRY(co_await parts_->store.commit(std::move(transaction)));
   const bool shows = row.failing_since.has_value() != row_.failing_since.has_value() ||
                      row.disabled_at.has_value() != row_.disabled_at.has_value();
   row_ = std::move(row);
+  // Whoever is told of it may be gone with us.
+  if (is_over_) co_return Result<void>();
   if (is_disabled_now) parts_->wake(row_.ref.tenant);
   if (shows) parts_->on_change();
   co_return Result<void>();
@@ -418,17 +482,16 @@ void WebhookQueue::add_disabled(Transaction& transaction, const WebhookRow& row)
 }
 
 Task<Result<void>> WebhookQueue::enable() {
-  std::function<void(WebhookRow&)> change = [](WebhookRow& row) {
-    row.disabled_at.reset();
-    row.disabled_reason.clear();
-    row.failing_since.reset();
-    row.message.clear();
-  };
+  std::function<void(WebhookRow&)> change = set_in_use;
   CO_TRY(co_await change_row(std::move(change), Transaction{}));
+  begin_anew();
+  co_return Result<void>();
+}
+
+void WebhookQueue::begin_anew() {
   not_before_.reset();
   for (auto& [place, waiting] : pending_) waiting.row.next_try.reset();
   wake();
-  co_return Result<void>();
 }
 
 Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
@@ -443,7 +506,7 @@ Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
                        .with_hint(fmt::format("the next may be sent at {}", format_time(turn))));
   }
   self->take_turn(now);
-  Attempt attempt = co_await self->attempt(std::move(notification));
+  CO_TRY_ASSIGN(Attempt attempt, co_await self->attempt(std::move(notification)));
   const bool is_well = attempt.fate == Attempt::Fate::Taken;
   if (is_well && (self->row_.disabled_at || self->row_.failing_since)) {
     CO_TRY(co_await self->enable());
@@ -484,7 +547,8 @@ Task<Result<void>> WebhookQueue::replay(std::shared_ptr<WebhookQueue> self,
     row.ended_at.reset();
     transaction.add(PutDelivery{row});
   }
-  CO_TRY(co_await self->parts_->store.commit(std::move(transaction)));
+  std::function<void(WebhookRow&)> no_change = [](WebhookRow&) {};
+  CO_TRY(co_await self->change_row(std::move(no_change), std::move(transaction)));
   for (DeliveryRow& row : rows) {
     const Place place{row.notification.sequence, row.id};
     self->pending_.try_emplace(place, Waiting{std::move(row)});

@@ -17,6 +17,7 @@
 #include "reconciler/notify/sender.hpp"
 #include "reconciler/notify/signature.hpp"
 #include "reconciler/notify/template.hpp"
+#include "reconciler/notify/turns.hpp"
 #include "reconciler/notify/webhook.hpp"
 
 namespace croft::notify {
@@ -25,11 +26,16 @@ struct DispatcherSettings {
   std::string domain = "localhost";  ///< of the platform, for what a CloudEvent comes from
   std::filesystem::path key_file;    ///< what signing keys are made from; made if it is not there
   RetrySchedule schedule = RetrySchedule::standard();
-  int concurrency = 4;  ///< attempts at a time at one endpoint; one at one that fails
-  std::size_t window =
-      500;  ///< deliveries that wait for one endpoint; the rest stays in the outbox
+  int concurrency = 4;        ///< attempts at a time at one endpoint; one at one that fails
+  int attempts_at_once = 64;  ///< over HTTP, of all endpoints
+  int attempts_of_tenant = 8;
+  /// Subjects of which something waits for one endpoint; the rest stays in the outbox. Of one that
+  /// it does not take, there may be so many more deliveries that others still get their turn.
+  std::size_t window = 500;
+  std::size_t windows = 4;  ///< so many times the window wait at the most, whatever they concern
   Duration old_key_life{86'400'000};  ///< for so long a key signs beside the one that replaced it
-  Duration look_again{60'000};        ///< the outbox is looked at so often, whether woken or not
+  Duration ask_again{5'000};    ///< of a store that fails, and for a secret that is not there yet
+  Duration look_again{60'000};  ///< the outbox is looked at so often, whether woken or not
 };
 
 /// What the secret of that name holds, of whose the Webhook is.
@@ -55,6 +61,7 @@ struct DispatchParts {
   std::optional<Mailing> mail;  ///< unset: this Croft sends none
   SecretReader secret;
   std::optional<KeyRing> keys;                          ///< once it started
+  std::optional<AttemptTurns> turns{};                  ///< once it started
   std::function<void(const std::string& tenant)> wake;  ///< there are new notifications of theirs
   std::function<void()> on_change;                      ///< what status() shows is another now
 };
@@ -69,6 +76,12 @@ struct WebhookStatus {
   Condition ready;
 };
 
+/// Why no attempts are made for now, which is not the endpoint's fault.
+struct HeldUp {
+  Timestamp since;
+  std::string why;
+};
+
 /// One Webhook's queue. What concerns one subject is sent in its order: a delivery that failed
 /// holds back later ones of its subject, and no others. At least once: what was sent when the
 /// process ended, and not noted, is sent again. On the control executor.
@@ -81,16 +94,19 @@ class WebhookQueue {
   static Task<> run(std::shared_ptr<WebhookQueue> self);
   /// The outbox has something new that it may want.
   void wake();
-  /// Enables it again if it was disabled.
+  /// Enables it again if it was disabled. It stays as it was if that cannot be written.
   static Task<Result<void>> redeclare(std::shared_ptr<WebhookQueue> self,
                                       WebhookDeclaration declaration);
   /// Starts nothing more, and notes nothing more.
   void end();
+  /// Its row is not written while this is held.
+  static Task<Semaphore::Permit> hold(std::shared_ptr<WebhookQueue> self);
 
   const WebhookDeclaration& declaration() const { return declaration_; }
   WebhookStatus status() const;
 
   /// Sends croft.webhook.test now. If it is taken, a Webhook that was disabled is in use again.
+  /// Unavailable if a secret of it cannot be had yet.
   static Task<Result<Attempt>> test(std::shared_ptr<WebhookQueue> self);
   /// The new signing key, as those who verify with it need it. Conflict if it brings its own.
   static Task<Result<std::string>> rotate(std::shared_ptr<WebhookQueue> self);
@@ -108,12 +124,15 @@ class WebhookQueue {
   Task<> load_pending();
   bool is_in_use() const;
   bool may_take_more() const;
+  bool has_room() const;
   Task<> take_more();
   Task<Result<void>> take_over(std::vector<NotificationRow> notifications);
   /// Begins the attempts that are due; gives when the next one is.
   std::optional<Timestamp> begin_due(const std::shared_ptr<WebhookQueue>& self);
   static Task<> deliver(std::shared_ptr<WebhookQueue> self, Place place);
-  Task<Attempt> attempt(NotificationRow notification);
+  /// An error if none was made, and that is nobody's fault: another time, without counting it.
+  Task<Result<Attempt>> attempt(NotificationRow notification);
+  void put_off(const Place& place, const Error& why);
   Result<Post> post_of(const NotificationRow& notification) const;
   Result<Message> message_of(const NotificationRow& notification) const;
   Result<std::string> url() const;
@@ -126,6 +145,8 @@ class WebhookQueue {
   Task<Result<void>> note(DeliveryRow delivery, Attempt attempt);
   void add_disabled(Transaction& transaction, const WebhookRow& row) const;
   Task<Result<void>> enable();
+  /// All that waits is due.
+  void begin_anew();
   /// Changes the row, and writes it with what `transaction` has. One at a time: none undoes
   /// another.
   Task<Result<void>> change_row(std::function<void(WebhookRow&)> change, Transaction transaction);
@@ -144,7 +165,8 @@ class WebhookQueue {
   int under_way_ = 0;
   bool is_caught_up_ = false;
   bool is_over_ = false;
-  std::optional<Timestamp> not_before_;  ///< the endpoint asked for it
+  std::optional<Timestamp> not_before_;  ///< the endpoint asked for it, or it is held up
+  std::optional<HeldUp> held_up_;
 };
 
 }  // namespace croft::notify

@@ -184,6 +184,21 @@ TEST(LoadTest, OperatorKindsHaveNoTenant) {
   EXPECT_THAT(names_of(set), ElementsAre("Provider/local", "alice/Site/x"));
 }
 
+TEST(LoadTest, ATenantHasSoManyWebhooks) {
+  const auto hooks = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      text += "---\napiVersion: croft/v1\nkind: Webhook\nmetadata: {name: h" + std::to_string(i) +
+              "}\nspec: {url: \"https://x.example.com\"}\n";
+    }
+    return load_text(text);
+  };
+  EXPECT_EQ(complaints(hooks(50)), "");
+  EXPECT_THAT(complaints(hooks(52)),
+              HasSubstr("hosting.yaml:254:18: error: there are more than 50 Webhooks"));
+  EXPECT_EQ(hooks(52).diagnostics.errors, 1U);
+}
+
 TEST(LoadTest, DuplicateRefsNameBothPlaces) {
   const auto set = load_files({{"a.yaml", site("x")}, {"b.yaml", "# comment\n" + site("x")}});
   EXPECT_EQ(complaints(set),

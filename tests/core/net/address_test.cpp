@@ -13,6 +13,13 @@ TEST(AddressTest, OfThePublicInternetAreThoseThatAnybodyCanReach) {
   }
 }
 
+TEST(AddressTest, KnowsThoseOfThisMachine) {
+  for (const char* address : {"127.0.0.1", "::ffff:127.0.0.1"})
+    EXPECT_TRUE(is_own_address(address)) << address;
+  for (const char* address : {"8.8.8.8", "2606:4700::1111", "nonsense"})
+    EXPECT_FALSE(is_own_address(address)) << address;
+}
+
 TEST(AddressTest, OthersAreNot) {
   for (const char* address : {"127.0.0.1",
                               "127.255.255.254",

@@ -1,5 +1,7 @@
 #include "core/net/client.hpp"
 
+#include <future>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
@@ -41,6 +43,15 @@ class HttpClientTest : public testing::Test {
   HttpClient client(HttpClientSettings settings = {}) const {
     const std::string url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
     return HttpClient(parse_server_address(url).value(), std::move(settings));
+  }
+  HttpClient by_name(HttpClientSettings settings) const {
+    const std::string url = "http://localhost:" + std::to_string(acceptor.local_endpoint().port());
+    return HttpClient(parse_server_address(url).value(), std::move(settings));
+  }
+  /// Keeps a thread of the pool busy.
+  static Task<> occupy(std::shared_ptr<BlockingPool> pool, std::shared_future<void> until) {
+    auto work = [until] { return until.wait_for(std::chrono::seconds(10)); };
+    co_await pool->run(std::move(work));
   }
   static Task<std::string> read_head(tcp::socket& socket) {
     std::string text;
@@ -138,6 +149,38 @@ TEST_F(HttpClientTest, AServerThatTakesNoBodyEndsInTimeout) {
   const auto reply = run_task(io, client(settings).send(request_with(endless)));
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code(), ErrorCode::Timeout);
+}
+
+TEST_F(HttpClientTest, ALookupThatHangsEndsInTimeout) {
+  serve([](tcp::socket& socket) -> Task<> {
+    co_await read_head(socket);
+    co_await say(socket, "HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  HttpClientSettings settings;
+  settings.connect_timeout = Duration(100);
+  settings.resolver = std::make_shared<BlockingPool>(1);
+  std::promise<void> end;
+  spawn(io.get_executor(), occupy(settings.resolver, end.get_future().share()), "a lookup");
+  EXPECT_EQ(run_task(io, by_name(settings).send({})).error().code(), ErrorCode::Timeout);
+  end.set_value();
+  settings.connect_timeout = Duration(10'000);
+  EXPECT_TRUE(run_task(io, by_name(settings).send({})).has_value());
+}
+
+TEST_F(HttpClientTest, LookupsThatHangArePutInALine) {
+  serve([](tcp::socket& socket) -> Task<> {
+    co_await read_head(socket);
+    co_await say(socket, "HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  HttpClientSettings settings;
+  settings.connect_timeout = Duration(100);
+  settings.resolver = std::make_shared<BlockingPool>(2);
+  settings.lookups = std::make_shared<Semaphore>(io.get_executor(), 1);
+  Semaphore::Permit of_another = run_task(io, settings.lookups->acquire());
+  EXPECT_EQ(run_task(io, by_name(settings).send({})).error().code(), ErrorCode::Timeout);
+  of_another = Semaphore::Permit();
+  settings.connect_timeout = Duration(10'000);
+  EXPECT_TRUE(run_task(io, by_name(settings).send({})).has_value());
 }
 
 TEST_F(HttpClientTest, WhatBoundsAReadCanBeChangedOnceTheHeadIsThere) {

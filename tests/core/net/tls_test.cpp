@@ -9,6 +9,7 @@
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
 #include "core/net/client.hpp"
+#include "core/net/tls_context.hpp"
 #include "tests/support/run_task.hpp"
 
 namespace croft {
@@ -87,6 +88,19 @@ TEST_F(TlsTest, SaysWhenTheAuthoritiesCannotBeRead) {
   const Result<HttpResponse> response = ask("localhost", "/nonexistent.pem");
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code(), ErrorCode::Invalid);
+}
+
+TEST_F(TlsTest, ClientsOfTheSameTrustShareWhatWasRead) {
+  HttpClientSettings settings;
+  settings.certificate_authorities = certificate();
+  const auto first = net::tls_context(settings).value();
+  EXPECT_EQ(net::tls_context(settings).value(), first);
+  settings.trusts_system = false;
+  const auto other = net::tls_context(settings).value();
+  EXPECT_NE(other, first);
+  const std::string text = read_file(certificate(), 1U << 20U).value();
+  ASSERT_TRUE(write_file_atomic(certificate(), text, 0644));
+  EXPECT_NE(net::tls_context(settings).value(), other) << "the file is another now";
 }
 
 }  // namespace

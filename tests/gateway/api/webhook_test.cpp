@@ -67,6 +67,7 @@ TEST_F(WebhookApiTest, ATenantAsksOfItsOwnOnly) {
     EXPECT_EQ(asked("GET", path + "/deliveries"), 404);
     EXPECT_EQ(asked("POST", path + "/test"), 404);
     EXPECT_EQ(asked("POST", path + "/rotate"), 404);
+    EXPECT_EQ(ask_with(alice, "POST", path + "/replay", "{}").status, 404);
   }
   EXPECT_THAT(engine.hooks.asked, IsEmpty());
   EXPECT_EQ(asked("POST", "/v1/webhooks/alice/other/test"), 404);

@@ -23,7 +23,11 @@ DispatcherTest::~DispatcherTest() { dispatcher_->stop(); }
 
 void DispatcherTest::begin() {
   store_ = open_store(directory_.path(), test_store_url(directory_.path())).value();
+  faults_ = std::make_unique<FaultyStore>(*store_);
   const auto read_secret = [this](const Ref&, const std::string& name) {
+    ++secrets_asked_for_;
+    if (!are_secrets_open_)
+      return Result<Secret<std::string>>(fail(ErrorCode::Unavailable, "not opened yet"));
     const auto found = secrets_.find(name);
     return found == secrets_.end() ? Result<Secret<std::string>>(
                                          fail(ErrorCode::NotFound, "there is no secret " + name))
@@ -31,7 +35,7 @@ void DispatcherTest::begin() {
   };
   dispatcher_ = std::make_unique<Dispatcher>(DispatchParts{.settings = settings_,
                                                            .executor = io_.get_executor(),
-                                                           .store = *store_,
+                                                           .store = *faults_,
                                                            .clock = clock_,
                                                            .random = random_,
                                                            .sender = http_sender(sender_, clock_),
@@ -50,6 +54,7 @@ void DispatcherTest::restart() {
   // What is under way ends before its store goes.
   runs_until([] { return false; }, Duration(300));
   dispatcher_.reset();
+  faults_.reset();
   store_.reset();
   begin();
   declare(declared_.webhooks, declared_.unread_sources);
@@ -135,6 +140,10 @@ bool DispatcherTest::runs_until(const std::function<bool()>& is_so, Duration at_
     io_.run_one_for(Duration(20));
   }
   return true;
+}
+
+void DispatcherTest::fail_next_commit() {
+  faults_->fail_commit(faults_->commits() + 1, Error(ErrorCode::Unavailable, "it is full"));
 }
 
 void DispatcherTest::expect_received(const std::string& name, std::size_t count) {

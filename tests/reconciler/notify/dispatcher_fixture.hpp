@@ -13,6 +13,7 @@
 #include "core/net/server.hpp"
 #include "core/store/open.hpp"
 #include "reconciler/notify/dispatcher.hpp"
+#include "tests/support/faulty_store.hpp"
 
 namespace croft::notify {
 
@@ -49,6 +50,8 @@ class DispatcherTest : public testing::Test {
 
   /// Lets everything run until it is so, or for `at_most`.
   bool runs_until(const std::function<bool()>& is_so, Duration at_most = Duration(20'000));
+  /// The next commit of the dispatcher's fails.
+  void fail_next_commit();
   void expect_received(const std::string& name, std::size_t count);
   std::vector<std::string> subjects(const std::string& name) const;
   template <typename T>
@@ -64,6 +67,7 @@ class DispatcherTest : public testing::Test {
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<FaultyStore> faults_;  ///< over it; what the dispatcher has
   std::map<std::string, Answer> answers_;
   std::map<std::string, std::vector<Received>> received_;
   HttpServer server_;
@@ -72,6 +76,8 @@ class DispatcherTest : public testing::Test {
   SenderSettings sender_;
   std::optional<Mailing> mail_;  ///< from the next restart() on
   std::map<std::string, std::string> secrets_;
+  bool are_secrets_open_ = true;
+  int secrets_asked_for_ = 0;
   WebhookSet declared_;
   std::unique_ptr<Dispatcher> dispatcher_;
 
