@@ -23,9 +23,10 @@ Command make_tree() {
       "providers until the world "
       "matches what is declared.";
   for (auto* group :
-       {add_serving, add_storing, add_checking, add_pricing, add_reconciling, add_looking,
-        add_following, add_running, add_volumes, add_power, add_pruning, add_importing, add_secrets,
-        add_webhooks, add_hooking, add_tokens, add_describing, add_scripting, add_about}) {
+       {add_serving,    add_doctor,    add_storing, add_checking, add_pricing, add_reconciling,
+        add_looking,    add_following, add_topping, add_running,  add_volumes, add_power,
+        add_pruning,    add_importing, add_secrets, add_webhooks, add_hooking, add_tokens,
+        add_describing, add_scripting, add_about}) {
     group(root.commands);
   }
   return root;

@@ -12,15 +12,20 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
+#include "core/base/signing_keys.hpp"
 #include "core/git/tree.hpp"
 #include "core/secret/operator_secrets.hpp"
 #include "core/store/store.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/engine/queue.hpp"
 #include "reconciler/notify/dispatcher.hpp"
+#include "reconciler/notify/mail.hpp"
 #include "reconciler/pricing.hpp"
 
 namespace croft {
+
+class GithubApps;
 
 /// What a Source says in `receiver`.
 struct ReceiverDeclaration {
@@ -30,10 +35,29 @@ struct ReceiverDeclaration {
   bool operator==(const ReceiverDeclaration&) const = default;
 };
 
+/// What a Source says in `credentials.githubApp`.
+struct GithubAppDeclaration {
+  std::int64_t app = 0;
+  std::int64_t installation = 0;
+  std::string secret;  ///< of its private key, as operator kinds name secrets
+  std::string url;     ///< of the API: "https://api.github.com"
+
+  bool operator==(const GithubAppDeclaration&) const = default;
+};
+
+/// What a Source says in `verify`.
+struct VerifyDeclaration {
+  bool is_for_every = false;  ///< all commits since the last applied, not the newest alone
+  SigningKeys keys;
+
+  bool operator==(const VerifyDeclaration&) const = default;
+};
+
 /// What a Source says in `commitStatus`.
 struct CommitStatusDeclaration {
-  std::string type;        ///< "github", ..., "bitbucket"
-  std::string secret;      ///< name of the token: see operator_secrets
+  std::string type;    ///< "github", ..., "bitbucket"
+  std::string secret;  ///< name of the token: see operator_secrets; empty: the app's
+  std::optional<GithubAppDeclaration> app;
   std::string url;         ///< of the API; empty: that of the repository's host
   std::string repository;  ///< "alice/hosting"; empty: the path of the source's url
   std::string context = "croft";
@@ -51,16 +75,19 @@ struct EngineSettings {
   std::string platform_path = ".";
   Duration platform_interval{60'000};
   std::optional<ReceiverDeclaration> platform_receiver;
-  std::string solo_url;              ///< one repository, the implicit tenant `home`
-  std::string domain = "localhost";  ///< own hosts are TENANT-NAME.DOMAIN
+  std::optional<VerifyDeclaration> platform_verify;  ///< of that repository, or solo's
+  std::string solo_url;                              ///< one repository, the implicit tenant `home`
+  std::string domain = "localhost";                  ///< own hosts are TENANT-NAME.DOMAIN
   std::string url_suffix;  ///< ":8080" if the edge does not listen on 80, for the URLs shown
   std::filesystem::path secrets_dir;
   /// What operator kinds' `{secret: NAME}` means, shared with the adapters; unset: the files of
   /// `secrets_dir`.
   std::shared_ptr<secret::OperatorSecrets> operator_secrets;
-  Duration resync{60'000};  ///< drift is noticed within this
+  std::shared_ptr<GithubApps> github_apps;  ///< shared with who reports; unset: made
+  Duration resync{60'000};                  ///< drift is noticed within this
   Duration retention{30LL * 86'400'000};
   notify::SenderSettings webhooks;  ///< how their endpoints are reached
+  notify::MailSettings mail;        ///< how those that send mail do
   /// Adapters that are scripts: how to make providers of them (null: there are none), and those
   /// that this program brings along. The platform repository's `adapters/NAME/adapter.lua` come
   /// before these, and what is in C++ before both.
@@ -102,6 +129,15 @@ struct SourceStatus {
   std::optional<ReceiverDeclaration> receiver;
   std::optional<CommitStatusDeclaration> commit_status;
   std::string hook;  ///< the URL (or its path) of its receiver, as the API gives it; or empty
+};
+
+/// A provider that the platform declares, and how it fares.
+struct ProviderStatus {
+  std::string name;
+  std::string adapter;
+  bool is_ready = false;
+  std::string message;                         ///< why it is not, or what is not as declared
+  std::vector<Capabilities::Missing> missing;  ///< what it cannot promise on this machine
 };
 
 struct DiffRequest {
@@ -169,6 +205,28 @@ struct TransferRequest {
   std::string by;
 };
 
+/// What a resource uses of its machine now.
+struct ResourceUse {
+  Ref ref;
+  std::string provider;
+  Phase phase = Phase::Created;
+  int restarts = 0;
+  std::optional<Use> use;  ///< none if its provider does not measure it, or it does not run
+};
+
+/// How the engine itself fares, for those who watch over it.
+struct EngineVitals {
+  struct ProviderVitals {
+    std::string name;
+    std::string adapter;
+    bool is_usable = true;  ///< it could be made, and its last observation worked
+  };
+  std::vector<QueueVitals> queues;
+  std::vector<ProviderVitals> providers;
+  /// Why it does not know yet what is declared; empty once it does.
+  std::string waits_for;
+};
+
 /// What the daemon's heart offers to the API and to tests. On the control executor; not thread
 /// safe.
 class Engine {
@@ -200,9 +258,14 @@ class Engine {
   virtual std::vector<ResourceStatus> status(const std::string& tenant) const = 0;
   virtual std::vector<SourceStatus> sources(const std::string& tenant) const = 0;  ///< "" for all
   virtual std::vector<std::string> tenants() const = 0;
+  virtual std::vector<ProviderStatus> providers() const = 0;
 
   virtual Task<Result<void>> direct(DirectiveRow directive) = 0;
   virtual Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) = 0;
+
+  /// What runs, and what it uses; asks each provider once. "" for all.
+  virtual Task<Result<std::vector<ResourceUse>>> use(std::string tenant) = 0;
+  virtual EngineVitals vitals() const = 0;
 
   /// Changesets that wait for a person.
   virtual std::vector<Changeset> guarded(const std::string& tenant) const = 0;

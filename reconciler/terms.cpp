@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "plans/pricing/quote.hpp"
+#include "reconciler/notify/template.hpp"
 
 namespace croft {
 
@@ -37,6 +38,7 @@ Result<Scripts> read_scripts(const FileTree& tree, const std::vector<Resource>& 
     std::string path;
     if (resource.ref.kind == Kind::Plan) path = plans::rule_path_of(*resource.spec);
     if (resource.ref.kind == Kind::Provider) path = resource.spec->text_or("healthRule", "");
+    if (resource.ref.kind == Kind::Webhook) path = resource.spec->text_or("template", "");
     if (path.empty()) continue;
     TRY(read_into(scripts, tree, path));
   }
@@ -51,6 +53,25 @@ Result<std::string> text_of(const Scripts& scripts, std::string_view path) {
   return fail(ErrorCode::NotFound, fmt::format("there is no file {}", path));
 }
 
+}  // namespace
+
+void check_templates(const std::vector<Resource>& resources, const Scripts& scripts,
+                     std::vector<Problem>& problems) {
+  for (const Resource& resource : resources) {
+    if (resource.ref.kind != Kind::Webhook) continue;
+    const std::string path = resource.spec->text_or("template", "");
+    if (path.empty()) continue;
+    const Result<std::string> text = text_of(scripts, path);
+    const auto made = text ? notify::Template::make(path, *text)
+                           : Result<std::shared_ptr<notify::Template>>(fail(text.error()));
+    if (made) continue;
+    problems.push_back(problem_of(resource.ref, "spec.template", fmt::format("template '{}'", path),
+                                  made.error()));
+  }
+}
+
+namespace {
+
 class TermsMaker {
  public:
   explicit TermsMaker(const Scripts& scripts) : scripts_(scripts) {}
@@ -61,6 +82,7 @@ class TermsMaker {
       if (resource.ref.kind == Kind::Provider) add_health_rule(resource);
     }
     add_policy();
+    check_templates(platform, scripts_, terms_.problems);
     return std::move(terms_);
   }
 

@@ -34,6 +34,13 @@ def edge(scratch, quick: bool) -> None:
         text("The edge beside nginx", [ROOT / "bench" / "edge_bench.sh", CROFT, seconds, rounds])
 
 
+def metrics(scratch, quick: bool) -> None:
+    if have("wrk", "git"):
+        seconds, rounds = ("1", "1") if quick else ("3", "5")
+        text("What metrics cost the edge",
+             [ROOT / "bench" / "metrics_bench.sh", BUILD / "bench" / "metrics_bench", seconds, rounds])
+
+
 def shim(scratch, quick: bool) -> None:
     text("The supervisor of an idle app",
          [ROOT / "bench" / "shim_bench.sh", BUILD / "providers" / "process" / "shim" / "croft-shim", "20" if quick else "50"])
@@ -66,6 +73,10 @@ def manifest(scratch, quick: bool) -> None:
 
 def pure(scratch, quick: bool) -> None:
     google("diff_bench", "The pure middle alone: one tenant's expansion and diff", 0.2, "/1000$" if quick else ".")
+
+
+def traces(scratch, quick: bool) -> None:
+    google("trace_bench", "A step of a pass: plain, traced while tracing is off, and while it is on", 0.2)
 
 
 def adapters(scratch, quick: bool) -> None:

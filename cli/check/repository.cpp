@@ -172,9 +172,26 @@ PlatformTerms terms_of_repository(Repository& repository) {
   return terms;
 }
 
+namespace {
+
+void check_templates_of(Repository& repository) {
+  const std::vector<Resource>& resources = repository.set.resources;
+  const Result<Scripts> scripts = read_scripts(*repository.tree, resources);
+  std::vector<Problem> problems;
+  if (scripts) {
+    check_templates(resources, *scripts, problems);
+  } else {
+    problems.push_back({Ref{}, "", scripts.error().describe(), ""});
+  }
+  add_problems(repository, problems);
+}
+
+}  // namespace
+
 std::map<Ref, Desired> expand_repository(Repository& repository, const PlatformView& platform) {
   if (!repository.set.is_usable()) return {};
   if (repository.scope == SourceScope::Platform) terms_of_repository(repository);
+  if (repository.scope == SourceScope::Solo) check_templates_of(repository);
   ExpandInput input;
   input.tenant = repository.tenant;
   input.resources = repository.set.resources;

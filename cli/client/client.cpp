@@ -64,8 +64,8 @@ Task<Result<void>> read_pieces(HttpClient http, HttpRequest request, PieceSink s
 
 }  // namespace
 
-Result<Client> Client::from(const Invocation& invocation) {
-  std::string address = invocation.arguments.text("server");
+Result<Client> Client::from(const Invocation& invocation, std::string fallback) {
+  std::string address = invocation.arguments.text("server", fallback);
   if (address.empty()) address = default_address(invocation.environment);
   Result<ServerAddress> server = parse_server_address(address);
   if (!server) {

@@ -18,9 +18,9 @@ namespace croft::cli {
 /// say where the server was looked for and what to try.
 class Client {
  public:
-  /// Finds the server by -s, CROFT_SERVER, or where `croft serve` puts its socket. Does not connect
-  /// yet.
-  static Result<Client> from(const Invocation& invocation);
+  /// Finds the server by -s, CROFT_SERVER, or else `fallback`: empty is where `croft serve` puts
+  /// its socket. Does not connect yet.
+  static Result<Client> from(const Invocation& invocation, std::string fallback = {});
 
   Result<Value> get(const std::string& target) const;
   /// A null: without a body.

@@ -7,6 +7,7 @@
 #include "cli/command/parse.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/directory_request.hpp"
+#include "cli/commands/stalled_sources.hpp"
 #include "cli/output/changeset_text.hpp"
 #include "cli/output/changeset_words.hpp"
 #include "cli/output/terraform.hpp"
@@ -102,6 +103,8 @@ Result<Found> found_by_server(const Invocation& invocation) {
   if (invocation.arguments.has("pending")) {
     TRY_ASSIGN(const std::string tenant, tenant_of(client, invocation));
     body = Value::map({{"tenant", tenant}});
+    // What was refused is not in the changeset.
+    TRY(print_stalled_sources(client, invocation.terminal, tenant));
   } else {
     TRY_ASSIGN(body, directory_request(client, invocation, found.diagnostics));
   }

@@ -9,12 +9,14 @@ namespace croft::cli {
 // Each group adds its commands to the tree; one file a group, named after it.
 
 void add_serving(std::vector<Command>& commands);      ///< serve
+void add_doctor(std::vector<Command>& commands);       ///< doctor
 void add_storing(std::vector<Command>& commands);      ///< store status, migrate, backup, ...
 void add_checking(std::vector<Command>& commands);     ///< validate, diff
 void add_pricing(std::vector<Command>& commands);      ///< price
 void add_reconciling(std::vector<Command>& commands);  ///< reconcile
 void add_looking(std::vector<Command>& commands);      ///< get, describe
 void add_following(std::vector<Command>& commands);    ///< events, logs
+void add_topping(std::vector<Command>& commands);      ///< top
 void add_running(std::vector<Command>& commands);      ///< exec, shell
 void add_volumes(std::vector<Command>& commands);      ///< volume ls, export, import, rm
 void add_hooking(std::vector<Command>& commands);      ///< hooks

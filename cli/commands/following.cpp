@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <thread>
 
@@ -47,11 +48,38 @@ void print_event(const Invocation& invocation, const EventRow& event) {
                << std::flush;
 }
 
-std::string event_query(const std::string& tenant, const std::string& subject, int limit) {
-  std::string query = fmt::format("/v1/events?limit={}", limit);
-  if (!tenant.empty()) query += "&tenant=" + percent_encode(tenant);
-  if (!subject.empty()) query += "&subject=" + percent_encode(subject);
+/// Whose events, as the API is asked for them: "tenant=alice&subject=...".
+Result<std::string> event_scope(const Client& client, const Invocation& invocation) {
+  if (const std::string text = invocation.arguments.text("REF"); !text.empty()) {
+    TRY_ASSIGN(const Ref ref, ref_of(client, invocation, text));
+    const std::string subject = "&subject=" + percent_encode(to_string(ref));
+    return ref.tenant.empty() ? subject : "&tenant=" + percent_encode(ref.tenant) + subject;
+  }
+  TRY_ASSIGN(const std::string tenant, tenant_of(client, invocation));
+  return tenant.empty() ? std::string() : "&tenant=" + percent_encode(tenant);
+}
+
+/// Which of them.
+std::string event_filter(const Invocation& invocation) {
+  const Arguments& given = invocation.arguments;
+  std::string query;
+  const auto add = [&query](std::string_view name, const std::string& text) {
+    if (!text.empty()) query += fmt::format("&{}={}", name, percent_encode(text));
+  };
+  add("resource", fmt::format("{}", fmt::join(given.list("resource"), ",")));
+  add("reason", fmt::format("{}", fmt::join(given.list("reason"), ",")));
+  std::string severity = given.text("severity");
+  if (!severity.empty()) severity[0] = static_cast<char>(std::toupper(severity[0]));
+  add("severity", severity);
+  for (const std::string_view name : {"revision", "since", "until"}) add(name, given.text(name));
   return query;
+}
+
+/// The newest event's sequence; 0 if there is none.
+Result<std::int64_t> newest_event(const Client& client, const std::string& scope) {
+  TRY_ASSIGN(const Value answer, client.get("/v1/events?limit=1" + scope));
+  TRY_ASSIGN(const auto rows, list_from_form<EventRow>(answer, "events", event_from_form));
+  return rows.empty() ? 0 : rows.back().sequence;
 }
 
 /// Follows the stream, taking it up again where it broke off: a restart of the server is nothing
@@ -84,20 +112,21 @@ Result<int> watch(const Client& client, const Invocation& invocation, const std:
 Result<int> events(const Invocation& invocation) {
   TRY_ASSIGN(const Client client, Client::from(invocation));
   TRY_ASSIGN(const int limit, number_of(invocation, "lines", 50));
-  std::string tenant;
-  std::string subject;
-  if (const std::string text = invocation.arguments.text("REF"); !text.empty()) {
-    TRY_ASSIGN(const Ref ref, ref_of(client, invocation, text));
-    tenant = ref.tenant;
-    subject = to_string(ref);
-  } else {
-    TRY_ASSIGN(tenant, tenant_of(client, invocation));
+  const bool watches = invocation.arguments.has("watch");
+  if (watches && invocation.arguments.has("until")) {
+    return fail(Error(ErrorCode::Invalid, "--watch has no end, and --until is one")
+                    .with_hint("leave one of them out"));
   }
-  const std::string target = event_query(tenant, subject, limit);
+  TRY_ASSIGN(const std::string scope, event_scope(client, invocation));
+  const std::string wanted = scope + event_filter(invocation);
+  if (limit == 0 && watches) {
+    TRY_ASSIGN(const std::int64_t last, newest_event(client, scope));
+    return watch(client, invocation, "/v1/events?limit=1" + wanted, last);
+  }
+  const std::string target = fmt::format("/v1/events?limit={}{}", limit, wanted);
   TRY_ASSIGN(const Value answer, client.get(target));
   TRY_ASSIGN(const auto rows, list_from_form<EventRow>(answer, "events", event_from_form));
   for (const EventRow& event : rows) print_event(invocation, event);
-  const bool watches = invocation.arguments.has("watch");
   if (rows.empty() && !watches && invocation.output() == "text")
     invocation.terminal.err << "No events.\n";
   // A reader that has gone (`| head`) ends the watch.
@@ -158,8 +187,26 @@ void add_following(std::vector<Command>& commands) {
        .letter = 'n',
        .value = "COUNT",
        .help = "Events of the past to begin with.",
-       .fallback = "50"}};
+       .fallback = "50"},
+      {.name = "resource",
+       .letter = 'r',
+       .value = "PATTERN",
+       .help = "Only those about it: 'Site/*', 'alice/Instance/api'.",
+       .repeats = true},
+      {.name = "reason",
+       .value = "PATTERN",
+       .help = "Only those: Created, '*Failed'.",
+       .repeats = true},
+      {.name = "severity",
+       .value = "SEVERITY",
+       .help = "Only warnings, or only what is as it should be.",
+       .completes = Completes::Choices,
+       .choices = {"normal", "warning"}},
+      {.name = "revision", .value = "COMMIT", .help = "Only those of a commit that begins so."},
+      {.name = "since", .value = "WHEN", .help = "Not before: 15m, or 2026-11-21T02:33:30Z."},
+      {.name = "until", .value = "WHEN", .help = "Before then; as --since."}};
   events_command.examples = {"croft events -w", "croft events Instance/api",
+                             "croft events -r 'Site/*' --severity warning --since 2h",
                              "croft events -A -w -o json"};
   events_command.run = events;
   commands.push_back(std::move(events_command));

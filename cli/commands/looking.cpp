@@ -4,6 +4,7 @@
 
 #include "cli/client/client.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/stalled_sources.hpp"
 #include "cli/output/changeset_words.hpp"
 #include "cli/output/status_words.hpp"
 #include "cli/output/table.hpp"
@@ -115,21 +116,7 @@ void print_table(const Invocation& invocation, const std::vector<ResourceStatus>
 Result<void> print_warnings(const Client& client, const Invocation& invocation,
                             const std::string& tenant) {
   const Terminal& terminal = invocation.terminal;
-  TRY_ASSIGN(const Value sources_answer, client.get("/v1/sources" + tenant_query(tenant)));
-  TRY_ASSIGN(const auto sources,
-             list_from_form<SourceStatus>(sources_answer, "sources", source_from_form));
-  for (const SourceStatus& source : sources) {
-    const Condition* stalled = find_condition(source.conditions, "Stalled");
-    if (stalled == nullptr || stalled->status != ConditionStatus::True) continue;
-    const std::string at = source.applied_revision.empty()
-                               ? "nothing of it is applied"
-                               : "what runs is still " + short_revision(source.applied_revision);
-    terminal.err << terminal.paint(
-        Colour::Red,
-        fmt::format("\nsource {} is stalled at {} ({}): {}\n", source.key,
-                    dash_if_empty(short_revision(source.attempted_revision)), stalled->reason, at));
-    terminal.err << printable(stalled->message) << (stalled->message.ends_with('\n') ? "" : "\n");
-  }
+  TRY(print_stalled_sources(client, terminal, tenant));
   TRY_ASSIGN(const Value prunes, client.get("/v1/prunes" + tenant_query(tenant)));
   TRY_ASSIGN(const auto waiting, list_from_form<Changeset>(prunes, "prunes", changeset_from_form));
   for (const Changeset& changeset : waiting) {

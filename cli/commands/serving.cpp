@@ -3,6 +3,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/settings_options.hpp"
 #include "cli/serve/down.hpp"
+#include "cli/serve/mail_settings.hpp"
 #include "cli/serve/serve.hpp"
 #include "core/base/settings.hpp"
 
@@ -16,6 +17,7 @@ Result<int> serve(const Invocation& invocation) {
   TRY_ASSIGN(const Settings settings, settings_with_flags(invocation, all));
   if (settings.role != "edge") {
     TRY(require_source(settings));
+    TRY(mail_settings(settings));
   }
   configure_log(settings.log_level, settings.log_format);
   return run_serve(settings);

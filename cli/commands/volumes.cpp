@@ -1,4 +1,3 @@
-#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <iostream>
@@ -9,6 +8,7 @@
 
 #include "cli/client/client.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/output/amounts.hpp"
 #include "cli/output/progress.hpp"
 #include "cli/output/table.hpp"
 #include "cli/output/yaml.hpp"
@@ -22,15 +22,6 @@ namespace {
 
 constexpr std::size_t kPiece = 64U << 10U;
 constexpr std::string_view kMedia = "application/x-tar";
-
-/// "12.3MiB": as people read it, not exact.
-std::string rough_bytes(std::int64_t count) {
-  constexpr std::array<std::string_view, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
-  auto amount = static_cast<double>(count);
-  std::size_t unit = 0;
-  for (; amount >= 1024 && unit + 1 < kUnits.size(); ++unit) amount /= 1024;
-  return unit == 0 ? fmt::format("{}B", count) : fmt::format("{:.1f}{}", amount, kUnits[unit]);
-}
 
 /// A volume as people name it: REF, or REF:VOLUME.
 struct VolumeName {

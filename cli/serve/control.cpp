@@ -16,20 +16,27 @@
 #include <fmt/format.h>
 
 #include "cli/output/changeset_text.hpp"
+#include "cli/serve/mail_settings.hpp"
+#include "cli/serve/platform_verify.hpp"
+#include "cli/serve/traces.hpp"
 #include "cli/version.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
 #include "core/net/address.hpp"
 #include "core/net/server.hpp"
+#include "core/store/measured.hpp"
 #include "core/store/open.hpp"
 #include "gateway/api/api.hpp"
 #include "gateway/edge/edge.hpp"
 #include "gateway/forge/reporter.hpp"
+#include "gateway/metrics/role_metrics.hpp"
+#include "gateway/metrics/watch_server.hpp"
 #include "gateway/receivers/hooks_publisher.hpp"
 #include "gateway/receivers/hooks_role.hpp"
 #include "gateway/routes_publisher.hpp"
 #include "providers/registry/registry.hpp"
 #include "reconciler/engine.hpp"
+#include "reconciler/engine/github_apps.hpp"
 
 namespace croft {
 
@@ -57,6 +64,7 @@ EngineSettings engine_settings(const Settings& settings) {
   engine.resync = settings.resync;
   engine.retention = settings.retention;
   engine.webhooks.allowed_networks = settings.webhooks_networks;
+  engine.mail = mail_settings(settings).value_or(notify::MailSettings{});  // was checked
   return engine;
 }
 
@@ -119,6 +127,16 @@ std::string hook_url(const Settings& settings, const Secret<std::string>& key,
   return fmt::format("{}/hooks/{}", settings.hooks_url, hook_id(key, source));
 }
 
+ControlMetricsSettings metrics_settings(const Settings& settings) {
+  ControlMetricsSettings watched;
+  std::vector<metrics::Role> others{metrics::Role::Edge};
+  if (receives_hooks(settings)) others.push_back(metrics::Role::Hooks);
+  for (const metrics::Role role : others)
+    watched.others.push_back({role, role_metrics_socket(settings.data, role)});
+  watched.with_tenants = settings.metrics_tenants;
+  return watched;
+}
+
 Result<void> listen(HttpServer& server, const Settings& settings) {
   // Anybody may connect; who the peer is decides what it may do.
   TRY(server.listen_unix(settings.api_socket, 0666));
@@ -133,26 +151,33 @@ Result<void> listen(HttpServer& server, const Settings& settings) {
 class Control {
  public:
   Control(const Settings& settings, std::vector<std::uint32_t> operators,
-          std::unique_ptr<Store> store, Secret<std::string> hook_key)
+          std::unique_ptr<Store> store, Secret<std::string> hook_key,
+          std::optional<TraceExporterSettings> traces, std::optional<VerifyDeclaration> verify)
       : settings_(settings),
         hook_key_(std::move(hook_key)),
-        store_(std::move(store)),
+        store_(measured(std::move(store))),
         pool_(kPoolThreads),
         secrets_(std::make_shared<secret::OperatorSecrets>(settings.secrets_dir)),
+        apps_(std::make_shared<GithubApps>(secrets_, clock_)),
         engine_(make_engine(
-            with_parts(engine_settings(settings), registry_parts(settings), secrets_),
+            with_parts(engine_settings(settings), registry_parts(settings), std::move(verify)),
             io_.get_executor(), *store_, make_adapters(registry_parts(settings)), clock_, random_)),
         api_(make_api({*engine_, *store_, clock_, random_, pool_},
                       api_settings(settings, std::move(operators)))),
+        metrics_(*engine_, *store_, metrics_settings(settings)),
         server_(
             io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
-            api_->server_settings()) {}
+            api_->server_settings()),
+        watch_server_(io_.get_executor(), [this] { return is_started_ ? &metrics_ : nullptr; }) {
+    if (traces) exporter_.emplace(io_.get_executor(), random_, std::move(*traces));
+  }
 
   int run() {
     asio::signal_set signals(io_, SIGTERM, SIGINT);
     signals.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) spawn(io_.get_executor(), stop(), "stop");
     });
+    if (exporter_) exporter_->start();
     spawn(io_.get_executor(), start(), "start");
     io_.run();
     return status_;
@@ -163,9 +188,11 @@ class Control {
     return {settings.data, io_.get_executor(), pool_, clock_, secrets_};
   }
 
-  static EngineSettings with_parts(EngineSettings settings, RegistryParts parts,
-                                   std::shared_ptr<secret::OperatorSecrets> secrets) {
-    settings.operator_secrets = std::move(secrets);
+  EngineSettings with_parts(EngineSettings settings, RegistryParts parts,
+                            std::optional<VerifyDeclaration> verify) {
+    settings.platform_verify = std::move(verify);
+    settings.operator_secrets = secrets_;
+    settings.github_apps = apps_;
     settings.scripted = make_scripted_adapters(std::move(parts));
     settings.shipped_scripts = shipped_adapters();
     return settings;
@@ -177,6 +204,8 @@ class Control {
     api.is_solo = !settings.solo.empty();
     api.version = CROFT_VERSION;
     api.audit_log = settings.data / "audit.log";
+    api.metrics = [this] { return metrics_.page(); };
+    api.reasons_not_ready = [this] { return metrics_.reasons_not_ready(); };
     api.on_merge_request = [this](const std::string& source, std::int64_t number) {
       if (reporter_) reporter_->look_at_merge_request(source, number);
     };
@@ -201,6 +230,7 @@ class Control {
 
   Task<> start() {
     Result<void> started = listen(server_, settings_);
+    if (started) started = show_metrics();
     if (started) started = co_await engine_->start();
     if (is_stopping_) co_return;
     if (started) {
@@ -220,11 +250,19 @@ class Control {
     co_await stop();
   }
 
+  Result<void> show_metrics() {
+    if (settings_.metrics_listen.empty()) return {};
+    TRY_ASSIGN(const int port, watch_server_.listen(settings_.metrics_listen));
+    log_info("control", "shows metrics",
+             {{"address", settings_.metrics_listen}, {"port", std::to_string(port)}});
+    return {};
+  }
+
   void start_reporter() {
     ForgeReporterSettings settings;
     settings.secrets = secrets_;
     settings.markdown = cli::changeset_markdown;
-    ForgeReporterParts parts{*engine_, *store_, clock_, random_, io_.get_executor()};
+    ForgeReporterParts parts{*engine_, *store_, clock_, random_, io_.get_executor(), apps_};
     reporter_.emplace(std::move(parts), std::move(settings));
   }
 
@@ -232,9 +270,11 @@ class Control {
     if (std::exchange(is_stopping_, true)) co_return;
     log_info("control", "stopping");
     started_.cancel();
+    co_await watch_server_.stop(kStopGrace);
     co_await server_.stop(kStopGrace);
     if (reporter_) co_await reporter_->stop();
     co_await engine_->stop();
+    if (exporter_) co_await exporter_->stop();
     io_.stop();
   }
 
@@ -243,12 +283,16 @@ class Control {
   SystemClock clock_;
   SystemRandom random_;
   asio::io_context io_{1};
+  std::optional<TraceExporter> exporter_;  ///< before the engine, whose pushes end as it goes
   std::unique_ptr<Store> store_;
   BlockingPool pool_;
   std::shared_ptr<secret::OperatorSecrets> secrets_;
+  std::shared_ptr<GithubApps> apps_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Api> api_;
+  ControlMetrics metrics_;
   HttpServer server_;
+  WatchServer watch_server_;
   bool is_started_ = false;
   bool is_stopping_ = false;
   asio::steady_timer started_{io_, asio::steady_timer::time_point::max()};  ///< cancelled then
@@ -257,6 +301,13 @@ class Control {
   std::optional<RoutesPublisher> publisher_;  ///< once the engine knows what ran before
   int status_ = 0;
 };
+
+StoreHistory history_of(const Settings& settings) {
+  StoreHistory history;
+  history.events = settings.events_keep;
+  history.event_age = settings.events_keep_for;
+  return history;
+}
 
 /// A mistyped network is no silent lack of a permission.
 Result<void> check_networks(const Settings& settings) {
@@ -270,10 +321,17 @@ Result<void> check_networks(const Settings& settings) {
 
 int run_control(const Settings& settings) {
   keep_memory_private();
+  metrics::set_build(CROFT_VERSION, CROFT_COMMIT);
   Result<std::vector<std::uint32_t>> operators = operator_uids(settings);
   if (operators) {
     const Result<void> checked = check_networks(settings);
     if (!checked) operators = fail(checked.error());
+  }
+  Result<std::optional<VerifyDeclaration>> verify = platform_verify(settings);
+  if (operators && !verify) operators = fail(verify.error());
+  if (operators) {
+    const auto mail = mail_settings(settings);
+    if (!mail) operators = fail(mail.error());
   }
   if (!operators) {
     log_error("control", "cannot start", {{"error", operators.error().describe()}});
@@ -281,7 +339,7 @@ int run_control(const Settings& settings) {
   }
   const Result<void> made = make_directory(settings.data / "run", 0755);
   Result<std::unique_ptr<Store>> store =
-      made ? open_store(settings.data, settings.store_url)
+      made ? open_store(settings.data, settings.store_url, history_of(settings))
            : Result<std::unique_ptr<Store>>(std::unexpected(made.error()));
   if (!store) {
     log_error("control", "cannot open the store", {{"error", store.error().describe()}});
@@ -295,17 +353,33 @@ int run_control(const Settings& settings) {
     log_error("control", "cannot start", {{"error", key.error().describe()}});
     return kConfigurationError;
   }
-  return Control(settings, std::move(*operators), std::move(*store), std::move(*key)).run();
+  Result<std::optional<TraceExporterSettings>> traces = trace_settings(settings, "control");
+  if (!traces) {
+    log_error("control", "cannot start", {{"error", traces.error().describe()}});
+    return kConfigurationError;
+  }
+  return Control(settings, std::move(*operators), std::move(*store), std::move(*key),
+                 std::move(*traces), std::move(*verify))
+      .run();
 }
 
 int run_hooks_role(const Settings& settings) {
+  metrics::set_build(CROFT_VERSION, CROFT_COMMIT);
   keep_memory_private();
   HooksRoleSettings hooks;
   hooks.table_file = hooks_table(settings);
   hooks.socket = hooks_socket(settings);
   hooks.listen = settings.hooks_listen;
   hooks.control_socket = settings.api_socket;
+  Result<std::optional<TraceExporterSettings>> traces = trace_settings(settings, "hooks");
+  if (!traces) {
+    log_error("hooks", "cannot receive", {{"error", traces.error().describe()}});
+    return kConfigurationError;
+  }
+  hooks.traces = std::move(*traces);
   const Result<void> made = make_directory(settings.data / "run", 0755);
+  const RoleMetrics shown(role_metrics_socket(settings.data, metrics::Role::Hooks),
+                          metrics::Role::Hooks);
   const Result<void> done = made ? run_hooks(std::move(hooks)) : made;
   if (done) return 0;
   log_error("hooks", "cannot receive", {{"error", done.error().describe()}});
@@ -313,6 +387,7 @@ int run_hooks_role(const Settings& settings) {
 }
 
 int run_edge_role(const Settings& settings) {
+  metrics::set_build(CROFT_VERSION, CROFT_COMMIT);
   EdgeSettings edge;
   edge.listen = {settings.edge_listen};
   edge.routes_file = settings.data / "run" / "routes.json";
@@ -324,6 +399,11 @@ int run_edge_role(const Settings& settings) {
       log_info("edge", "listening", {{"address", address}});
     const Result<void> noted = write_file_atomic(ready, fmt::format("{}\n", ::getpid()), 0644);
     if (!noted) log_warning("edge", "readiness not written", {{"error", noted.error().describe()}});
+  };
+  edge.while_serving = [socket = role_metrics_socket(settings.data, metrics::Role::Edge)](
+                           const Edge& serving) {
+    return std::make_shared<RoleMetrics>(
+        socket, metrics::Role::Edge, [&serving](metrics::Page& page) { serving.measure(page); });
   };
   const Result<void> made = make_directory(settings.data / "run", 0755);
   const Result<void> done = made ? run_edge(std::move(edge)) : made;

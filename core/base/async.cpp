@@ -5,19 +5,23 @@
 #include <boost/asio/as_tuple.hpp>
 
 #include "core/base/log.hpp"
+#include "core/base/work.hpp"
 
 namespace croft {
 
 void spawn(const asio::any_io_executor& executor, Task<> task, std::string name) {
-  asio::co_spawn(executor, std::move(task), [name = std::move(name)](std::exception_ptr failure) {
-    if (!failure) return;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-      log_error("async", "a coroutine ended with an exception",
-                {{"coroutine", name}, {"what", error.what()}});
-    }
-  });
+  // It may begin at once, inside of work that it is no part of.
+  const WorkScope scope(nullptr);
+  asio::co_spawn(carrying_nothing(executor), std::move(task),
+                 [name = std::move(name)](std::exception_ptr failure) {
+                   if (!failure) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& error) {
+                     log_error("async", "a coroutine ended with an exception",
+                               {{"coroutine", name}, {"what", error.what()}});
+                   }
+                 });
 }
 
 Task<> sleep_for(Duration duration) {

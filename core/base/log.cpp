@@ -1,5 +1,6 @@
 #include "core/base/log.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/secret.hpp"
 #include "core/base/value.hpp"
+#include "core/base/work.hpp"
 
 namespace croft {
 
@@ -43,13 +45,28 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 constexpr std::string_view kLevelNames[] = {"debug", "info", "warning", "error"};
 
+/// The facts of the work in hand that the line does not say itself.
+template <typename Use>
+void for_facts_of_work(LogFields fields, Use use) {
+  const WorkPtr& work = current_work();
+  if (!work) return;
+  for (const auto& [key, value] : work->facts) {
+    const auto is_same = [&](const auto& field) { return field.first == key; };
+    if (std::ranges::none_of(fields, is_same)) use(key, value);
+  }
+}
+
+void add_text(std::string& line, std::string_view key, const std::string& value) {
+  const bool quote = value.empty() || value.find_first_of(" \"=\n") != std::string::npos;
+  line +=
+      quote ? fmt::format(" {}={}", key, to_json(Value(value))) : fmt::format(" {}={}", key, value);
+}
+
 std::string as_text(std::string_view area, std::string_view message, LogFields fields) {
   std::string line = fmt::format("{}: {}", area, message);
-  for (const auto& [key, value] : fields) {
-    const bool quote = value.empty() || value.find_first_of(" \"=\n") != std::string::npos;
-    line += quote ? fmt::format(" {}={}", key, to_json(Value(value)))
-                  : fmt::format(" {}={}", key, value);
-  }
+  for (const auto& [key, value] : fields) add_text(line, key, value);
+  for_facts_of_work(fields,
+                    [&](const auto& key, const auto& value) { add_text(line, key, value); });
   return line;
 }
 
@@ -60,6 +77,7 @@ std::string as_json(LogLevel level, std::string_view area, std::string_view mess
                              {"area", area},
                              {"message", message}});
   for (const auto& [key, value] : fields) record.set(key, value);
+  for_facts_of_work(fields, [&](const auto& key, const auto& value) { record.set(key, value); });
   return to_json(record);
 }
 

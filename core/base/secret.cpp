@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include "core/base/guarded.hpp"
-
 #include <fmt/format.h>
+
+#include "core/base/guarded.hpp"
 
 namespace croft {
 

@@ -41,8 +41,20 @@ Result<void> assign(LogLevel& into, std::string_view text) {
   TRY_ASSIGN(into, parse_log_level(text));
   return {};
 }
+Result<void> assign(bool& into, std::string_view text) {
+  into = text == "true";
+  return {};
+}
 Result<void> assign(LogFormat& into, std::string_view text) {
   into = text == "json" ? LogFormat::Json : LogFormat::Text;
+  return {};
+}
+Result<void> assign(std::int64_t& into, std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no number of 1 or more", text));
+  into = number;
   return {};
 }
 Result<void> assign(std::vector<std::string>& into, std::string_view text) {
@@ -89,11 +101,34 @@ Result<void> set_web_url(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> set_event_count(Settings& settings, std::string_view text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size() || count < 1)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no whole number from 1 on", text));
+  settings.events_keep = count;
+  return {};
+}
+
+Result<void> set_sample(Settings& settings, std::string_view text) {
+  double share = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+  const bool is_share = error == std::errc() && end == text.data() + text.size() && share >= 0 &&
+                        share <= 1;  // false for NaN, too
+  if (!is_share)
+    return fail(ErrorCode::Invalid, fmt::format("'{}' is no number from 0 to 1", text));
+  settings.traces_sample = share;
+  return {};
+}
+
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kSwitch{"false", "true"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::array<std::string_view, 4> kRoles{"all", "edge", "control", "hooks"};
+constexpr std::array<std::string_view, 3> kEncryptions{"starttls", "tls", "none"};
 constexpr std::array<std::string_view, 7> kReceivers{"github",    "gitlab", "gitea", "forgejo",
                                                      "bitbucket", "hmac",   "token"};
+constexpr std::array<std::string_view, 2> kVerifyModes{"head", "every"};
 constexpr std::span<const std::string_view> kAnything;
 
 // The one table. To add a setting: a member above, a row here.
@@ -133,6 +168,17 @@ constexpr std::array kRows{
          "Name of the file in secrets.dir with what that hook's deliveries are proven by.",
          kAnything},
         set<&Settings::platform_receiver_secret>},
+    Row{{"platform.verify", SettingType::Choice, "",
+         "Commits of the platform repository (or that of solo) must be signed: the newest (head), "
+         "or every one since the last applied.",
+         kVerifyModes},
+        set<&Settings::platform_verify>},
+    Row{{"platform.allowedSigners", SettingType::Path, "",
+         "File of SSH keys that may sign them, as OpenSSH's allowed signers.", kAnything},
+        set<&Settings::platform_allowed_signers>},
+    Row{{"platform.gpgKeys", SettingType::Path, "",
+         "File of GPG keys that may sign them, as `gpg --armor --export` gives them.", kAnything},
+        set<&Settings::platform_gpg_keys>},
     Row{{"solo", SettingType::Text, "",
          "One repository for one person: no tenants, no plans. Instead of platform.url.",
          kAnything},
@@ -167,6 +213,15 @@ constexpr std::array kRows{
          "Default: nowhere.",
          kAnything},
         set_address<&Settings::hooks_listen>},
+    Row{{"metrics.listen", SettingType::Text, "",
+         "HOST:PORT where Prometheus finds /metrics, and others /healthz and /readyz; without TLS "
+         "and passwords, so for a network that you trust. Default: nowhere.",
+         kAnything},
+        set_address<&Settings::metrics_listen>},
+    Row{{"metrics.tenants", SettingType::Choice, "false",
+         "Whether metrics of resources and sources have a label `tenant`: so many more series.",
+         kSwitch},
+        set<&Settings::metrics_tenants>},
     Row{{"secrets.dir", SettingType::Path, "",
          "Directory with a file for each secret that operator kinds name. Default: "
          "$CREDENTIALS_DIRECTORY, else "
@@ -178,11 +233,64 @@ constexpr std::array kRows{
          "public addresses only.",
          kAnything},
         set<&Settings::webhooks_networks>},
+    Row{{"smtp.server", SettingType::Text, "",
+         "HOST[:PORT] of the mail server that takes what webhooks send by mail. Default: none, no "
+         "mail is sent.",
+         kAnything},
+        set<&Settings::smtp_server>},
+    Row{{"smtp.encryption", SettingType::Choice, "starttls",
+         "How the connection to the mail server is encrypted; its port is 587, 465 or 25 if none "
+         "is "
+         "given.",
+         kEncryptions},
+        set<&Settings::smtp_encryption>},
+    Row{{"smtp.user", SettingType::Text, "", "Who signs in at the mail server.", kAnything},
+        set<&Settings::smtp_user>},
+    Row{{"smtp.password", SettingType::Text, "",
+         "Name of the secret that smtp.user signs in with: a Secret of the platform repository, or "
+         "a "
+         "file in secrets.dir.",
+         kAnything},
+        set<&Settings::smtp_password>},
+    Row{{"smtp.authorities", SettingType::Path, "",
+         "PEM file of the certificate authorities that the mail server's certificate may come "
+         "from. "
+         "Default: the system's.",
+         kAnything},
+        set<&Settings::smtp_authorities>},
+    Row{{"smtp.from", SettingType::Text, "", "Address that mail is sent from.", kAnything},
+        set<&Settings::smtp_from>},
+    Row{{"smtp.recipients", SettingType::List, "",
+         "Addresses that tenants' webhooks may send mail to besides the contacts of their Tenant; "
+         "*@example.com allows all of them.",
+         kAnything},
+        set<&Settings::smtp_recipients>},
+    Row{{"smtp.perHour", SettingType::Text, "60",
+         "Mails that the webhooks of one tenant may send in an hour; more wait.", kAnything},
+        set<&Settings::smtp_per_hour>},
     Row{{"resync", SettingType::TimeSpan, "1m", "Drift is noticed within this time.", kAnything},
         set<&Settings::resync>},
     Row{{"retention", SettingType::TimeSpan, "30d",
          "How long data is kept after its resource is gone.", kAnything},
         set<&Settings::retention>},
+    Row{{"events.keep", SettingType::Number, "50000",
+         "How many events of the past are kept: the newest.", kAnything},
+        set_event_count},
+    Row{{"events.keepFor", SettingType::TimeSpan, "",
+         "How long events are kept at most. Default: however old they are.", kAnything},
+        set<&Settings::events_keep_for>},
+    Row{{"traces.endpoint", SettingType::Text, "",
+         "OpenTelemetry collector that traces of pushes go to, by OTLP over HTTP: "
+         "http://127.0.0.1:4318. Default: none are made.",
+         kAnything},
+        set_web_url<&Settings::traces_endpoint>},
+    Row{{"traces.headers", SettingType::Text, "",
+         "Name of the file in secrets.dir with headers for the collector, a 'Name: value' a line.",
+         kAnything},
+        set<&Settings::traces_headers>},
+    Row{{"traces.sample", SettingType::Number, "1",
+         "Which share of the pushes is traced, from 0 to 1.", kAnything},
+        set_sample},
     Row{{"log.level", SettingType::Choice, "info", "How much the log says.", kLogLevels},
         set<&Settings::log_level>},
     Row{{"log.format", SettingType::Choice, "text", "Log lines for people or for machines.",
@@ -359,6 +467,8 @@ std::string_view to_string(SettingType type) {
       return "PATH";
     case SettingType::TimeSpan:
       return "DURATION";
+    case SettingType::Number:
+      return "NUMBER";
     case SettingType::Choice:
       return "CHOICE";
     case SettingType::List:
@@ -418,6 +528,14 @@ Result<void> require_source(const Settings& settings) {
     return fail(
         Error(ErrorCode::Invalid, "platform.receiver and platform.receiverSecret go together")
             .with_hint("set both, or neither"));
+  }
+  const bool has_keys =
+      !settings.platform_allowed_signers.empty() || !settings.platform_gpg_keys.empty();
+  if (has_keys == settings.platform_verify.empty()) {
+    return fail(Error(ErrorCode::Invalid,
+                      "platform.verify goes together with platform.allowedSigners or "
+                      "platform.gpgKeys")
+                    .with_hint("say who may sign, and platform.verify: head (or every)"));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -27,6 +28,9 @@ struct Settings {
   Duration platform_interval{};
   std::string platform_receiver;         ///< who calls its hook: "github", ...; or empty
   std::string platform_receiver_secret;  ///< its name: as in credentials of a Source
+  std::string platform_verify;           ///< "head", "every", or empty: commits need no signature
+  std::filesystem::path platform_allowed_signers;  ///< file of SSH keys, or empty
+  std::filesystem::path platform_gpg_keys;         ///< file of armoured GPG keys, or empty
   std::string solo;
   std::string domain;
   std::string edge_listen;                        ///< "HOST:PORT"
@@ -36,16 +40,31 @@ struct Settings {
   std::string api_listen;                         ///< "HOST:PORT", or empty: no TCP
   std::string hooks_url;                          ///< what forges call, or empty
   std::string hooks_listen;                       ///< "HOST:PORT", or empty: no TCP
+  std::string metrics_listen;                     ///< "HOST:PORT", or empty: nowhere
+  bool metrics_tenants = false;                   ///< whether metrics say which tenant
   std::filesystem::path secrets_dir;              ///< never empty once loaded
   std::vector<std::string> webhooks_networks;     ///< that endpoints of anybody may be in
+  std::string smtp_server;                        ///< "HOST[:PORT]", or empty: no mail is sent
+  std::string smtp_encryption;                    ///< "starttls", "tls" or "none"
+  std::string smtp_user;                          ///< or empty: nobody signs in
+  std::string smtp_password;                      ///< name of its secret
+  std::filesystem::path smtp_authorities;         ///< PEM file to trust instead of the system's
+  std::string smtp_from;                          ///< address of the sender
+  std::vector<std::string> smtp_recipients;       ///< patterns that every tenant may write to
+  std::int64_t smtp_per_hour = 0;                 ///< mails of each tenant's
   Duration resync{};
   Duration retention{};
+  std::int64_t events_keep = 0;  ///< the newest so many
+  Duration events_keep_for{0};   ///< 0: however old
+  std::string traces_endpoint;   ///< "https://HOST[:PORT]", or empty: none
+  std::string traces_headers;    ///< name of a file in secrets_dir, or empty
+  double traces_sample = 1;      ///< which share of pushes, 0 to 1
   LogLevel log_level = LogLevel::Info;
   LogFormat log_format = LogFormat::Text;
   std::string role;  ///< "all", "edge", "control" or "hooks"
 };
 
-enum class SettingType { Text, Path, TimeSpan, Choice, List };
+enum class SettingType { Text, Path, TimeSpan, Number, Choice, List };
 /// The word for it in help texts: "DURATION".
 std::string_view to_string(SettingType type);
 

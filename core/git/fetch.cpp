@@ -98,11 +98,11 @@ Result<ChildOutput> run_fetch(const fs::path& mirror, const RemoteAddress& addre
                               const std::string& ref, const FetchLimits& limits,
                               std::stop_token stop) {
   ChildCommand command;
-  command.arguments =
-      bounded(limits.pack_bytes, {"git", "fetch", "--quiet", "--no-progress", "--depth=1",
-                                  "--update-shallow", "--no-tags", "--no-write-fetch-head",
-                                  "--no-auto-maintenance", "--no-recurse-submodules", "--",
-                                  address.url, fmt::format("+{}:{}", ref, kFetchedRef)});
+  command.arguments = bounded(
+      limits.pack_bytes,
+      {"git", "fetch", "--quiet", "--no-progress", fmt::format("--depth={}", limits.history),
+       "--update-shallow", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+       "--no-recurse-submodules", "--", address.url, fmt::format("+{}:{}", ref, kFetchedRef)});
   command.environment = mirror_environment(mirror, (mirror / kConfigurationFile).string());
   command.environment.push_back(
       fmt::format("GIT_ALLOW_PROTOCOL={}", protocol_name(address.transport)));

@@ -24,9 +24,9 @@ struct FetchOutcome {
                                ///< make it say so too
 };
 
-/// Fetches the newest commit of `ref` (a full name) into kFetchedRef of the mirror; history stays
-/// away. The child runs without the user's configuration, without hooks, and speaks only the
-/// address's transport.
+/// Fetches the newest commit of `ref` (a full name) into kFetchedRef of the mirror, with as much
+/// history as the limits ask for. The child runs without the user's configuration, without hooks,
+/// and speaks only the address's transport.
 Result<FetchOutcome> fetch_newest(const std::filesystem::path& mirror, const RemoteAddress& address,
                                   const std::string& ref, const RemoteRepository& remote,
                                   const FetchLimits& limits, std::stop_token stop);

@@ -35,6 +35,7 @@ constexpr std::string_view kPinPrefix = "refs/croft/pins/";
 /// Each fetch that brings something adds a pack; reading slows down with their number.
 constexpr int kPacksBeforeTidying = 32;
 constexpr Duration kUpkeepDeadline{10 * 60'000};
+constexpr Duration kListingDeadline{60'000};
 
 Result<void> init_repository(const fs::path& directory) {
   git::start_libgit2();
@@ -116,6 +117,54 @@ Result<void> probe_commit(git_repository* repository, const std::string& id) {
   TRY_ASSIGN(const git::CommitHandle commit, lookup_commit(repository, id));
   TRY(git::lookup_tree(repository, *git_commit_tree_id(commit.get())));
   return {};
+}
+
+struct ObjectHeader {
+  git_object_t type = GIT_OBJECT_INVALID;
+  std::size_t size = 0;
+};
+
+Result<git::OdbHandle> objects_of(git_repository* repository) {
+  git_odb* objects = nullptr;
+  TRY(git::check(git_repository_odb(&objects, repository), "opening the objects of a mirror"));
+  return git::OdbHandle(objects);
+}
+
+Result<ObjectHeader> header_of(git_repository* repository, const git_oid& id) {
+  TRY_ASSIGN(const git::OdbHandle objects, objects_of(repository));
+  ObjectHeader header;
+  TRY(git::check(git_odb_read_header(&header.size, &header.type, objects.get(), &id),
+                 "reading the object " + git::to_hex(id)));
+  return header;
+}
+
+Result<std::string> bytes_of(git_repository* repository, const git_oid& id) {
+  TRY_ASSIGN(const git::OdbHandle objects, objects_of(repository));
+  git_odb_object* found = nullptr;
+  TRY(git::check(git_odb_read(&found, objects.get(), &id),
+                 "reading the object " + git::to_hex(id)));
+  const git::OdbObjectHandle object(found);
+  return std::string(static_cast<const char*>(git_odb_object_data(found)),
+                     git_odb_object_size(found));
+}
+
+std::vector<std::string> ids_in(std::string_view lines) {
+  std::vector<std::string> ids;
+  while (lines.size() >= GIT_OID_HEXSZ) {
+    ids.emplace_back(lines.substr(0, GIT_OID_HEXSZ));
+    lines.remove_prefix(std::min<std::size_t>(GIT_OID_HEXSZ + 1, lines.size()));
+  }
+  return ids;
+}
+
+/// The commits whose parents were left away.
+Result<std::set<std::string>> shallow_commits(const fs::path& repository) {
+  constexpr std::size_t kMostBytes = 64 << 20;
+  const Result<std::string> lines = read_file(repository / "shallow", kMostBytes);
+  if (!lines && lines.error().code() == ErrorCode::NotFound) return std::set<std::string>();
+  TRY(lines);
+  const std::vector<std::string> ids = ids_in(*lines);
+  return std::set<std::string>(ids.begin(), ids.end());
 }
 
 /// A quick look: opens, and every ref names a commit that can be read.
@@ -228,6 +277,54 @@ class ChildFetchedMirror final : public Mirror {
     return git::make_repository_tree(repository, id);
   }
 
+  Result<std::string> fetched_tag() const override {
+    TRY_ASSIGN(const auto repository, open());
+    return repository->with([&](git_repository* handle) -> Result<std::string> {
+      git_oid brought{};
+      TRY(git::check(git_reference_name_to_id(&brought, handle, git::kFetchedRef),
+                     "reading what was fetched"));
+      TRY_ASSIGN(const ObjectHeader header, header_of(handle, brought));
+      return header.type == GIT_OBJECT_TAG ? git::to_hex(brought) : std::string();
+    });
+  }
+
+  Result<std::string> object(const std::string& id, std::size_t limit) const override {
+    TRY_ASSIGN(const auto repository, open());
+    return repository->with([&](git_repository* handle) -> Result<std::string> {
+      TRY_ASSIGN(const git_oid oid, git::parse_id(id));
+      TRY_ASSIGN(const ObjectHeader header, header_of(handle, oid));
+      if (header.size > limit) {
+        return fail(ErrorCode::Invalid,
+                    fmt::format("it has {} bytes, more than {}", header.size, limit));
+      }
+      return bytes_of(handle, oid);
+    });
+  }
+
+  Result<CommitRange> commits_between(const std::string& old, const std::string& commit,
+                                      int limit) const override {
+    for (const std::string& id : {old, commit}) {
+      TRY(git::parse_id(id));
+      const Result<Commit> known = this->commit(id);
+      if (!known && known.error().code() == ErrorCode::NotFound) return CommitRange{};
+      TRY(known);
+    }
+    const fs::path repository = path();
+    TRY_ASSIGN(
+        const ChildOutput listed,
+        git::run_in_mirror(
+            repository, {"rev-list", fmt::format("--max-count={}", limit + 1), commit, "^" + old},
+            kListingDeadline, {}));
+    if (listed.status != 0)
+      return fail(ErrorCode::Internal, "listing the commits of a mirror: " + listed.error);
+    TRY_ASSIGN(const std::set<std::string> cut, shallow_commits(repository));
+    CommitRange range{ids_in(listed.output), true};
+    const bool is_cut =
+        std::ranges::any_of(range.commits, [&](const auto& id) { return cut.contains(id); });
+    range.is_whole = !is_cut && range.commits.size() <= static_cast<std::size_t>(limit);
+    return range;
+  }
+
  private:
   static Result<std::string> pin_ref(const std::string& name) {
     std::string ref = std::string(kPinPrefix) + name;
@@ -256,7 +353,8 @@ class ChildFetchedMirror final : public Mirror {
     if (*is_suspect_) {
       TRY(repair("reading it failed", stop));
     }
-    if (auto unmoved = find_unmoved(address, ref)) return *unmoved;
+    if (auto unmoved = find_unmoved(address, ref); unmoved && has_history(*unmoved, limits))
+      return *unmoved;
     TRY_ASSIGN(git::FetchOutcome outcome,
                git::fetch_newest(path(), address, ref, remote, limits, stop));
     Result<std::string> brought =
@@ -300,6 +398,13 @@ class ChildFetchedMirror final : public Mirror {
     if (!theirs) return std::nullopt;
     const auto ours = fetched_commit(*theirs);
     return ours ? std::optional(*ours) : std::nullopt;
+  }
+
+  /// A commit that came alone has to come again if its history is asked for.
+  bool has_history(const std::string& commit, const FetchLimits& limits) const {
+    if (limits.history <= 1) return true;
+    const Result<std::set<std::string>> cut = shallow_commits(path());
+    return cut && !cut->contains(commit);
   }
 
   /// Checks the whole mirror; makes it anew if it is damaged, and says whether it was.

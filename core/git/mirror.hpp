@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "core/base/result.hpp"
 #include "core/base/secret.hpp"
@@ -30,7 +31,8 @@ struct RemoteRepository {
 struct FetchLimits {
   Duration deadline{60'000};
   std::uint64_t pack_bytes =
-      1ULL << 30;  ///< a fetch that brings more is stopped and leaves the mirror as it was
+      1ULL << 30;   ///< a fetch that brings more is stopped and leaves the mirror as it was
+  int history = 1;  ///< how many commits deep: 1 is the newest alone
 };
 
 /// A commit's facts.
@@ -41,7 +43,14 @@ struct Commit {
   Timestamp time;
 };
 
-/// Our bare copy of one source's repository: of each commit fetched its content, not its history.
+/// Commits, the newest first.
+struct CommitRange {
+  std::vector<std::string> commits;
+  bool is_whole = false;  ///< these are all; else there are too many, or the history is not here
+};
+
+/// Our bare copy of one source's repository: of each commit fetched its content, and of its history
+/// as much as FetchLimits ask for.
 /// Fetching runs `git` as a child that can be killed, without the user's configuration (but for
 /// safe.directory) and without hooks; reading goes through libgit2. Blocking: call on a
 /// BlockingPool, one fetch, pin or unpin at a time for a mirror; commits and trees may be read
@@ -70,6 +79,14 @@ class Mirror {
   /// The directory `path` ("" or "." is the root) of a commit. NotFound names what is missing.
   virtual Result<std::shared_ptr<const FileTree>> tree(const std::string& commit,
                                                        const std::string& path) const = 0;
+
+  /// The annotated tag that the last fetch brought; empty if its ref names a commit.
+  virtual Result<std::string> fetched_tag() const = 0;
+  /// The bytes of a commit or tag, as Git hashes them. Invalid if there are more than `limit`.
+  virtual Result<std::string> object(const std::string& id, std::size_t limit) const = 0;
+  /// What a commit has in its history, itself included, and another one has not; at most `limit`.
+  virtual Result<CommitRange> commits_between(const std::string& old, const std::string& commit,
+                                              int limit) const = 0;
 };
 
 /// Opens or creates the mirror in `directory`. A damaged mirror is made anew, empty, with a warning

@@ -181,6 +181,14 @@ Result<UniqueFd> bind_unix(const std::filesystem::path& path, unsigned mode) {
   return fd;
 }
 
+/// What make_address() reads.
+std::string numeric(const std::string& host) {
+  if (host == "localhost") return "127.0.0.1";
+  if (host == "*") return "0.0.0.0";
+  const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
+  return is_bracketed ? host.substr(1, host.size() - 2) : host;
+}
+
 }  // namespace
 
 struct HttpServer::Core {
@@ -227,12 +235,12 @@ Result<void> HttpServer::listen_unix(const std::filesystem::path& path, unsigned
 
 Result<int> HttpServer::listen_tcp(const std::string& host, int port) {
   error_code code;
-  const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, code);
+  const auto address = asio::ip::make_address(numeric(host), code);
   if (code || port < 0 || port > 65535) {
     return fail(ErrorCode::Invalid,
                 "no address to listen on: " + host + ":" + std::to_string(port));
   }
-  if (!address.is_loopback()) {
+  if (!address.is_loopback() && !core_->shared->settings.any_address) {
     return fail(Error(ErrorCode::Denied, "will not listen on " + host + " without TLS")
                     .with_hint("listen on 127.0.0.1 and put a TLS proxy before it"));
   }

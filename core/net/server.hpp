@@ -24,7 +24,10 @@ struct HttpServerSettings {
   Duration header_timeout{10'000};  ///< for a whole head, once it began
   Duration body_timeout{60'000};    ///< for a whole body, or a piece of one that is streamed
   Duration write_timeout{
-      30'000};            ///< for a response, or a piece of a stream: a slower reader is dropped
+      30'000};  ///< for a response, or a piece of a stream: a slower reader is dropped
+  /// Whether listen_tcp() takes addresses besides loopback: only where what is answered is for
+  /// anybody who can reach it.
+  bool any_address = false;
   int connections = 256;  ///< at once for a listener; more wait in its backlog
   /// The answer to what never reaches the handler (malformed: 400, too slow: 408, too large: 413
   /// and 431). Unset: text.
@@ -44,7 +47,8 @@ class HttpServer {
   /// somebody does.
   Result<void> listen_unix(const std::filesystem::path& path, unsigned mode);
   /// Listens on a loopback address and gives the port, which the system chooses for port 0. Denied
-  /// for any other address: there is no TLS here.
+  /// for any other address, since there is no TLS here, unless the settings allow it. A host is an
+  /// address, `localhost`, or `*` for every IPv4 address.
   Result<int> listen_tcp(const std::string& host, int port);
 
   /// Takes no new connection, ends streams, answers every request that arrived, then closes. After

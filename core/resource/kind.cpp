@@ -26,12 +26,12 @@ constexpr std::array<KindFacts, 12> kKinds{{{Kind::Tenant, "Tenant", KindScope::
                                             {Kind::Service, "Service", KindScope::Tenant},
                                             {Kind::Volume, "Volume", KindScope::Tenant},
                                             {Kind::Network, "Network", KindScope::Tenant}}};
-constexpr std::array<Kind, 9> kAll{Kind::Tenant,   Kind::Plan, Kind::Provider,
-                                   Kind::Source,   Kind::Webhook, Kind::Instance,
-                                   Kind::Site,     Kind::Stack, Kind::Secret};
+constexpr std::array<Kind, 9> kAll{Kind::Tenant, Kind::Plan,    Kind::Provider,
+                                   Kind::Source, Kind::Webhook, Kind::Instance,
+                                   Kind::Site,   Kind::Stack,   Kind::Secret};
 constexpr std::array<Kind, 3> kDerived{Kind::Service, Kind::Volume, Kind::Network};
-constexpr std::array<std::string_view, 8> kPlanned{
-    "Account", "Space", "Tunnel", "Box", "Database", "Domain", "Template", "Job"};
+constexpr std::array<std::string_view, 8> kPlanned{"Account",  "Space",  "Tunnel",   "Box",
+                                                   "Database", "Domain", "Template", "Job"};
 
 const KindFacts& facts_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 

@@ -26,6 +26,9 @@ std::optional<Error> check_web_url(const Value& value);  ///< https://, or http:
 std::optional<Error> check_repository_path(const Value& value);  ///< "alice/hosting"
 std::optional<Error> check_git_ref(const Value& value);
 std::optional<Error> check_ssh_key(const Value& value);
+std::optional<Error> check_allowed_signer(
+    const Value& value);                                 ///< a key, or a line of allowed signers
+std::optional<Error> check_gpg_key(const Value& value);  ///< armoured public keys
 std::optional<Error> check_label_value(const Value& value);
 std::optional<Error> check_rate(const Value& value);        ///< a decimal number, not negative
 std::optional<Error> check_lua_path(const Value& value);    ///< relative, ends in .lua
@@ -48,9 +51,12 @@ std::vector<FieldProblem> check_volumes(
 std::vector<FieldProblem> check_health(const Value& health);  ///< exactly one of http, tcp, exec
 std::vector<FieldProblem> check_price(const Value& price);
 std::vector<FieldProblem> check_rate_fields(const Value& rate);  ///< those that its mode needs
+std::vector<FieldProblem> check_webhook(const Value& spec);      ///< what goes together
 std::vector<FieldProblem> check_plan(const Value& spec);
 std::vector<FieldProblem> check_provider(const Value& spec);
-/// What reports go to must be known: from the URL, or said.
+std::vector<FieldProblem> check_source_credentials(const Value& credentials);  ///< exactly one
+std::vector<FieldProblem> check_verify(const Value& verify);                   ///< some key
+/// What reports go to must be known: from the URL, or said; and who writes them.
 std::vector<FieldProblem> check_source(const Value& spec);
 std::vector<FieldProblem> check_instance_image(
     const Value& spec);  ///< what it runs: a command, an image or a build

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/signing_keys.hpp"
 #include "core/resource/kind_checks.hpp"
 
 // Checks on what Sources and Tenants name: repositories, refs, keys.
@@ -77,7 +78,16 @@ std::vector<FieldProblem> check_source(const Value& spec) {
   const Value* status = spec.find("commitStatus");
   const std::string url = spec.text_or("url", "");
   const bool is_remote = url.starts_with("https://") || url.starts_with("ssh://");
-  if (status == nullptr || !status->is_map() || is_remote) return problems;
+  const bool has_app = spec.at_path("credentials.githubApp") != nullptr;
+  if (has_app && !url.starts_with("https://")) {
+    problems.push_back({"credentials.githubApp", "must open a repository by https://"});
+  }
+  if (status == nullptr || !status->is_map()) return problems;
+  const bool app_may_write = has_app && status->text_or("type", "") == "github";
+  if (status->find("secret") == nullptr && !app_may_write) {
+    problems.push_back({"commitStatus.secret", "must be given: nothing else says who writes"});
+  }
+  if (is_remote) return problems;
   for (const char* name : {"url", "repository"}) {
     if (status->find(name) == nullptr) {
       problems.push_back({fmt::format("commitStatus.{}", name),
@@ -124,6 +134,28 @@ std::optional<Error> check_ssh_key(const Value& value) {
   if (is_fine) return std::nullopt;
   return invalid(
       "must be one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... alice@laptop'");
+}
+
+std::optional<Error> check_allowed_signer(const Value& value) {
+  const auto signer = parse_allowed_signer(value.as_text());
+  return signer ? std::nullopt : std::optional(signer.error());
+}
+
+std::optional<Error> check_gpg_key(const Value& value) {
+  const auto keys = dearmor_public_keys(value.as_text());
+  return keys ? std::nullopt : std::optional(keys.error());
+}
+
+std::vector<FieldProblem> check_verify(const Value& verify) {
+  if (verify.find("ssh") != nullptr || verify.find("gpg") != nullptr) return {};
+  return {{"", "must name keys: 'ssh', 'gpg' or both"}};
+}
+
+std::vector<FieldProblem> check_source_credentials(const Value& credentials) {
+  const bool has_secret = credentials.find("secret") != nullptr;
+  const bool has_app = credentials.find("githubApp") != nullptr;
+  if (has_secret != has_app) return {};
+  return {{"", "must have exactly one of 'secret' and 'githubApp'"}};
 }
 
 }  // namespace croft

@@ -14,10 +14,10 @@ using Descriptions = std::array<Field, 12>;
 
 const Descriptions& descriptions() {
   // In the order of Kind.
-  static const Descriptions all{describe_tenant(), describe_plan(), describe_provider(),
-                                describe_source(), describe_webhook(), describe_instance(),
-                                describe_site(), describe_stack(), describe_secret(), describe_service(),
-                                describe_volume(), describe_network()};
+  static const Descriptions all{describe_tenant(),  describe_plan(),    describe_provider(),
+                                describe_source(),  describe_webhook(), describe_instance(),
+                                describe_site(),    describe_stack(),   describe_secret(),
+                                describe_service(), describe_volume(),  describe_network()};
   return all;
 }
 

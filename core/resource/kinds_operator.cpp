@@ -23,6 +23,68 @@ Field credentials_field(std::string help) {
       .like("{secret: fly-token}");
 }
 
+Field text_list(std::string name, std::string help, Field element) {
+  return list_field(std::move(name), std::move(help), std::move(element))
+      .between(1, 1000)
+      .cross_checked_by(check_distinct);
+}
+
+// What opens a repository may also be an app that its host knows.
+Field source_credentials_field() {
+  return object_field(
+             "credentials", "What opens the repository: exactly one of these.",
+             {text_field("secret",
+                         "An SSH private key or an HTTPS token: a Secret of the platform "
+                         "repository (`NAME`, `NAME/KEY`), else a file in the setting "
+                         "`secrets.dir`.")
+                  .checked_by(check_secret_name),
+              object_field(
+                  "githubApp",
+                  "A GitHub App that is installed there: its tokens last an hour and are made as "
+                  "they are needed, for fetching and for `commitStatus`.",
+                  {integer_field("appId", "The App's number (\"App ID\").")
+                       .as_required()
+                       .between(1, kPebibyte),
+                   integer_field("installationId",
+                                 "The installation's number, the end of its settings' URL.")
+                       .as_required()
+                       .between(1, kPebibyte),
+                   text_field("secret", "The App's private key, as GitHub gives it (PEM).")
+                       .as_required()
+                       .checked_by(check_secret_name),
+                   text_field("url",
+                              "The API of a GitHub Enterprise Server; that of the repository's "
+                              "host if it is not given.")
+                       .between(1, 2048)
+                       .checked_by(check_web_url)
+                       .like("https://github.example.com/api/v3")})
+                  .like("{appId: 12345, installationId: 67890, secret: github-app}")})
+      .cross_checked_by(check_source_credentials)
+      .like("{secret: alice-key}");
+}
+
+Field verify_field() {
+  return object_field(
+             "verify",
+             "Whose signatures commits must bear. What is not signed by one of these keys changes "
+             "nothing, and the source says so.",
+             {text_field("mode",
+                         "`head`: the newest commit must be signed (or the signed tag that `ref` "
+                         "names); `every`: all since the last applied one, too.")
+                  .one_of({"head", "every"})
+                  .with_default("head"),
+              text_list("ssh",
+                        "SSH keys: public keys, or lines of OpenSSH's allowed signers with their "
+                        "principals and options.",
+                        text_field("", "").between(1, 16384).checked_by(check_allowed_signer))
+                  .like("[\"ssh-ed25519 AAAA... alice@laptop\"]"),
+              text_list("gpg", "GPG keys, as `gpg --armor --export` gives them.",
+                        text_field("", "").between(1, 262'144).checked_by(check_gpg_key))
+                  .like("[\"-----BEGIN PGP PUBLIC KEY BLOCK-----...\"]")})
+      .cross_checked_by(check_verify)
+      .like("{ssh: [\"ssh-ed25519 AAAA... alice@laptop\"]}");
+}
+
 Field count_field(std::string name, std::string help) {
   return integer_field(std::move(name), std::move(help)).between(0, kManyCount);
 }
@@ -57,8 +119,11 @@ Field commit_status_field() {
              {text_field("type", "Whose API it is.")
                   .as_required()
                   .one_of({"github", "gitlab", "gitea", "forgejo", "bitbucket"}),
-              secret_name_field("A token that may write statuses, and comments if there are to be "
-                                "any: named as in `credentials`."),
+              text_field("secret",
+                         "A token that may write statuses, and comments if there are to be any: "
+                         "named as in `credentials`. Without it the `githubApp` of `credentials` "
+                         "writes them.")
+                  .checked_by(check_secret_name),
               text_field("url",
                          "The API, as `https://git.example.com/api/v1`; that of the repository's "
                          "host if it is not given.")
@@ -110,7 +175,8 @@ Field source_location_fields(std::string name, std::string help, std::vector<Fie
           "How often a remote repository is asked for news. Local ones are noticed at once.")
           .between(kSecond, kDay)
           .with_default(kMinute),
-      credentials_field("What opens the repository: an SSH private key or an HTTPS token."),
+      source_credentials_field(),
+      verify_field(),
       receiver_field(),
       commit_status_field(),
   };
@@ -139,8 +205,7 @@ Field describe_tenant() {
            .like("[alice@example.com]"),
        source_location_fields(
            "source", "Where the tenant's manifests are; short for a Source with the tenant's name.",
-           {text_field("verify", "Keys that commits must be signed with.").later("signed commits"),
-            text_field("windows", "When changes may be applied.").later("change windows")})
+           {text_field("windows", "When changes may be applied.").later("change windows")})
            .like("{url: \"https://git.example.com/alice/hosting.git\"}"),
        list_field("hosts",
                   "Hosts of their own that the operator allows the tenant to serve; a name allows "
@@ -349,7 +414,6 @@ Field describe_source() {
            .as_required()
            .checked_by(check_tenant_name)
            .like("alice"),
-       text_field("verify", "Keys that commits must be signed with.").later("signed commits"),
        text_field("windows", "When changes may be applied.").later("change windows")});
 }
 

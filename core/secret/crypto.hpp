@@ -5,6 +5,7 @@
 //   bech32, age       files that `age` encrypts (https://age-encryption.org/v1), opened
 //   sops              files that SOPS encrypts to age recipients, opened and checked whole
 //   seal              one value sealed to the server's public key, for one place only (HPKE)
+//   jwt               tokens that a private key signs, for the APIs that want them
 //   keyring           the server's private keys: files, rotation, fingerprints
 
 #include <array>

@@ -22,8 +22,9 @@ bool was_elsewhere(const fs::path& directory) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_store(const fs::path& directory, const std::string& url) {
-  if (!url.empty()) return open_postgres_store(directory, {.url = url});
+Result<std::unique_ptr<Store>> open_store(const fs::path& directory, const std::string& url,
+                                          StoreHistory history) {
+  if (!url.empty()) return open_postgres_store(directory, {.url = url, .history = history});
   if (was_elsewhere(directory)) {
     return fail(
         Error(ErrorCode::Conflict, fmt::format("the store of {} was in PostgreSQL until now, and "
@@ -33,7 +34,7 @@ Result<std::unique_ptr<Store>> open_store(const fs::path& directory, const std::
                                    "moved away: croft store copy URL {}",
                                    (directory / "croft.db").string())));
   }
-  return open_sqlite_store(directory);
+  return open_sqlite_store(directory, {.history = history});
 }
 
 }  // namespace croft

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/store/history.hpp"
 #include "core/store/store.hpp"
 
 namespace croft {
@@ -13,6 +14,6 @@ namespace croft {
 /// open_sqlite_store() say; Conflict for an embedded one where this directory's store was in
 /// PostgreSQL until now.
 Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& directory,
-                                          const std::string& url);
+                                          const std::string& url, StoreHistory history = {});
 
 }  // namespace croft

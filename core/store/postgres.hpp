@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "core/base/units.hpp"
+#include "core/store/history.hpp"
 #include "core/store/store.hpp"
 
 namespace croft {
@@ -14,10 +14,8 @@ struct PostgresOptions {
   /// "postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full", or libpq's "host=... dbname=...".
   /// What it leaves out comes from libpq's PG* variables, service file and password file.
   std::string url;
-  std::int64_t event_limit = 50'000;  ///< how many of the newest events are kept at least
-  std::int64_t intent_limit =
-      10'000;       ///< how many of the newest finished intents are kept at least
-  int readers = 4;  ///< connections for reads, made when they are needed
+  StoreHistory history;
+  int readers = 4;                     ///< connections for reads, made when they are needed
   Duration statement_timeout{30'000};  ///< of one statement, by the server
   Duration lock_timeout{10'000};       ///< for one lock, by the server
   /// How much longer than its own time-outs we wait for a server's answer before the connection

@@ -111,7 +111,7 @@ struct DirectiveRow {
   bool operator==(const DirectiveRow&) const = default;
 };
 
-/// A line of history. The store keeps the newest 50,000 or so.
+/// A line of history. How much of it the store keeps is its StoreHistory.
 struct EventRow {
   std::int64_t sequence = 0;  ///< given by the store on append: 1, 2, 3, ..., never reused
   Timestamp time;
@@ -132,6 +132,9 @@ struct EventQuery {
   /// that a follower that pages on from the last one it saw misses none; -1 pages from the oldest
   /// that is kept. Always given oldest first.
   std::int64_t after = 0;
+  /// With `after` = 0: only those with a smaller sequence, so that the past can be paged through
+  /// backwards; 0: all.
+  std::int64_t before = 0;
   std::size_t limit = 200;
 };
 

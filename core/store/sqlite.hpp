@@ -1,19 +1,17 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "core/base/units.hpp"
+#include "core/store/history.hpp"
 #include "core/store/store.hpp"
 
 namespace croft {
 
 struct SqliteOptions {
-  std::int64_t event_limit = 50'000;  ///< how many of the newest events are kept at least
-  std::int64_t intent_limit =
-      10'000;  ///< how many of the newest finished intents are kept at least
+  StoreHistory history;
   std::optional<Bytes>
       size_limit;  ///< commits that would make croft.db larger fail as on a full disk
 };

@@ -9,6 +9,7 @@
 //   sqlite            opens the embedded engine
 //   postgres          opens the one for a fleet
 //   open              whichever of the two the settings say
+//   measured          a store that counts and times for those who watch
 //
 // Behind the port: sql/ holds every statement, the numbered migrations and the mapping of rows to
 // columns, once for both dialects: writes and reads are descriptions (sql/writes, sql/reads) that

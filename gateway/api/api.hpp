@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
@@ -38,6 +39,10 @@ struct ApiSettings {
       1U << 20U;  ///< of log text that a slow reader has not taken; more is left out, saying so
   /// The URL of a source's hook, by the source's key.
   std::function<std::string(const std::string& source)> hook_url;
+  /// What /metrics says; unset: it is not found.
+  std::function<Task<std::string>()> metrics;
+  /// Why the server cannot do its work now, for /readyz; unset: only the store is asked.
+  std::function<Task<std::vector<std::string>>()> reasons_not_ready;
   /// A merge request of a source has news.
   std::function<void(const std::string& source, std::int64_t number)> on_merge_request;
 };

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/base/work.hpp"
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/operation.hpp"
 #include "gateway/api/price_forms.hpp"
@@ -82,6 +83,10 @@ Task<Result<HttpResponse>> look(Service& service, Call call) {
     co_return fail(no_such("source '" + key + "'"));
   const std::int64_t merge_request = call.body.integer_or("mergeRequest", 0);
   if (merge_request == 0) {
+    const auto work = std::make_shared<Work>();
+    work->span =
+        parse_traceparent(call.headers.value_or("traceparent", "")).value_or(SpanContext());
+    const WorkScope scope(work);
     CO_TRY(service.parts.engine.look_at(key));
   } else if (service.settings.on_merge_request) {
     service.settings.on_merge_request(key, merge_request);

@@ -317,6 +317,32 @@ Result<SourceStatus> source_from_form(const Value& form) {
   return reader.finish(std::move(source));
 }
 
+Value to_form(const ProviderStatus& provider) {
+  Value missing = Value::list();
+  for (const Capabilities::Missing& one : provider.missing)
+    missing.push_back(Value::map({{"what", one.what}, {"why", one.why}}));
+  return Value::map({{"name", provider.name},
+                     {"adapter", provider.adapter},
+                     {"ready", provider.is_ready},
+                     {"message", provider.message},
+                     {"missing", std::move(missing)}});
+}
+
+Result<ProviderStatus> provider_from_form(const Value& form) {
+  FormReader reader(form, "a provider");
+  ProviderStatus provider;
+  provider.name = reader.text("name");
+  provider.adapter = reader.text_or("adapter", "");
+  const Value* ready = reader.find("ready");
+  provider.is_ready = ready != nullptr && ready->is_boolean() && ready->as_boolean();
+  provider.message = reader.text_or("message", "");
+  if (const Value* missing = reader.find("missing"); missing != nullptr && missing->is_list()) {
+    for (const Value& one : missing->as_list())
+      provider.missing.push_back({one.text_or("what", ""), one.text_or("why", "")});
+  }
+  return reader.finish(std::move(provider));
+}
+
 Value to_form(const EventRow& event) {
   return Value::map({{"sequence", event.sequence},
                      {"time", format_time(event.time)},
@@ -404,6 +430,53 @@ Result<VolumeStatus> volume_from_form(const Value& form) {
   volume.users = reader.list("users", ref_from_form);
   volume.kept_until = reader.optional_time("keptUntil");
   return reader.finish(std::move(volume));
+}
+
+Value to_form(const ResourceUse& use) {
+  const auto number = [](const std::optional<std::int64_t>& count) {
+    return count ? Value(*count) : Value();
+  };
+  Value form = Value::map({{"ref", to_string(use.ref)},
+                           {"provider", use.provider},
+                           {"phase", to_string(use.phase)},
+                           {"restarts", use.restarts},
+                           {"measuredAt", Value()},
+                           {"cpuMilliseconds", Value()},
+                           {"memory", Value()},
+                           {"memoryLimit", Value()},
+                           {"processes", Value()}});
+  if (!use.use) return form;
+  form.set("measuredAt", format_time(use.use->at));
+  if (use.use->cpu_seconds)
+    form.set("cpuMilliseconds", static_cast<std::int64_t>(*use.use->cpu_seconds * 1000));
+  form.set("memory", number(use.use->memory));
+  form.set("memoryLimit", number(use.use->memory_limit));
+  form.set("processes", number(use.use->processes));
+  return form;
+}
+
+Result<ResourceUse> use_from_form(const Value& form) {
+  FormReader reader(form, "what a resource uses");
+  const auto number = [&](std::string_view field) -> std::optional<std::int64_t> {
+    const Value* value = reader.find(field);
+    if (value == nullptr || !value->is_integer()) return std::nullopt;
+    return value->as_integer();
+  };
+  ResourceUse use;
+  use.ref = reader.ref("ref");
+  use.provider = reader.text_or("provider", "");
+  use.phase = reader.name_of<Phase>("phase", phase_from);
+  use.restarts = static_cast<int>(reader.integer_or("restarts", 0));
+  const std::optional<Timestamp> at = reader.optional_time("measuredAt");
+  if (!at) return reader.finish(std::move(use));
+  Use& measured = use.use.emplace();
+  measured.at = *at;
+  if (const auto milliseconds = number("cpuMilliseconds"))
+    measured.cpu_seconds = static_cast<double>(*milliseconds) / 1000;
+  measured.memory = number("memory");
+  measured.memory_limit = number("memoryLimit");
+  measured.processes = number("processes");
+  return reader.finish(std::move(use));
 }
 
 }  // namespace croft

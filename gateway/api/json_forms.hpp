@@ -51,8 +51,10 @@ Value to_form(const Changeset& changeset);
 Value to_form(const ResourceStatus& status);
 Value to_form(const ResourceDetail& detail);
 Value to_form(const SourceStatus& source);
+Value to_form(const ProviderStatus& provider);
 Value to_form(const EventRow& event);
 Value to_form(const VolumeStatus& volume);
+Value to_form(const ResourceUse& use);
 Value to_form(const SealingKey& key);
 Value to_form(const TokenSummary& token);
 
@@ -64,8 +66,10 @@ Result<Changeset> changeset_from_form(const Value& form);
 Result<ResourceStatus> status_from_form(const Value& form);
 Result<ResourceDetail> detail_from_form(const Value& form);
 Result<SourceStatus> source_from_form(const Value& form);
+Result<ProviderStatus> provider_from_form(const Value& form);
 Result<EventRow> event_from_form(const Value& form);
 Result<VolumeStatus> volume_from_form(const Value& form);
+Result<ResourceUse> use_from_form(const Value& form);
 Result<SealingKey> sealing_key_from_form(const Value& form);
 Result<TokenSummary> token_from_form(const Value& form);
 

@@ -101,12 +101,15 @@ namespace operations {
 
 Task<Result<HttpResponse>> health(Service& service, Call call);
 Task<Result<HttpResponse>> readiness(Service& service, Call call);
+Task<Result<HttpResponse>> metrics(Service& service, Call call);
 Task<Result<HttpResponse>> openapi(Service& service, Call call);
 Task<Result<HttpResponse>> version(Service& service, Call call);
 Task<Result<HttpResponse>> tenants(Service& service, Call call);
+Task<Result<HttpResponse>> providers(Service& service, Call call);
 Task<Result<HttpResponse>> sources(Service& service, Call call);
 Task<Result<HttpResponse>> resources(Service& service, Call call);
 Task<Result<HttpResponse>> resource(Service& service, Call call);
+Task<Result<HttpResponse>> use(Service& service, Call call);
 Task<Result<HttpResponse>> settled(Service& service, Call call);
 Task<Result<HttpResponse>> events(Service& service, Call call);
 Task<Result<HttpResponse>> logs(Service& service, Call call);

@@ -1,9 +1,12 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/resource/status.hpp"
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/log_pipe.hpp"
 #include "gateway/api/operation.hpp"
+#include "gateway/metrics/exposition.hpp"
 
 namespace croft::operations {
 
@@ -39,10 +42,23 @@ Task<Result<HttpResponse>> health(Service& service, Call call) {
 
 Task<Result<HttpResponse>> readiness(Service& service, Call call) {
   (void)call;
+  if (service.settings.reasons_not_ready) {
+    const std::vector<std::string> reasons = co_await service.settings.reasons_not_ready();
+    if (!reasons.empty())
+      co_return fail(ErrorCode::Unavailable, fmt::format("{}", fmt::join(reasons, "; ")));
+  }
   // Whatever ails the store is the operator's to know, not everybody's.
   const Result<std::vector<TenantRow>> tenants = co_await service.parts.store.tenants();
   if (!tenants) co_return fail(ErrorCode::Unavailable, "the store does not answer");
   co_return json_response(Value::map({{"status", "ok"}}));
+}
+
+Task<Result<HttpResponse>> metrics(Service& service, Call call) {
+  (void)call;
+  if (!service.settings.metrics)
+    co_return fail(ErrorCode::NotFound, "this server shows no metrics");
+  std::string page = co_await service.settings.metrics();
+  co_return metrics_answer(std::move(page));
 }
 
 Task<Result<HttpResponse>> openapi(Service& service, Call call) {
@@ -77,6 +93,11 @@ Task<Result<HttpResponse>> sources(Service& service, Call call) {
   co_return json_response(to_list_form("sources", sources));
 }
 
+Task<Result<HttpResponse>> providers(Service& service, Call call) {
+  (void)call;
+  co_return json_response(to_list_form("providers", service.parts.engine.providers()));
+}
+
 Task<Result<HttpResponse>> resources(Service& service, Call call) {
   CO_TRY_ASSIGN(const std::optional<std::string> tenant, listed_tenant(call));
   const std::string kind = call.query.text_or("kind", "");
@@ -103,6 +124,15 @@ Task<Result<HttpResponse>> resource(Service& service, Call call) {
   if (!is_ready && is_workload(ref.kind))
     detail.log_tail = co_await log_tail(service, detail.status);
   co_return json_response(to_form(detail));
+}
+
+Task<Result<HttpResponse>> use(Service& service, Call call) {
+  CO_TRY_ASSIGN(const std::optional<std::string> tenant, listed_tenant(call));
+  std::string whose = tenant.value_or("");
+  CO_TRY_ASSIGN(std::vector<ResourceUse> all, co_await service.parts.engine.use(std::move(whose)));
+  std::erase_if(all, [&](const ResourceUse& one) { return !shows(tenant, one.ref.tenant); });
+  std::ranges::sort(all, {}, &ResourceUse::ref);
+  co_return json_response(to_list_form("resources", all));
 }
 
 Task<Result<HttpResponse>> settled(Service& service, Call call) {

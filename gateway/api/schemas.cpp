@@ -260,6 +260,17 @@ Value source_schema() {
        {"commitStatus", text_schema("Where its revisions are reported: github, ...; or empty")}});
 }
 
+Value provider_schema() {
+  return object_schema(
+      {{"name", text_schema("As the platform declares it")},
+       {"adapter", text_schema("What it is made of: process, docker, ...")},
+       {"ready", boolean_schema("Whether it could be made and be observed")},
+       {"message", text_schema("Why it is not, or what is not as declared; or empty")},
+       {"missing", list_schema(object_schema(
+                       {{"what", text_schema("What it cannot promise here: memory, egress, ...")},
+                        {"why", text_schema("Why")}}))}});
+}
+
 Value event_schema() {
   return object_schema({{"sequence", count_schema("Rising; what `after` and Last-Event-ID mean")},
                         {"time", time_schema("When")},
@@ -375,11 +386,13 @@ void add_answers(Value& schemas) {
   schemas.set("TenantList", named_list("tenants", text_schema("A tenant's name")));
   schemas.set("AdoptedList", named_list("adopted", text_schema("A resource's ref")));
   schemas.set("SourceList", named_list("sources", schema_reference("Source")));
+  schemas.set("ProviderList", named_list("providers", schema_reference("Provider")));
   schemas.set("ResourceList", named_list("resources", schema_reference("Resource")));
   schemas.set("EventList", named_list("events", schema_reference("Event")));
   schemas.set("DirectiveList", named_list("directives", schema_reference("Directive")));
   schemas.set("PruneList", named_list("prunes", schema_reference("Changeset")));
   schemas.set("ChangesetList", named_list("changesets", schema_reference("Changeset")));
+  schemas.set("UseList", named_list("resources", schema_reference("Use")));
   schemas.set("VolumeList", named_list("volumes", schema_reference("Volume")));
   schemas.set("WebhookList", named_list("webhooks", schema_reference("Webhook")));
   schemas.set("DeliveryList", named_list("deliveries", schema_reference("Delivery")));
@@ -418,6 +431,21 @@ Value volume_schema() {
        {"used", or_null(count_schema("Bytes, of all that the resource keeps"))},
        {"users", list_schema(text_schema("Who runs and may be using it"))},
        {"keptUntil", or_null(time_schema("It is declared no more; when its data goes"))}});
+}
+
+Value use_schema() {
+  return object_schema(
+      {{"ref", text_schema("alice/Instance/api")},
+       {"provider", text_schema("Where it runs")},
+       {"phase", text_schema("Running, ...")},
+       {"restarts", count_schema("Since it was made")},
+       {"measuredAt", or_null(time_schema("When; null: nothing is measured, and so are the rest"))},
+       {"cpuMilliseconds",
+        or_null(
+            count_schema("Processor time of one core used in all; less than before: a new run"))},
+       {"memory", or_null(count_schema("Bytes, without what the kernel could drop at once"))},
+       {"memoryLimit", or_null(count_schema("Bytes"))},
+       {"processes", or_null(count_schema("That live"))}});
 }
 
 Value exec_request_schema() {
@@ -480,8 +508,10 @@ Value make_schemas() {
                               {"Refusal", refusal_schema()},
                               {"Resource", resource_schema()},
                               {"Source", source_schema()},
+                              {"Provider", provider_schema()},
                               {"Event", event_schema()},
                               {"Volume", volume_schema()},
+                              {"Use", use_schema()},
                               {"ExecRequest", exec_request_schema()},
                               {"Webhook", webhook_schema()},
                               {"Delivery", delivery_schema()},

@@ -2,6 +2,7 @@
 
 #include "core/base/async.hpp"
 #include "core/net/sse.hpp"
+#include "gateway/api/event_filter.hpp"
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/log_pipe.hpp"
 #include "gateway/api/operation.hpp"
@@ -47,7 +48,7 @@ SseEvent sse_event(const EventRow& event) {
 }
 
 /// Sends what comes after query.after until nobody reads.
-Task<> stream_events(Service& service, EventQuery query, BodyWriter& writer) {
+Task<> stream_events(Service& service, EventQuery query, EventFilter filter, BodyWriter& writer) {
   Signal changed(co_await asio::this_coro::executor);
   const auto wake = [&changed] { changed.notify(); };
   const std::shared_ptr<void> subscription = service.parts.engine.on_change(wake);
@@ -62,7 +63,9 @@ Task<> stream_events(Service& service, EventQuery query, BodyWriter& writer) {
       co_return;
     }
     std::string text;
-    for (const EventRow& event : *events) text += write_sse(sse_event(event));
+    for (const EventRow& event : *events) {
+      if (filter.matches(event)) text += write_sse(sse_event(event));
+    }
     if (!events->empty()) query.after = events->back().sequence;
     co_await writer.write(std::move(text));
     if (events->size() >= query.limit || !writer.is_open()) continue;
@@ -71,14 +74,15 @@ Task<> stream_events(Service& service, EventQuery query, BodyWriter& writer) {
   }
 }
 
-Task<Result<HttpResponse>> event_stream(Service& service, Call call, EventQuery query) {
+Task<Result<HttpResponse>> event_stream(Service& service, Call call, EventQuery query,
+                                        EventFilter filter) {
   CO_TRY_ASSIGN(query.after, co_await first_cursor(service, std::move(call), query));
   query.limit = kBatch;
   HttpResponse response;
   response.headers.set("Content-Type", "text/event-stream");
   response.headers.set("Cache-Control", "no-store");
-  response.stream = [&service, query](BodyWriter& writer) {
-    return stream_events(service, query, writer);
+  response.stream = [&service, query, filter](BodyWriter& writer) {
+    return stream_events(service, query, filter, writer);
   };
   co_return response;
 }
@@ -100,12 +104,14 @@ Task<> stream_log(const OpenLog& log, Duration pause, BodyWriter& writer) {
 Task<Result<HttpResponse>> events(Service& service, Call call) {
   CO_TRY_ASSIGN(std::optional<std::string> tenant, listed_tenant(call));
   EventQuery query = query_of(call, std::move(tenant));
+  CO_TRY_ASSIGN(EventFilter filter, read_event_filter(call.query, service.parts.clock.now()));
   const std::string accepts = call.headers.value_or("Accept", "");
   if (accepts.find("text/event-stream") != std::string::npos) {
-    co_return co_await event_stream(service, std::move(call), std::move(query));
+    co_return co_await event_stream(service, std::move(call), std::move(query), std::move(filter));
   }
-  CO_TRY_ASSIGN(const std::vector<EventRow> events,
-                co_await service.parts.engine.events(std::move(query)));
+  CO_TRY_ASSIGN(
+      const std::vector<EventRow> events,
+      co_await filtered_events(service.parts.engine, std::move(query), std::move(filter)));
   co_return json_response(to_list_form("events", events));
 }
 

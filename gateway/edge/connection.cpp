@@ -111,7 +111,8 @@ bool Connection::on_received(const boost::system::error_code& error, std::size_t
 
 // Everything that needs no waiting is answered here, without a coroutine of its own.
 Connection::Next Connection::decide() {
-  if (worker_.access_log().is_on()) began_ = std::chrono::steady_clock::now();
+  if (worker_.access_log().is_on() || worker_.settings().measures_requests)
+    began_ = std::chrono::steady_clock::now();
   if (reader_.state() == ReadState::Failed) {
     send_page({reader_.failure_status()});
     return Next::Send;
@@ -175,6 +176,7 @@ void Connection::end_request() {
   } else if (status_ >= 400) {
     count(worker_.counters_.client_errors);
   }
+  if (worker_.settings().measures_requests) measure_request();
   if (worker_.access_log().is_on() && status_ != 0) {
     const RequestHead& head = reader_.head();
     const auto took =
@@ -196,6 +198,15 @@ void Connection::end_request() {
   if (is_closing_) return;
   reader_.reset();
   expect_input();
+}
+
+void Connection::measure_request() {
+  const RequestClass request_class = route_ == nullptr ? RequestClass::None : route_->request_class;
+  worker_.measures().add(request_class, status_);
+  const bool is_tunnel = status_ == 101;
+  const bool was_decided = phase_ == Phase::Answering;  // else its head never came
+  if (was_decided && !is_tunnel)
+    worker_.measures().add_time(request_class, std::chrono::steady_clock::now() - began_);
 }
 
 void Connection::on_tick(SteadyTime now) {

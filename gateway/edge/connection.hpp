@@ -71,6 +71,7 @@ class Connection {
   Sent send_now();
   Task<bool> send_outgoing();
   void end_request();
+  void measure_request();
   Task<> linger();
 
   Worker& worker_;

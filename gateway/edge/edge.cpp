@@ -80,6 +80,18 @@ class RunningEdge final : public Edge {
     return sum;
   }
 
+  void measure(metrics::Page& page) const override {
+    std::vector<const RequestMeasures*> all;
+    for (const auto& worker : workers_) all.push_back(&worker->measures());
+    RequestMeasures::collect(all, page);
+    const EdgeCounters sum = counters();
+    page.add(metrics::kEdgeConnections, {}, static_cast<double>(sum.connections));
+    page.add(metrics::kEdgeOpen, {}, static_cast<double>(sum.open_connections));
+    page.add(metrics::kEdgeBytes, {}, static_cast<double>(sum.bytes_out));
+    page.add(metrics::kEdgeUpstream, {}, static_cast<double>(sum.upstream_failures));
+    page.add(metrics::kEdgeGeneration, {}, static_cast<double>(sum.generation));
+  }
+
   void drain() override {
     if (workers_.empty() || is_draining_.exchange(true)) return;
     for (auto& worker : workers_) worker->drain();
@@ -185,11 +197,14 @@ Result<void> run_edge(EdgeSettings settings) {
   sigaddset(&ending, SIGTERM);
   sigaddset(&ending, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  const auto beside = settings.while_serving;
   TRY_ASSIGN(const std::unique_ptr<Edge> edge, Edge::start(std::move(settings)));
+  std::shared_ptr<void> kept = beside ? beside(*edge) : nullptr;
   log_info("edge", "serving", {{"address", edge->addresses().front()}});
   int signal = 0;
   ::sigwait(&ending, &signal);
   log_info("edge", "draining");
+  kept.reset();
   edge->drain();
   edge->join();
   return {};

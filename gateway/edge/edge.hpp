@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/metrics.hpp"
 #include "core/base/result.hpp"
 #include "core/base/units.hpp"
 
@@ -47,6 +48,8 @@ struct EdgeLimits {
   std::size_t cache_bytes = 64 << 20;  ///< of prepared answers for each thread
 };
 
+class Edge;
+
 struct EdgeSettings {
   std::vector<std::string> listen{
       "127.0.0.1:8080"};  ///< "HOST:PORT", "[V6]:PORT", "*:PORT"; port 0 takes any
@@ -65,6 +68,9 @@ struct EdgeSettings {
   EdgeLimits limits;
   /// Called once everything listens, with the addresses ("127.0.0.1:8080") really bound.
   std::function<void(const std::vector<std::string>&)> on_listening;
+  bool measures_requests = true;  ///< by class, status and time
+  /// Called by run_edge() once it serves; what it gives is kept until the draining begins.
+  std::function<std::shared_ptr<void>(const Edge& serving)> while_serving;
 };
 
 /// Counted since the start, over all threads.
@@ -95,6 +101,8 @@ class Edge {
   virtual ~Edge() = default;
   virtual const std::vector<std::string>& addresses() const = 0;
   virtual EdgeCounters counters() const = 0;
+  /// Adds its numbers to the page; thread safe.
+  virtual void measure(metrics::Page& page) const = 0;
   /// Begins to drain; thread safe, idempotent.
   virtual void drain() = 0;
   /// Blocks until drained. The destructor aborts what is left.

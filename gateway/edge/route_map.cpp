@@ -6,7 +6,8 @@ RouteMap::RouteMap(RouteTable table) : generation_(table.generation) {
   hosts_.reserve(table.hosts.size());
   for (auto& [host, route] : table.hosts) {
     std::string endpoint = to_string(route.endpoint);
-    hosts_.emplace(host, EdgeRoute{std::move(route), std::move(endpoint)});
+    const RequestClass request_class = class_of(route.ref);
+    hosts_.emplace(host, EdgeRoute{std::move(route), std::move(endpoint), request_class});
   }
   for (const auto& [host, route] : hosts_) ++endpoints_[route.endpoint];
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "gateway/edge/measures.hpp"
 #include "gateway/edge/routes.hpp"
 
 namespace croft::edge {
@@ -22,6 +23,7 @@ struct TextHash {
 struct EdgeRoute {
   Route route;
   std::string endpoint;  ///< its text: what pools of connections are keyed by
+  RequestClass request_class = RequestClass::None;
 };
 
 /// A route table made for looking up; never changes, shared by all workers.

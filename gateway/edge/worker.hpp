@@ -8,6 +8,7 @@
 
 #include "gateway/edge/access_log.hpp"
 #include "gateway/edge/edge.hpp"
+#include "gateway/edge/measures.hpp"
 #include "gateway/edge/peer.hpp"
 #include "gateway/edge/prepared.hpp"
 #include "gateway/edge/release_cache.hpp"
@@ -41,11 +42,6 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> upstream_failures{0};
 };
 
-/// Adds without a locked instruction: only the owning thread writes.
-inline void count(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
-  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-}
-
 /// One thread of the edge: an io_context with the connections that live on it, their caches and
 /// pools. Methods are for its own thread, except where marked.
 class Worker {
@@ -71,6 +67,7 @@ class Worker {
   UpstreamPool& upstreams() { return upstreams_; }
   AccessLog& access_log() { return access_log_; }
   WorkerCounters& counters() { return counters_; }
+  RequestMeasures& measures() { return measures_; }
   bool is_draining() const { return is_draining_; }
   /// The time of the last tick: exact enough for deadlines, and free.
   SteadyTime now() const { return now_; }
@@ -105,6 +102,7 @@ class Worker {
   UpstreamPool upstreams_;
   AccessLog access_log_;
   WorkerCounters counters_;
+  RequestMeasures measures_;
   SteadyTime now_;
   SteadyTime drain_began_;
   SteadyTime next_complaint_;

@@ -9,16 +9,33 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 #include "gateway/forge/caller.hpp"
 #include "gateway/forge/comments.hpp"
 #include "gateway/forge/posted.hpp"
 #include "gateway/forge/verdict.hpp"
 #include "gateway/receivers/receiver.hpp"
+#include "reconciler/engine/github_apps.hpp"
 #include "reconciler/engine/queue.hpp"
 
 namespace croft {
 
 namespace {
+
+/// In the words of metrics::kForgeCalls.
+const char* outcome_word(ForgeAnswer::Kind kind) {
+  switch (kind) {
+    case ForgeAnswer::Kind::Done:
+      return "done";
+    case ForgeAnswer::Kind::Later:
+      return "later";
+    case ForgeAnswer::Kind::Refused:
+      return "refused";
+    case ForgeAnswer::Kind::Unknown:
+      break;
+  }
+  return "unknown";
+}
 
 constexpr int kAtOnce = 16;
 /// Few enough that strangers' merge requests leave room in the engine for what is followed.
@@ -134,13 +151,17 @@ struct ForgeReporter::State {
     return std::nullopt;
   }
 
-  Result<Target> target_of(SourceStatus source) const {
+  Task<Result<Target>> target_of(SourceStatus source) {
     Target target;
-    TRY_ASSIGN(target.repository, forge_repository(*source.commit_status, source.url));
-    TRY_ASSIGN(target.token,
-               settings.secrets->find_line(source.commit_status->secret, kLongestToken));
+    const CommitStatusDeclaration& declared = *source.commit_status;
+    CO_TRY_ASSIGN(target.repository, forge_repository(declared, source.url));
+    if (declared.secret.empty() && declared.app && parts.apps) {
+      CO_TRY_ASSIGN(target.token, co_await parts.apps->token(*declared.app));
+    } else {
+      CO_TRY_ASSIGN(target.token, settings.secrets->find_line(declared.secret, kLongestToken));
+    }
     target.source = std::move(source);
-    return target;
+    co_return target;
   }
 
   // Statuses.
@@ -158,7 +179,8 @@ struct ForgeReporter::State {
   Task<Outcome> report(std::string key) {
     const std::optional<SourceStatus> source = find(key);
     if (!source) co_return Done{};
-    const Result<Target> target = target_of(*source);
+    const Result<Target> target = co_await target_of(*source);
+    if (!target && target.error().is_retryable()) co_return Retry{target.error()};
     if (!target) {
       co_await complain(*source, source->attempted_revision, target.error().describe());
       co_return After{settings.after_refusal};
@@ -223,6 +245,9 @@ struct ForgeReporter::State {
 
   Task<std::optional<Outcome>> remember(SourceStatus source, CommitReport report) {
     find_posted(source.key, report.revision)->note(report);
+    metrics::registry()
+        .counter(metrics::kCommitStatuses, {std::string(to_string(report.state))})
+        .add();
     complaints.erase(source.key);
     EventRow event = posted_event(source, report, parts.clock.now());
     const Result<void> done = co_await append(std::move(event));
@@ -268,8 +293,15 @@ struct ForgeReporter::State {
     co_return co_await parts.store.commit(std::move(transaction));
   }
 
-  Task<ForgeAnswer> call(const Target& target, HttpRequest request) {
-    return call_forge(target.repository, std::move(request), target.token, parts.clock.now());
+  Task<ForgeAnswer> call(Target target, HttpRequest request) {
+    const std::string kind = request.method == "GET" ? "read" : "write";
+    ForgeAnswer answer =
+        co_await call_forge(target.repository, std::move(request), target.token, parts.clock.now());
+    metrics::registry().counter(metrics::kForgeCalls, {kind, outcome_word(answer.kind)}).add();
+    constexpr int kUnauthorized = 401;
+    const auto& app = target.source.commit_status->app;
+    if (answer.status == kUnauthorized && app && parts.apps) parts.apps->forget(*app);
+    co_return answer;
   }
 
   // Comments.
@@ -307,7 +339,8 @@ struct ForgeReporter::State {
   Task<Outcome> comment(std::string key, std::int64_t number) {
     const std::optional<SourceStatus> source = find(key);
     if (!source || !source->commit_status->has_merge_requests) co_return Done{};
-    const Result<Target> target = target_of(*source);
+    const Result<Target> target = co_await target_of(*source);
+    if (!target && target.error().is_retryable()) co_return Retry{target.error()};
     if (!target) {
       co_await complain(*source, "", target.error().describe());
       co_return Terminal{target.error()};

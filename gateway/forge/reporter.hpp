@@ -21,6 +21,7 @@ struct ForgeReporterParts {
   Clock& clock;
   RandomSource& random;
   asio::any_io_executor executor;
+  std::shared_ptr<GithubApps> apps;  ///< null: no App reports
 };
 
 struct ForgeReporterSettings {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/git/trust.hpp"
+
 namespace croft {
 
 namespace {
@@ -107,8 +109,9 @@ std::vector<CommitReport> of_applied(const SourceStatus& source,
 std::optional<CommitReport> refusal(const SourceStatus& source) {
   const Condition* stalled = find_condition(source.conditions, "Stalled");
   // Why it could not be fetched is not about the commit that was fetched before.
-  const bool is_about_it = stalled != nullptr && (stalled->reason == "InvalidManifests" ||
-                                                  stalled->reason == "NotAdmitted");
+  const bool is_about_it =
+      stalled != nullptr && (stalled->reason == "InvalidManifests" ||
+                             stalled->reason == "NotAdmitted" || is_distrust(stalled->reason));
   if (!is_about_it) return std::nullopt;
   return report(source, source.attempted_revision, CommitState::Failure,
                 first_line(stalled->message));

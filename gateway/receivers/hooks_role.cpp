@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "core/base/log.hpp"
+#include "core/base/work.hpp"
 #include "gateway/receivers/notifier.hpp"
 #include "gateway/receivers/receiver.hpp"
 
@@ -14,6 +15,7 @@ namespace croft {
 namespace {
 
 constexpr Duration kStopGrace{5'000};
+constexpr int kAccepted = 202;
 
 /// The process's parts; its members end in the reverse order.
 class HooksRole {
@@ -24,7 +26,9 @@ class HooksRole {
                   [this](const HookNotice& notice) { notifier_.add(notice); }),
         server_(
             io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
-            receiver_.server_settings()) {}
+            receiver_.server_settings()) {
+    if (settings.traces) exporter_.emplace(io_.get_executor(), random_, *settings.traces);
+  }
 
   Result<void> run(const HooksRoleSettings& settings) {
     // What a proxy must connect to; who speaks there is proven by what is said.
@@ -40,6 +44,7 @@ class HooksRole {
     });
     log_info("hooks", "listening",
              {{"socket", settings.socket.string()}, {"address", settings.listen}});
+    if (exporter_) exporter_->start();
     io_.run();
     return {};
   }
@@ -57,11 +62,21 @@ class HooksRole {
     return notifier;
   }
 
-  Task<HttpResponse> answer(HttpRequest request) { co_return receiver_.handle(request); }
+  Task<HttpResponse> answer(HttpRequest request) {
+    Span span = Span::root("delivery", {}, SpanRecord::Kind::Server);
+    const auto work = std::make_shared<Work>();
+    if (exporter_) work->span = span ? span.context() : unsampled_context();
+    const WorkScope scope(work);
+    HttpResponse response = receiver_.handle(request);
+    // What strangers send, or what tells of nothing, is no beginning of anything.
+    if (response.status != kAccepted) span.discard();
+    co_return response;
+  }
 
   Task<> stop() {
     co_await server_.stop(kStopGrace);
     co_await notifier_.stop();
+    if (exporter_) co_await exporter_->stop();
     io_.stop();
   }
 
@@ -71,6 +86,7 @@ class HooksRole {
   Notifier notifier_;
   Receiver receiver_;
   HttpServer server_;
+  std::optional<TraceExporter> exporter_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/value.hpp"
+#include "core/base/work.hpp"
 
 namespace croft {
 
@@ -56,6 +57,8 @@ void Notifier::add(const HookNotice& notice) {
     waiting_.insert(key);
   }
   queue_.add(key);
+  const std::string parent = current_work() ? to_traceparent(current_work()->span) : std::string();
+  if (!parent.empty()) traceparents_.insert_or_assign(key, parent);
 }
 
 bool Notifier::is_crowded(const std::string& source) const {
@@ -80,7 +83,11 @@ Task<Outcome> Notifier::pass_on(std::string key) {
   const Duration rest = rest_of(key);
   if (rest > Duration::zero()) co_return After{rest};
   HttpRequest request = request_of(notice_of(key));
+  // Taken out: what comes while this is under way brings its own.
+  auto parent = traceparents_.extract(key);
+  if (parent) request.headers.set("traceparent", parent.mapped());
   const Result<HttpResponse> answer = co_await client_.send(std::move(request));
+  if (parent && (!answer || answer->status >= 500)) traceparents_.insert(std::move(parent));
   if (!answer) {
     log_warning("hooks", "control does not answer; it is told later",
                 {{"source", key}, {"error", answer.error().describe()}});

@@ -29,6 +29,7 @@ class Notifier {
  public:
   Notifier(asio::any_io_executor executor, RandomSource& random, NotifierSettings settings);
 
+  /// Is part of the span of the work in hand (core/base/work.hpp), and says so to control.
   void add(const HookNotice& notice);
   /// Passes nothing on any more; returns when what is under way has ended.
   Task<> stop();
@@ -43,8 +44,9 @@ class Notifier {
 
   NotifierSettings settings_;
   HttpClient client_;
-  std::set<std::string> waiting_;      ///< keys of merge requests
-  std::map<std::string, Time> rests_;  ///< by key: until when it rests
+  std::set<std::string> waiting_;                    ///< keys of merge requests
+  std::map<std::string, Time> rests_;                ///< by key: until when it rests
+  std::map<std::string, std::string> traceparents_;  ///< of what waits: the last one's
   Queue queue_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 #include "gateway/receivers/proof.hpp"
 
 namespace croft {
@@ -85,7 +86,11 @@ HttpResponse Receiver::handle(const HttpRequest& request) {
   }
   refresh_table();
   const HookedSource* source = table_.find(target->segments[1]);
-  return source == nullptr ? refuse(404) : receive(*source, request);
+  if (source == nullptr) {
+    metrics::registry().counter(metrics::kHookUnknown).add();
+    return refuse(404);
+  }
+  return receive(*source, request);
 }
 
 void Receiver::note_refusal(const HookedSource& source, const std::string& why) {
@@ -98,25 +103,42 @@ void Receiver::note_refusal(const HookedSource& source, const std::string& why) 
 
 HttpResponse Receiver::receive(const HookedSource& source, const HttpRequest& request) {
   const Hook& hook = *source.hook;
+  const auto count = [&hook](const char* outcome) {
+    metrics::registry()
+        .counter(metrics::kHookDeliveries, {std::string(to_string(hook.type)), outcome})
+        .add();
+  };
   const Result<Secret<std::string>> secret = secret_of(hook);
   if (!secret) {
     note_refusal(source, secret.error().describe());
+    count("no_secret");
     return refuse(503);
   }
   if (!is_proven(hook.type, request.headers, request.body, *secret, clock_.now())) {
     note_refusal(source, fmt::format("what {} sent is not proven; is the secret the same on both "
                                      "sides?",
                                      request.peer.address));
+    count("unproven");
     return refuse(401);
   }
   const Result<Delivery> delivery = read_delivery(hook.type, request.headers, request.body);
   // Who knows the secret may know what is wrong.
-  if (!delivery) return answer(400, delivery.error().describe());
-  if (delivery->kind == Delivery::Kind::Ping) return answer(200, "pong");
+  if (!delivery) {
+    count("malformed");
+    return answer(400, delivery.error().describe());
+  }
+  if (delivery->kind == Delivery::Kind::Ping) {
+    count("ping");
+    return answer(200, "pong");
+  }
   const std::string id = delivery_id(hook.type, request.headers);
-  if (!id.empty() && !seen_.add(hook.id + " " + id)) return answer(202, "seen before");
+  if (!id.empty() && !seen_.add(hook.id + " " + id)) {
+    count("repeated");
+    return answer(202, "seen before");
+  }
   const std::vector<HookNotice> notices = concerned_by(*delivery, source, table_);
   for (const HookNotice& notice : notices) sink_(notice);
+  count(notices.empty() ? "ignored" : "accepted");
   log_debug("hooks", "a delivery",
             {{"source", source.key}, {"concerns", std::to_string(notices.size())}});
   return answer(202, notices.empty() ? "nothing here follows that" : "accepted");

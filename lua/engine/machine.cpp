@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/metric_families.hpp"
 #include "core/base/secret.hpp"
 #include "lua/bindings/bindings.hpp"
 
@@ -353,7 +354,11 @@ Step Machine::resume(Fiber& fiber, int arguments) {
   }
   vm_.begin_call();
   running_ = &fiber;
+  const auto begun = std::chrono::steady_clock::now();
   const int status = lua_resume(fiber.thread, arguments);
+  metrics::registry()
+      .histogram(metrics::kLuaSeconds, {"adapter", fiber.call->function})
+      .observe(std::chrono::steady_clock::now() - begun);
   running_ = nullptr;
   const bool was_stopped = vm_.is_out_of_memory() || vm_.is_out_of_instructions();
   if (status == LUA_YIELD && !was_stopped) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/metric_families.hpp"
 #include "lua/engine/vm.hpp"
 
 namespace croft::lua {
@@ -341,7 +342,14 @@ Result<Value> Sandbox::read(const Script& script, std::string_view field) {
 Result<Value> Sandbox::run(Call call) {
   Vm& vm = machine_->vm;
   vm.begin_call();
+  const auto begun = std::chrono::steady_clock::now();
   const int status = lua_cpcall(vm.state(), call_protected, &call);
+  // What is only read is no turn of the script's.
+  if (call.arguments != nullptr) {
+    metrics::registry()
+        .histogram(metrics::kLuaSeconds, {"rule", std::string(call.field)})
+        .observe(std::chrono::steady_clock::now() - begun);
+  }
   if (status != 0) call.problem = text_of_error(vm.state());
   // A script that caught what stopped it, and came to its end all the same, was stopped.
   const bool was_stopped = vm.is_out_of_memory() || vm.is_out_of_instructions();

@@ -120,6 +120,7 @@ Task<Result<void>> FakeProvider::perform(FakeVerb verb, Effect effect, DataPolic
   FakeCall call{verb, effect.uid, effect.intent, effect.ref, effect.spec_digest, data};
   const std::size_t index = world_->calls_.size();
   world_->calls_.push_back(call);
+  if (world_->on_effect) world_->on_effect(call);
   const auto rule = world_->take_rule(verb, effect.uid);
   if (rule && rule->fault == FakeFault::Fail) co_return std::unexpected(rule->error);
   if (rule && rule->fault == FakeFault::HangBefore) {

@@ -74,6 +74,8 @@ class FakeWorld {
   void clear_rules() { rules_.clear(); }
   /// Called when a HangBefore or HangAfter rule fires: stop the daemon here.
   std::function<void(const FakeCall&)> on_hang;
+  /// Called as an effect comes in: an adapter that says something while it works.
+  std::function<void(const FakeCall&)> on_effect;
   /// From now on observe() answers with what is there now, until thaw(): stale reads.
   void freeze();
   void thaw() { frozen_.reset(); }

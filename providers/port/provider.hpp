@@ -41,6 +41,7 @@ struct Capabilities {
   bool shell = false;            ///< open_exec(): with a terminal, too
   bool volume_archives = false;  ///< export_volume(), import_volume()
   bool events = false;           ///< tells by itself when something changed
+  bool use = false;              ///< use() measures what runs
   /// Promises that it cannot keep here: {"memory", "no cgroup controller 'memory' is writable"}. A
   /// workload that needs one is refused unless the operator said `isolation: none`.
   struct Missing {
@@ -124,6 +125,16 @@ std::string endpoints_text(const Observed& observed);
 /// not there.
 Endpoint endpoint_for(std::string_view text, std::int64_t port);
 
+/// What one thing uses of its machine.
+struct Use {
+  std::string uid;
+  Timestamp at;                        ///< when it was measured
+  std::optional<double> cpu_seconds;   ///< processor time used in all; less than before: a new run
+  std::optional<std::int64_t> memory;  ///< bytes, without what the kernel could drop at once
+  std::optional<std::int64_t> memory_limit;  ///< bytes
+  std::optional<std::int64_t> processes;
+};
+
 struct LogRequest {
   std::string uid;
   int last_lines = 100;  ///< lines of the past to begin with
@@ -196,6 +207,9 @@ class Provider {
   virtual Task<Result<void>> stop(Effect effect) = 0;  ///< keeps everything, runs nothing
   virtual Task<Result<void>> destroy(Effect effect,
                                      DataPolicy data) = 0;  ///< of the absent succeeds
+
+  /// What everything that runs there uses now. What cannot be measured is left out.
+  virtual Task<Result<std::vector<Use>>> use() { co_return std::vector<Use>(); }
 
   /// Calls back with a uid when something about it may have changed; at most one listener.
   virtual void on_change(std::function<void(const std::string& uid)> listener) { (void)listener; }

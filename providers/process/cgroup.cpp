@@ -75,6 +75,65 @@ Result<void> remove_cgroup(const fs::path& directory) {
   return {};
 }
 
+std::optional<std::int64_t> number_in(const fs::path& file) {
+  const Result<std::string> text = read_file(file, 4096);
+  std::int64_t number = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), number).ec != std::errc())
+    return std::nullopt;
+  return number;
+}
+
+/// The number behind a word at the beginning of a line.
+std::optional<std::int64_t> number_in(const fs::path& file, std::string_view word) {
+  const Result<std::string> text = read_file(file, 64 << 10);
+  if (!text) return std::nullopt;
+  std::istringstream lines(*text);
+  std::string name;
+  for (std::int64_t number = 0; lines >> name >> number;) {
+    if (name == word) return number;
+  }
+  return std::nullopt;
+}
+
+std::optional<double> cpu_seconds_in(const fs::path& directory) {
+  if (const auto microseconds = number_in(directory / "cpu.stat", "usage_usec"))
+    return static_cast<double>(*microseconds) / 1e6;
+  if (const auto nanoseconds = number_in(directory / "cpuacct.usage"))
+    return static_cast<double>(*nanoseconds) / 1e9;
+  return std::nullopt;
+}
+
+/// Of those that live, and of their children that ended and were waited for.
+double cpu_seconds_of(const std::vector<pid_t>& pids) {
+  double ticks = 0;
+  for (const pid_t pid : pids) {
+    const Result<std::string> text = read_file(fmt::format("/proc/{}/stat", pid), 4096);
+    if (!text) continue;  // it ended meanwhile
+    // From the third field on: what stands before may hold anything.
+    std::istringstream fields(text->substr(std::min(text->rfind(')') + 1, text->size())));
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    double time = 0;
+    for (int i = 0; i < 4 && fields >> time; ++i) ticks += time;
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+/// What the kernel could drop at once, pages of files that nobody used lately, is not counted.
+void add_memory(const fs::path& directory, Use& use) {
+  const std::optional<std::int64_t> v2 = number_in(directory / "memory.current");
+  const std::optional<std::int64_t> all = v2 ? v2 : number_in(directory / "memory.usage_in_bytes");
+  if (!all) return;
+  const std::int64_t droppable =
+      number_in(directory / "memory.stat", v2 ? "inactive_file" : "total_inactive_file")
+          .value_or(0);
+  use.memory = std::max<std::int64_t>(0, *all - droppable);
+  const std::optional<std::int64_t> limit =
+      number_in(directory / (v2 ? "memory.max" : "memory.limit_in_bytes"));
+  constexpr std::int64_t kNoLimit = std::int64_t{1} << 62;  // v1 says so; v2 says "max"
+  if (limit && *limit < kNoLimit) use.memory_limit = limit;
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (!text.empty()) {
@@ -285,6 +344,22 @@ Result<AppCgroup> Cgroups::prepare(const std::string& uid, const ResourceLimits&
 
 void Cgroups::tidy() const {
   for (const fs::path& directory : common_) ::rmdir(directory.c_str());
+}
+
+std::optional<Use> Cgroups::use_of(const std::string& uid) const {
+  const std::vector<fs::path> directories = directories_of(uid);
+  if (directories.empty()) return std::nullopt;
+  const std::vector<pid_t> pids = processes_in(directories.front());
+  if (pids.empty()) return std::nullopt;
+  Use use;
+  use.uid = uid;
+  use.processes = static_cast<std::int64_t>(pids.size());
+  for (const fs::path& directory : directories) {
+    if (!use.cpu_seconds) use.cpu_seconds = cpu_seconds_in(directory);
+    if (!use.memory) add_memory(directory, use);
+  }
+  if (!use.cpu_seconds) use.cpu_seconds = cpu_seconds_of(pids);
+  return use;
 }
 
 Result<void> Cgroups::remove(const std::string& uid,

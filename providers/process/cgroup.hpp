@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,15 @@ class Cgroups {
   /// "memory", "cpu", "pids", as far as they cannot be limited here.
   const std::vector<Capabilities::Missing>& missing() const { return missing_; }
   bool is_v2() const { return is_v2_; }
+  /// Whether use_of() can say anything.
+  bool can_measure() const { return !parents_.empty(); }
 
   /// Makes or changes the app's cgroup, empty of processes of earlier runs.
   Result<AppCgroup> prepare(const std::string& uid, const ResourceLimits& limits) const;
+  /// What the app's processes use now; without `at`. Nothing if none is in its cgroup. Processor
+  /// time is that of the cgroup, or where there is no counter (v1 without cpuacct) of the processes
+  /// that live.
+  std::optional<Use> use_of(const std::string& uid) const;
   /// Ends what is left in it and removes it; absent is success. So it does with the directories
   /// `elsewhere` that the app was put into: under another cgroupParent than ours.
   Result<void> remove(const std::string& uid, const std::vector<std::string>& elsewhere = {}) const;

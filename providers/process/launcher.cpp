@@ -146,6 +146,14 @@ std::vector<std::string> Launcher::list() const {
   return uids;
 }
 
+std::vector<Use> Launcher::use() const {
+  std::vector<Use> uses;
+  for (const std::string& uid : list()) {
+    if (std::optional<Use> one = cgroups_.use_of(uid)) uses.push_back(std::move(*one));
+  }
+  return uses;
+}
+
 std::vector<std::string> Launcher::list_data() const {
   std::vector<std::string> uids;
   std::error_code error;

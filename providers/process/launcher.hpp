@@ -48,6 +48,9 @@ class Launcher {
   Result<AppSight> look(const std::string& uid) const;
   /// Every app that has a record.
   std::vector<std::string> list() const;
+  /// What those that run use now; without `at`.
+  std::vector<Use> use() const;
+  bool can_measure() const { return cgroups_.can_measure(); }
   /// Those whose record is gone and whose data is kept, too.
   std::vector<std::string> list_data() const;
 

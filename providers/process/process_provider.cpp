@@ -384,7 +384,7 @@ Task<> mend_networks(CorePtr core, std::vector<std::string> uids) {
     const Result<void> mended = co_await mend_connection(core, uid);
     if (!mended)
       log_error("process", "an app's network cannot be mended",
-                {{"why", mended.error().describe()}});
+                {{"uid", uid}, {"why", mended.error().describe()}});
   }
 }
 
@@ -484,6 +484,7 @@ class ProcessProvider final : public Provider {
     Capabilities can;
     can.workloads = can.volumes = can.logs = can.exec = can.shell = can.volume_archives =
         can.events = true;
+    can.use = core_->launcher.can_measure();
     can.missing = core_->launcher.missing();
     return can;
   }
@@ -512,6 +513,14 @@ class ProcessProvider final : public Provider {
       }
     }
     co_return seen;
+  }
+
+  Task<Result<std::vector<Use>>> use() override {
+    const CorePtr core = core_;
+    auto measuring = core->pool.run([core] { return core->launcher.use(); });
+    std::vector<Use> uses = co_await std::move(measuring);
+    for (Use& one : uses) one.at = core->clock.now();
+    co_return uses;
   }
 
   Task<Result<void>> create(Effect effect) override {

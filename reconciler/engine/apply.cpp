@@ -197,7 +197,8 @@ void Applier::start_what_can(const std::shared_ptr<Run>& run) {
         }
         run->states[i] = StepState::Running;
         ++run->running;
-        spawn(executor_, run_change(run, i), "apply " + to_string(run->change(i).ref));
+        spawn(executor_, doing(work_on(*run, i), run_change(run, i)),
+              "apply " + to_string(run->change(i).ref));
         break;
     }
   }
@@ -205,12 +206,21 @@ void Applier::start_what_can(const std::shared_ptr<Run>& run) {
   if (was_held_back) start_what_can(run);
 }
 
+WorkPtr Applier::work_on(const Run& run, std::size_t index) {
+  WorkPtr work = part_of_current_work();
+  const Change& change = run.change(index);
+  work->facts.emplace_back("ref", to_string(change.ref));
+  if (!change.provider.empty()) work->facts.emplace_back("provider", change.provider);
+  return work;
+}
+
 Task<> Applier::run_change(std::shared_ptr<Run> run, std::size_t index) {
   Change change = run->change(index);
   const Ref ref = change.ref;
   Result<void> outcome = fail(ErrorCode::Internal, "the change ended with an exception");
   try {
-    outcome = co_await apply_one(run->order, std::move(change));
+    const std::string_view name = to_string(change.action);
+    outcome = co_await traced(std::string(name), apply_one(run->order, std::move(change)));
   } catch (const std::exception& error) {
     outcome = fail(ErrorCode::Internal, error.what());
   }
@@ -402,7 +412,7 @@ Task<Result<void>> Applier::create(const ApplyOrder& order, Change change) {
   if (effect) {
     const SecretsPtr secrets = effect->secrets;
     const Semaphore::Permit permit = co_await lane->permits->acquire();
-    outcome = co_await lane->provider->create(std::move(*effect));
+    outcome = co_await traced("provider create", lane->provider->create(std::move(*effect)));
     outcome = without_values(std::move(outcome), secrets);
   } else {
     outcome = std::unexpected(std::move(effect.error()));
@@ -432,11 +442,11 @@ Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change chan
     const SecretsPtr secrets = effect->secrets;
     const Semaphore::Permit permit = co_await lane->permits->acquire();
     if (change.action == Action::Update) {
-      outcome = co_await lane->provider->update(std::move(*effect));
+      outcome = co_await traced("provider update", lane->provider->update(std::move(*effect)));
     } else if (change.action == Action::Start) {
-      outcome = co_await lane->provider->start(std::move(*effect));
+      outcome = co_await traced("provider start", lane->provider->start(std::move(*effect)));
     } else {
-      outcome = co_await lane->provider->stop(std::move(*effect));
+      outcome = co_await traced("provider stop", lane->provider->stop(std::move(*effect)));
     }
     outcome = without_values(std::move(outcome), secrets);
   } else {
@@ -487,7 +497,8 @@ Task<Result<void>> Applier::replace(const ApplyOrder& order, Change change) {
   effect.ref = change.ref;
   effect.tenant = order.tenant;
   effect.deadline = deadline_of(change.before.get());
-  Result<void> outcome = co_await lane->provider->destroy(std::move(effect), DataPolicy::Keep);
+  Result<void> outcome = co_await traced(
+      "provider destroy", lane->provider->destroy(std::move(effect), DataPolicy::Keep));
   std::vector<Write> nothing;
   CO_TRY(co_await close_intent(std::move(intent), std::move(outcome), std::move(nothing), order,
                                change));
@@ -516,7 +527,7 @@ Task<Result<void>> Applier::destroy(const ApplyOrder& order, Change change) {
   {
     const Semaphore::Permit permit = co_await lane->permits->acquire();
     const DataPolicy data = change.erases_data ? DataPolicy::Erase : DataPolicy::Keep;
-    outcome = co_await lane->provider->destroy(std::move(effect), data);
+    outcome = co_await traced("provider destroy", lane->provider->destroy(std::move(effect), data));
   }
   std::vector<Write> writes;
   if (change.erases_data) {

@@ -11,6 +11,7 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/id.hpp"
+#include "core/base/work.hpp"
 #include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
@@ -90,6 +91,8 @@ class Applier {
   void forget_what_needs_no_change(const ApplyOrder& order);
 
   struct Run;
+  /// What carrying out that change is about.
+  static WorkPtr work_on(const Run& run, std::size_t index);
   Task<> run_change(std::shared_ptr<Run> run, std::size_t index);
   void start_what_can(const std::shared_ptr<Run>& run);
 

@@ -57,6 +57,33 @@ CommitStatusDeclaration commit_status_of(const Value& spec) {
   return status;
 }
 
+/// github.com has its API elsewhere; a server of one's own has it below itself.
+std::string github_api_of(std::string_view url) {
+  constexpr std::string_view kScheme = "https://";
+  if (!url.starts_with(kScheme)) return std::string();
+  const std::string_view host =
+      url.substr(kScheme.size(), url.find('/', kScheme.size()) - kScheme.size());
+  if (host == "github.com") return "https://api.github.com";
+  return fmt::format("https://{}/api/v3", host.substr(host.find('@') + 1));
+}
+
+GithubAppDeclaration app_of(const Value& spec, const std::string& source_url) {
+  GithubAppDeclaration app;
+  app.app = spec.integer_or("appId", 0);
+  app.installation = spec.integer_or("installationId", 0);
+  app.secret = spec.text_or("secret", "");
+  app.url = spec.text_or("url", github_api_of(source_url));
+  return app;
+}
+
+VerifyDeclaration verify_of(const Value& spec) {
+  VerifyDeclaration verify;
+  verify.is_for_every = spec.text_or("mode", "head") == "every";
+  verify.keys.ssh = texts_at(spec, "ssh");
+  verify.keys.gpg = texts_at(spec, "gpg");
+  return verify;
+}
+
 SourceDeclaration source_of(const Value& spec, std::string_view tenant, std::string_view name) {
   SourceDeclaration source;
   source.key = fmt::format("{}/{}", tenant, name);
@@ -66,12 +93,17 @@ SourceDeclaration source_of(const Value& spec, std::string_view tenant, std::str
   source.path = spec.text_or("path", source.path);
   source.interval = Duration(spec.integer_or("interval", source.interval.count()));
   source.credentials = spec.text_or("credentials.secret", "");
+  if (const Value* app = spec.at_path("credentials.githubApp"))
+    source.app = app_of(*app, source.url);
+  if (const Value* verify = spec.find("verify")) source.verify = verify_of(*verify);
   if (const Value* receiver = spec.find("receiver")) {
     source.receiver =
         ReceiverDeclaration{receiver->text_or("type", ""), receiver->text_or("secret", "")};
   }
   if (const Value* status = spec.find("commitStatus"))
     source.commit_status = commit_status_of(*status);
+  if (source.commit_status && source.commit_status->secret.empty())
+    source.commit_status->app = source.app;
   return source;
 }
 
@@ -84,6 +116,7 @@ void add_tenant(Catalog& catalog, const Resource& resource, const Plans& plans) 
   tenant.plan = spec.text_or("plan", "");
   tenant.is_suspended = spec.boolean_or("suspended", false);
   tenant.hosts = texts_at(spec, "hosts");
+  tenant.contacts = texts_at(spec, "contacts");
   const auto plan = plans.find(tenant.plan);
   if (plan != plans.end()) {
     tenant.allowed_providers = texts_at(*plan->second->spec, "allowedProviders");
@@ -159,8 +192,10 @@ Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scrip
   return catalog;
 }
 
-Catalog make_solo_catalog(const std::vector<Resource>& resources, const SourceDeclaration& source) {
+Catalog make_solo_catalog(const std::vector<Resource>& resources, const Scripts& scripts,
+                          const SourceDeclaration& source) {
   Catalog catalog;
+  check_templates(resources, scripts, catalog.problems);
   for (const Resource& resource : resources) {
     if (resource.ref.kind == Kind::Provider)
       catalog.providers.emplace(resource.ref.name, provider_of(resource));

@@ -34,7 +34,9 @@ struct SourceDeclaration {
   std::string ref = "main";
   std::string path = ".";
   Duration interval{60'000};
-  std::string credentials;  ///< name of a secret, or empty
+  std::string credentials;                  ///< name of a secret, or empty
+  std::optional<GithubAppDeclaration> app;  ///< instead of that
+  std::optional<VerifyDeclaration> verify;
   std::optional<ReceiverDeclaration> receiver;
   std::optional<CommitStatusDeclaration> commit_status;
 
@@ -46,6 +48,7 @@ struct TenantDeclaration {
   std::string plan;
   bool is_suspended = false;
   std::vector<std::string> hosts;              ///< domains that the operator allows for this tenant
+  std::vector<std::string> contacts;           ///< whom its Webhooks may write to
   std::vector<std::string> sources;            ///< keys
   std::vector<std::string> allowed_providers;  ///< of its plan; empty: all
   bool allow_egress = false;
@@ -79,6 +82,7 @@ Catalog make_catalog(const std::vector<Resource>& platform, const Scripts& scrip
 
 /// The catalog of solo mode: the tenant `home` fed by that source, and the Providers that it
 /// declares. Pure.
-Catalog make_solo_catalog(const std::vector<Resource>& resources, const SourceDeclaration& source);
+Catalog make_solo_catalog(const std::vector<Resource>& resources, const Scripts& scripts,
+                          const SourceDeclaration& source);
 
 }  // namespace croft

@@ -42,8 +42,9 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
       random_(random),
       fetching_(kConcurrentFetches),
       reading_(kReadingThreads),
-      source_queue_(executor, random, kConcurrentFetches,
-                    [this](std::string key) { return source_pass(std::move(key)); }),
+      source_queue_(
+          executor, random, kConcurrentFetches,
+          [this](std::string key) { return doing(work_on_source(key), source_pass(key)); }),
       tenant_queue_(executor, random, kConcurrentPasses,
                     [this](std::string tenant) { return tenant_pass(std::move(tenant)); }),
       dispatcher_(dispatch_parts(), [this] { notify(); }),
@@ -55,6 +56,10 @@ EngineImpl::EngineImpl(EngineSettings settings, asio::any_io_executor executor, 
       transfers_(std::make_shared<Occupancy>(kTransfers)) {
   if (!settings_.operator_secrets)
     settings_.operator_secrets = std::make_shared<secret::OperatorSecrets>(settings_.secrets_dir);
+  source_queue_.measure_as("sources");
+  tenant_queue_.measure_as("tenants");
+  if (!settings_.github_apps)
+    settings_.github_apps = std::make_shared<GithubApps>(settings_.operator_secrets, clock_);
 }
 
 Task<Result<void>> EngineImpl::start() {

@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/base/suggest.hpp"
 #include "reconciler/engine/engine_impl.hpp"
+#include "reconciler/engine/measured_provider.hpp"
 
 namespace croft {
 
@@ -79,6 +80,7 @@ ProviderState EngineImpl::make_provider(const ProviderDeclaration& declaration) 
     state.error = made.error().describe();
     return state;
   }
+  *made = measured(std::move(*made), declaration.name, declaration.adapter);
   (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
   (*made)->on_news([this](ProviderNews news) { news_.add(std::move(news)); });
   state.lane.provider = *made;
@@ -137,6 +139,21 @@ std::string EngineImpl::provider_problems() const {
     if (!problem.empty()) text += (text.empty() ? "" : "; ") + problem;
   }
   return text;
+}
+
+std::vector<ProviderStatus> EngineImpl::providers() const {
+  std::vector<ProviderStatus> all;
+  for (const auto& [name, provider] : providers_) {
+    ProviderStatus status{.name = name, .adapter = provider.declaration.adapter};
+    status.is_ready = provider.lane.provider != nullptr && provider.observe_error.empty();
+    for (const std::string* text :
+         {&provider.error, &provider.observe_error, &provider.kept_because}) {
+      if (status.message.empty()) status.message = *text;
+    }
+    if (provider.lane.provider) status.missing = provider.lane.provider->capabilities().missing;
+    all.push_back(std::move(status));
+  }
+  return all;
 }
 
 void EngineImpl::sync_providers() {

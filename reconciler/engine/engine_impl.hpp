@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/guarded.hpp"
+#include "core/base/work.hpp"
 #include "reconciler/admission.hpp"
 #include "reconciler/engine.hpp"
 #include "reconciler/engine/apply.hpp"
@@ -18,6 +19,7 @@
 #include "reconciler/engine/news.hpp"
 #include "reconciler/engine/observer.hpp"
 #include "reconciler/engine/occupancy.hpp"
+#include "reconciler/engine/push.hpp"
 #include "reconciler/engine/queue.hpp"
 #include "reconciler/engine/readiness.hpp"
 #include "reconciler/engine/source_keeper.hpp"
@@ -35,6 +37,8 @@ struct SourceState {
   std::shared_ptr<const SourceLoad> candidate;  ///< newer, loaded well, not judged by a pass yet
   bool was_tried = false;                       ///< fetched at least once since start
   std::string passed_revision;                  ///< what was accepted when a pass last ended
+  SpanContext asked_by;                         ///< who told of a push that no look has found yet
+  std::optional<Push> push;                     ///< on its way, and traced
 };
 
 /// A configured provider as the engine uses it.
@@ -105,8 +109,11 @@ class EngineImpl final : public Engine {
   std::vector<ResourceStatus> status(const std::string& tenant) const override;
   std::vector<SourceStatus> sources(const std::string& tenant) const override;
   std::vector<std::string> tenants() const override;
+  std::vector<ProviderStatus> providers() const override;
   Task<Result<void>> direct(DirectiveRow directive) override;
   Task<Result<void>> withdraw(Ref ref, DirectiveVerb verb, std::string by) override;
+  Task<Result<std::vector<ResourceUse>>> use(std::string tenant) override;
+  EngineVitals vitals() const override;
   std::vector<Changeset> guarded(const std::string& tenant) const override;
   Task<Result<void>> acknowledge(std::string tenant, std::string digest, std::string by) override;
   Task<Result<std::vector<Ref>>> adopt(std::string tenant, std::string by) override;
@@ -144,7 +151,11 @@ class EngineImpl final : public Engine {
   void judge_again();
   Task<Result<bool>> fetch_and_load(std::string key);
   Task<Result<void>> load_applied(std::string key);
-  Task<> note_source(std::string key, std::string attempted, std::optional<Error> error);
+  /// Whether the commit may be loaded; what is wrong with its signatures is noted.
+  Task<Result<void>> check_trust(std::string key, std::string commit);
+  /// `reason` is the conditions' if there is an error; empty: what the error's code tells.
+  Task<> note_source(std::string key, std::string attempted, std::optional<Error> error,
+                     std::string reason = "");
   Task<Result<void>> accept(std::string key, std::shared_ptr<const SourceLoad> load);
   Task<Result<void>> take_catalog(const SourceLoad& load);
   /// What the inventory forbids: removing a Provider in use, taking a removed tenant's name.
@@ -154,8 +165,20 @@ class EngineImpl final : public Engine {
   bool is_solo() const { return !settings_.solo_url.empty(); }
   SourceDeclaration root_declaration() const;
 
+  // engine_traces.cpp: pushes as traces, and what log lines say of a pass
+  WorkPtr work_on_source(const std::string& key) const;
+  WorkPtr work_on_tenant(const std::string& tenant) const;
+  /// A look found a commit; times as span_time() gives them.
+  void begin_push(const std::string& key, const std::string& commit, std::int64_t looked_at,
+                  std::int64_t fetched_at);
+  void end_push(const std::string& key, const std::optional<std::string>& error);
+  /// Ends those of which everything is ready now.
+  void follow_pushes(const std::string& tenant);
+
   // engine_webhooks.cpp: what sources declare of them, and how they fare
   notify::DispatchParts dispatch_parts();
+  std::optional<notify::Mailing> mailing();  ///< unset: no mail is sent
+  Result<void> may_write_to(const Ref& webhook, const std::string& address) const;
   void sync_webhooks();
   /// What `{secret: NAME}` is for what `user` declares. Unavailable until its tenant's first pass.
   Result<Secret<std::string>> secret_of(const Ref& user, const std::string& name) const;
@@ -180,6 +203,10 @@ class EngineImpl final : public Engine {
   Task<Outcome> tenant_pass(std::string tenant);
   enum class Asked { ByItself, ByHand };
   Task<Result<Changeset>> pass(std::string tenant, std::optional<std::string> expect, Asked asked);
+  Task<Result<Changeset>> told_pass(std::string tenant, std::optional<std::string> expect,
+                                    Asked asked);
+  Task<Result<Changeset>> pass_now(std::string tenant, std::optional<std::string> expect,
+                                   Asked asked);
   /// What a request for a diff or a price is about; Invalid with everything that is wrong with it.
   Task<Result<Prepared>> prepare_for(DiffRequest request);
   /// The problems, with the places in what they were declared in.

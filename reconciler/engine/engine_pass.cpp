@@ -11,6 +11,19 @@ namespace croft {
 
 namespace {
 
+/// "3f2a9c1", or several with commas between; what is no commit as it is.
+void append_revision(std::string& text, const std::string& commit) {
+  constexpr std::size_t kShort = 7;
+  const bool is_commit = commit.size() == 40 && commit.find(' ') == std::string::npos;
+  text += (text.empty() ? "" : ", ") + (is_commit ? commit.substr(0, kShort) : commit);
+}
+
+std::string revisions_of(const Prepared& prepared) {
+  std::string text;
+  for (const auto& [key, load] : prepared.loads) append_revision(text, load->commit);
+  return text;
+}
+
 /// Those of the problems that are about what a source declares.
 std::vector<Problem> declared_in(const SourceLoad& load, const std::vector<Problem>& problems) {
   std::vector<Problem> mine;
@@ -44,8 +57,6 @@ Task<Outcome> EngineImpl::tenant_pass(std::string tenant) {
   Result<Changeset> done = co_await pass(tenant, std::nullopt, Asked::ByItself);
   notify();
   if (!done) {
-    log_warning("reconciler", "a pass failed",
-                {{"tenant", tenant}, {"error", done.error().describe()}});
     if (done.error().is_retryable()) co_return Retry{std::move(done.error())};
     co_return Terminal{std::move(done.error())};
   }
@@ -81,12 +92,31 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
                                          Asked asked) {
   TenantState& state = tenant_states_.try_emplace(tenant, executor_).first->second;
   const Semaphore::Permit turn = co_await state.turn->acquire();
+  WorkPtr work = work_on_tenant(tenant);
+  Task<Result<Changeset>> whole = traced("pass", told_pass(tenant, std::move(expect), asked));
+  co_return co_await doing(std::move(work), std::move(whole));
+}
+
+/// Says what became of it while it is known what it was about.
+Task<Result<Changeset>> EngineImpl::told_pass(std::string tenant, std::optional<std::string> expect,
+                                              Asked asked) {
+  Result<Changeset> done = co_await pass_now(std::move(tenant), std::move(expect), asked);
+  // Whoever asked by hand is told by the answer.
+  if (!done && asked == Asked::ByItself)
+    log_warning("reconciler", "a pass failed", {{"error", done.error().describe()}});
+  co_return done;
+}
+
+Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<std::string> expect,
+                                             Asked asked) {
+  TenantState& state = tenant_states_.at(tenant);
   const SteadyTime begun = std::chrono::steady_clock::now();
   if (!catalog_.tenants.contains(tenant) && journal_.tenant_named(tenant) == nullptr) {
     co_return Changeset{};
   }
   CO_TRY_ASSIGN(const TenantIdentity identity, co_await identify(tenant));
-  CO_TRY_ASSIGN(Prepared prepared, co_await prepare(tenant, std::nullopt, true));
+  CO_TRY_ASSIGN(Prepared prepared, co_await traced("prepare", prepare(tenant, std::nullopt, true)));
+  note_fact("revision", revisions_of(prepared));
   std::vector<std::string> warnings;
   if (prepared.problems.empty() && has_candidate(prepared)) {
     Admission admission = admission_of(prepared);
@@ -96,7 +126,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   if (!prepared.problems.empty() || !prepared.refusals.empty()) {
     CO_TRY(co_await judge_candidates(tenant, prepared));
   }
-  CO_TRY(co_await observe_into(prepared.world, begun));
+  CO_TRY(co_await traced("observe", observe_into(prepared.world, begun)));
   CO_TRY(co_await resolve_intents(tenant, prepared.world));
   CO_TRY(co_await expire_retained(tenant, identity));
   prepared.world.inventory.clear();
@@ -108,7 +138,9 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   prepared.world.directives = journal_.directives_of(tenant, directed_at);
 
   prepared.world.wants_digest = asked == Asked::ByHand;
+  Span diffing = Span::part_of(current_work()->span, "diff");
   Changeset changeset = croft::diff(prepared.world);
+  diffing.end();
   name_revisions(changeset, prepared);
   changeset.notes.insert(changeset.notes.end(), warnings.begin(), warnings.end());
   if (expect && !(expect->size() >= 4 && changeset.digest.starts_with(*expect))) {
@@ -141,7 +173,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
     std::erase_if(to_apply.changes,
                   [](const Change& change) { return !is_exempt_from_guard(change); });
   ApplyOrder order = order_for(identity, std::move(to_apply), prepared);
-  ApplyReport report = co_await applier_.apply(std::move(order));
+  ApplyReport report = co_await traced("apply", applier_.apply(std::move(order)));
   if (report.applied > 0 || !report.failed.empty()) {
     const Result<void> seen =
         co_await observe_into(prepared.world, std::chrono::steady_clock::now());
@@ -157,6 +189,7 @@ Task<Result<Changeset>> EngineImpl::pass(std::string tenant, std::optional<std::
   CO_TRY(co_await note_status(tenant, std::move(report), std::move(guard)));
   CO_TRY(co_await retire_tenant(tenant));
   state.was_passed = true;
+  follow_pushes(tenant);
   for (const std::string& source : unfinished) prepared.loads.erase(source);
   if (may_have_passed) note_passed(prepared);
   co_return changeset;
@@ -267,18 +300,13 @@ std::vector<ProviderOffer> EngineImpl::offers() const {
 }
 
 void EngineImpl::name_revisions(Changeset& changeset, const Prepared& prepared) const {
-  const auto append = [](std::string& text, const std::string& commit) {
-    constexpr std::size_t kShort = 7;
-    const bool is_commit = commit.size() == 40 && commit.find(' ') == std::string::npos;
-    text += (text.empty() ? "" : ", ") + (is_commit ? commit.substr(0, kShort) : commit);
-  };
   for (const auto& [key, load] : prepared.loads) {
     const auto source = sources_.find(key);
     if (source != sources_.end() && source->second.accepted) {
-      append(changeset.before, source->second.accepted->commit);
+      append_revision(changeset.before, source->second.accepted->commit);
     }
-    append(changeset.after, load->commit);
   }
+  changeset.after = revisions_of(prepared);
 }
 
 Task<> EngineImpl::reject(std::string key, std::shared_ptr<const SourceLoad> load,

@@ -37,6 +37,7 @@ SourceDeclaration EngineImpl::root_declaration() const {
   }
   root.interval = settings_.platform_interval;
   root.receiver = settings_.platform_receiver;
+  root.verify = settings_.platform_verify;
   return root;
 }
 
@@ -45,6 +46,8 @@ std::string EngineImpl::root_source() const { return root_declaration().key; }
 Result<void> EngineImpl::look_at(const std::string& source) {
   if (!sources_.contains(source))
     return fail(ErrorCode::NotFound, "there is no source '" + source + "'");
+  if (const WorkPtr& work = current_work(); work && work->span.is_set())
+    sources_.at(source).asked_by = work->span;
   source_queue_.add(source);
   return {};
 }
@@ -98,6 +101,7 @@ Task<Outcome> EngineImpl::source_pass(std::string key) {
   if (state == sources_.end()) co_return Done{};
   const bool is_first_try = !state->second.was_tried;
   state->second.was_tried = true;
+  state->second.asked_by = {};  // it was told of what we have
   const bool has_new_providers = key == root_source() && providers_version_ != providers_before;
   if (has_new_providers) judge_again();
   if (is_first_try || (moved && *moved) || has_new_providers) {
@@ -128,6 +132,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (!sources_.contains(key))
     co_return fail(ErrorCode::NotFound, "there is no source '" + key + "'");
   const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  const std::int64_t looked_at = span_time();
   Result<std::string> head = co_await keeper->fetch();
   if (!sources_.contains(key)) co_return false;
   if (!head) {
@@ -135,6 +140,8 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
     co_await note_source(key, std::string(), std::move(error));
     co_return std::unexpected(std::move(head.error()));
   }
+  CO_TRY(co_await check_trust(key, *head));
+  if (!sources_.contains(key)) co_return false;
   SourceState& state = sources_.at(key);
   const auto row = journal_.sources().find(key);
   const bool is_known = row != journal_.sources().end() && row->second.attempted_revision == *head;
@@ -147,9 +154,12 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   if (is_known && state.was_tried && newest != nullptr) {
     const Condition* stalled = find_condition(row->second.conditions, "Stalled");
     // Judged before and found wrong: nothing to do until a newer commit comes.
-    if (stalled != nullptr && stalled->reason != kProviderProblem) co_return false;
+    const bool is_for_good = stalled != nullptr && (stalled->reason == "InvalidManifests" ||
+                                                    stalled->reason == "NotAdmitted");
+    if (is_for_good) co_return false;
   }
-  auto load = co_await keeper->load(*head);
+  begin_push(key, *head, looked_at, span_time());
+  auto load = co_await traced("load", keeper->load(*head));
   if (!sources_.contains(key)) co_return false;
   if (!load) {
     std::optional<Error> error = load.error();
@@ -167,15 +177,37 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
   }
   if (key == kPlatformSource) {
     CO_TRY(co_await accept(key, *load));
+    end_push(key, std::nullopt);
   } else {
     sources_.at(key).candidate = *load;
   }
   co_return true;
 }
 
-Task<> EngineImpl::note_source(std::string key, std::string attempted, std::optional<Error> error) {
+Task<Result<void>> EngineImpl::check_trust(std::string key, std::string commit) {
+  const auto row = journal_.sources().find(key);
+  std::string applied =
+      row == journal_.sources().end() ? std::string() : row->second.applied_revision;
+  const std::shared_ptr<SourceKeeper> keeper = sources_.at(key).keeper;
+  Result<TrustVerdict> verdict = co_await keeper->judge(commit, std::move(applied));
+  if (!verdict) {
+    std::optional<Error> error = verdict.error();
+    co_await note_source(key, commit, std::move(error), "NotVerified");
+    co_return fail(std::move(verdict.error()));
+  }
+  if (!verdict->distrust) co_return Result<void>();
+  const Error refusal(ErrorCode::Denied, verdict->words);
+  std::optional<Error> error = refusal;
+  co_await note_source(key, commit, std::move(error), std::string(to_string(*verdict->distrust)));
+  co_return fail(refusal);
+}
+
+Task<> EngineImpl::note_source(std::string key, std::string attempted, std::optional<Error> error,
+                               std::string reason) {
   const auto state = sources_.find(key);
   if (state == sources_.end()) co_return;
+  if (error && state->second.push && state->second.push->commit == attempted)
+    end_push(key, error->describe());
   const SourceDeclaration& declaration = state->second.keeper->declaration();
   SourceRow row;
   const auto known = journal_.sources().find(key);
@@ -191,10 +223,12 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
   const std::string problems = key == root_source() ? provider_problems() : "";
   if (error) {
     const bool is_retryable = error->is_retryable();
-    const std::string reason = is_retryable                         ? "FetchFailed"
-                               : attempted.empty()                  ? "SourceMissing"
-                               : error->code() == ErrorCode::Denied ? "NotAdmitted"
-                                                                    : "InvalidManifests";
+    if (reason.empty()) {
+      reason = is_retryable                         ? "FetchFailed"
+               : attempted.empty()                  ? "SourceMissing"
+               : error->code() == ErrorCode::Denied ? "NotAdmitted"
+                                                    : "InvalidManifests";
+    }
     set_condition(row.conditions,
                   {"Ready", ConditionStatus::False, reason, error->describe(), now});
     set_condition(row.conditions,
@@ -255,7 +289,7 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
 }
 
 Task<Result<void>> EngineImpl::take_catalog(const SourceLoad& load) {
-  Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, root_declaration())
+  Catalog catalog = is_solo() ? make_solo_catalog(*load.resources, load.scripts, root_declaration())
                               : make_catalog(*load.resources, load.scripts);
   catalog.adapters = load.adapters;
   CO_TRY_ASSIGN(const SecretTable secrets, co_await open_operator_secrets(load, catalog.problems));
@@ -327,6 +361,7 @@ void EngineImpl::sync_sources() {
     SourceKeeper::Settings settings;
     settings.mirror = settings_.data / "mirrors" / mirror_name(key);
     settings.secrets = settings_.operator_secrets;
+    settings.apps = settings_.github_apps;
     settings.memory = settings_.data;
     settings.scope = SourceScope::Tenant;
     settings.specs = specs_;

@@ -32,14 +32,39 @@ notify::DispatchParts EngineImpl::dispatch_parts() {
           .clock = clock_,
           .random = random_,
           .sender = notify::http_sender(settings_.webhooks, clock_),
+          .mail = mailing(),
           .secret = secret,
           .keys = {},
           .wake = {},
           .on_change = {}};
 }
 
+std::optional<notify::Mailing> EngineImpl::mailing() {
+  if (!settings_.mail.is_on()) return std::nullopt;
+  const auto password = [this]() -> Result<Secret<std::string>> {
+    TRY_ASSIGN(const Secret<std::string> text,
+               settings_.operator_secrets->find(settings_.mail.password, kLargestSecret));
+    return secret_line(text.reveal(), settings_.mail.password);
+  };
+  const auto may_write = [this](const Ref& webhook, const std::string& address) {
+    return may_write_to(webhook, address);
+  };
+  return notify::Mailing{notify::mail_sender(settings_.mail, password), may_write,
+                         notify::MailRate(settings_.mail.per_hour)};
+}
+
+Result<void> EngineImpl::may_write_to(const Ref& webhook, const std::string& address) const {
+  // Who serves but one repository is its operator.
+  if (webhook.tenant.empty() || is_solo()) return {};
+  const auto tenant = catalog_.tenants.find(webhook.tenant);
+  const std::vector<std::string> contacts =
+      tenant == catalog_.tenants.end() ? std::vector<std::string>() : tenant->second.contacts;
+  return notify::may_write_to(address, contacts, settings_.mail);
+}
+
 Result<Secret<std::string>> EngineImpl::secret_of(const Ref& user, const std::string& name) const {
-  if (user.tenant.empty() || is_solo()) return settings_.operator_secrets->find(name, kLargestSecret);
+  if (user.tenant.empty() || is_solo())
+    return settings_.operator_secrets->find(name, kLargestSecret);
   const auto tenant = tenant_states_.find(user.tenant);
   if (tenant == tenant_states_.end() || !tenant->second.secrets)
     return fail(ErrorCode::Unavailable, "the tenant's Secrets were not opened yet");
@@ -56,7 +81,8 @@ void EngineImpl::sync_webhooks() {
       continue;
     }
     for (const Resource& resource : *source.accepted->resources) {
-      if (resource.ref.kind == Kind::Webhook) set.webhooks.push_back(notify::webhook_of(resource));
+      if (resource.ref.kind == Kind::Webhook)
+        set.webhooks.push_back(notify::webhook_of(resource, source.accepted->scripts));
     }
   }
   dispatcher_.declare(std::move(set));

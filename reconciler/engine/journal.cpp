@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/base/metric_families.hpp"
 #include "reconciler/notify/what_happened.hpp"
 
 namespace croft {
@@ -66,24 +67,25 @@ Task<Result<std::set<std::string>>> Journal::reload_orders() {
   co_return tenants;
 }
 
-std::set<std::string> Journal::add_notifications(Transaction& transaction) {
+Journal::News Journal::add_notifications(Transaction& transaction) {
   const notify::Before before{[this](const Ref& ref) { return resource_of(ref); },
                               [this](const std::string& key) {
                                 const auto row = sources_.find(key);
                                 return row == sources_.end() ? nullptr : &row->second;
                               }};
-  std::set<std::string> tenants;
+  News news;
   std::vector<NotificationRow> rows = notify::what_happened(transaction, before);
   for (NotificationRow& row : rows) {
     row.id = random_.id();
-    tenants.insert(row.tenant);
+    news.tenants.insert(row.tenant);
+    news.types.push_back(row.type);
     transaction.add(AppendNotification{std::move(row)});
   }
-  return tenants;
+  return news;
 }
 
 Task<Result<void>> Journal::commit(Transaction transaction) {
-  const std::set<std::string> told = add_notifications(transaction);
+  const News news = add_notifications(transaction);
   Transaction copy = transaction;
   const bool has_orders = std::ranges::any_of(transaction.writes, is_order);
   order_commits_ += has_orders ? 1 : 0;
@@ -95,7 +97,9 @@ Task<Result<void>> Journal::commit(Transaction transaction) {
     show(write);
   }
   order_commits_ += has_orders ? 1 : 0;
-  for (const std::string& tenant : told) {
+  for (const std::string& type : news.types)
+    metrics::registry().counter(metrics::kNotifications, {type}).add();
+  for (const std::string& tenant : news.tenants) {
     if (on_notification_) on_notification_(tenant);
   }
   // The store gives new tenants their numbers.

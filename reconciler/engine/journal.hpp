@@ -59,8 +59,13 @@ class Journal {
 
  private:
   void show(const Write& write);
-  /// Adds what the transaction makes known; gives whose it is.
-  std::set<std::string> add_notifications(Transaction& transaction);
+  /// What a transaction makes known: whose it is, and the types of it.
+  struct News {
+    std::set<std::string> tenants;
+    std::vector<std::string> types;
+  };
+  /// Adds it to the transaction.
+  News add_notifications(Transaction& transaction);
 
   Store& store_;
   manifest::SpecPool& specs_;

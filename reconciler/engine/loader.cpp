@@ -148,11 +148,9 @@ Result<SourceLoad> load_source(const FileTree& tree, const manifest::LoadRequest
   load.trees = trees_of(tree, loaded.resources);
   if (request.scope != SourceScope::Tenant) {
     TRY_ASSIGN(load.adapters, adapters_of(tree));
-  }
-  TRY_ASSIGN(load.sizes, measure_sites(tree, loaded.resources, known_sizes));
-  if (request.scope == SourceScope::Platform) {
     TRY_ASSIGN(load.scripts, read_scripts(tree, loaded.resources));
   }
+  TRY_ASSIGN(load.sizes, measure_sites(tree, loaded.resources, known_sizes));
   load.secret_files = std::move(loaded.secret_files);
   load.resources = std::make_shared<const std::vector<Resource>>(std::move(loaded.resources));
   return load;

@@ -28,7 +28,7 @@ struct SourceLoad {
   std::map<std::string, AdapterScript> adapters;
   std::map<std::string, std::string> secret_files;  ///< texts that Secrets name, by path
   FilesSizes sizes;                                 ///< of the trees that Sites serve
-  Scripts scripts;                                  ///< of a platform
+  Scripts scripts;                                  ///< of a platform, or in solo mode
   std::shared_ptr<const FileTree> working_tree;     ///< what it was read from, if that is no commit
 };
 

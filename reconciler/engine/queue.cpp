@@ -3,8 +3,31 @@
 #include <algorithm>
 
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 
 namespace croft {
+
+/// Where its numbers go, found once.
+struct Queue::Measures {
+  explicit Measures(std::string queue)
+      : name(std::move(queue)),
+        done(outcome("done")),
+        retry(outcome("retry")),
+        terminal(outcome("terminal")),
+        seconds(metrics::registry().histogram(metrics::kReconcileSeconds, {name})),
+        wait(metrics::registry().histogram(metrics::kQueueWaitSeconds, {name})) {}
+
+  metrics::Counter& outcome(const char* word) const {
+    return metrics::registry().counter(metrics::kReconciles, {name, word});
+  }
+
+  std::string name;
+  metrics::Counter& done;
+  metrics::Counter& retry;
+  metrics::Counter& terminal;
+  metrics::Histogram& seconds;
+  metrics::Histogram& wait;
+};
 
 Queue::Queue(asio::any_io_executor executor, RandomSource& random, int concurrency, Work work)
     : executor_(executor),
@@ -13,6 +36,28 @@ Queue::Queue(asio::any_io_executor executor, RandomSource& random, int concurren
       work_(std::move(work)),
       idle_(executor) {}
 
+void Queue::measure_as(std::string name) {
+  measures_ = std::make_shared<const Measures>(std::move(name));
+}
+
+QueueVitals Queue::vitals() const {
+  QueueVitals vitals;
+  if (measures_) vitals.name = measures_->name;
+  vitals.waiting = ready_.size();
+  vitals.running = running_;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  for (const std::string& key : ready_) {
+    const auto waited = std::chrono::duration_cast<Duration>(now - keys_.at(key).wanted_since);
+    vitals.oldest = std::max(vitals.oldest, waited);
+  }
+  return vitals;
+}
+
+void Queue::make_ready(const std::string& key, Key& state) {
+  state.wanted_since = std::chrono::steady_clock::now();
+  ready_.push_back(key);
+}
+
 void Queue::add(const std::string& key) {
   if (is_stopping_) return;
   Key& state = keys_[key];
@@ -20,7 +65,7 @@ void Queue::add(const std::string& key) {
   state.due = asio::steady_timer::time_point::max();
   if (state.is_wanted) return;
   state.is_wanted = true;
-  if (!state.is_running) ready_.push_back(key);
+  if (!state.is_running) make_ready(key, state);
   pump();
 }
 
@@ -73,18 +118,29 @@ void Queue::pump() {
     state.is_wanted = false;
     state.is_running = true;
     ++running_;
+    if (measures_) measures_->wait.observe(std::chrono::steady_clock::now() - state.wanted_since);
     spawn(executor_, run(std::move(key)), "pass");
   }
 }
 
 Task<> Queue::run(std::string key) {
+  const SteadyTime begun = std::chrono::steady_clock::now();
   Outcome outcome = Retry{Error(ErrorCode::Internal, "the pass ended with an exception")};
   try {
     outcome = co_await work_(key);
   } catch (const std::exception& error) {
     log_error("reconciler", "a pass threw", {{"key", key}, {"what", error.what()}});
   }
+  measure(outcome, begun);
   finish(key, outcome);
+}
+
+void Queue::measure(const Outcome& outcome, SteadyTime begun) const {
+  if (!measures_) return;
+  measures_->seconds.observe(std::chrono::steady_clock::now() - begun);
+  const bool is_retry = std::holds_alternative<Retry>(outcome);
+  const bool is_terminal = std::holds_alternative<Terminal>(outcome);
+  (is_retry ? measures_->retry : is_terminal ? measures_->terminal : measures_->done).add();
 }
 
 void Queue::finish(const std::string& key, const Outcome& outcome) {
@@ -94,7 +150,7 @@ void Queue::finish(const std::string& key, const Outcome& outcome) {
   const bool failed = std::holds_alternative<Retry>(outcome);
   state.failures = failed ? state.failures + 1 : 0;
   if (state.is_wanted && !is_stopping_) {
-    ready_.push_back(key);
+    make_ready(key, state);
   } else if (failed) {
     add_after(key, backoff(state.failures, random_.bytes()[0]));
   } else if (const After* after = std::get_if<After>(&outcome)) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <variant>
@@ -29,6 +30,14 @@ struct Terminal {
 };
 using Outcome = std::variant<Done, After, Retry, Terminal>;
 
+/// How a queue fares at a moment.
+struct QueueVitals {
+  std::string name;
+  std::size_t waiting = 0;  ///< keys that are wanted now and not worked on yet
+  int running = 0;
+  Duration oldest{0};  ///< how long the key has waited that waits longest
+};
+
 /// A work queue of keys. A key waits at most once, and is never worked on twice at a time: one
 /// added while it is worked on runs once more afterwards. Keys are independent; at most
 /// `concurrency` run at a time. On one executor; it is destroyed after stop(), or when the executor
@@ -38,6 +47,10 @@ class Queue {
   using Work = std::function<Task<Outcome>(std::string key)>;
 
   Queue(asio::any_io_executor executor, RandomSource& random, int concurrency, Work work);
+
+  /// Counts its passes under that name from now on. Before the first key.
+  void measure_as(std::string name);
+  QueueVitals vitals() const;
 
   /// Wants the key worked on now; takes away a wait for later.
   void add(const std::string& key);
@@ -56,22 +69,29 @@ class Queue {
   static Duration backoff(int failures, std::uint8_t jitter);
 
  private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  struct Measures;
+
   struct Key {
     bool is_running = false;
-    bool is_wanted = false;  ///< stands in ready_, or is running and wanted again
+    bool is_wanted = false;   ///< stands in ready_, or is running and wanted again
+    SteadyTime wanted_since;  ///< while it stands in ready_
     int failures = 0;
     std::unique_ptr<asio::steady_timer> timer;
     asio::steady_timer::time_point due = asio::steady_timer::time_point::max();
   };
 
+  void make_ready(const std::string& key, Key& state);
   void pump();
   Task<> run(std::string key);
+  void measure(const Outcome& outcome, SteadyTime begun) const;
   void finish(const std::string& key, const Outcome& outcome);
 
   asio::any_io_executor executor_;
   RandomSource& random_;
   int concurrency_;
   Work work_;
+  std::shared_ptr<const Measures> measures_;  ///< null: it is not measured
   std::map<std::string, Key> keys_;
   std::vector<std::string> ready_;
   int running_ = 0;

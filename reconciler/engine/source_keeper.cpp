@@ -3,6 +3,7 @@
 #include "core/base/files.hpp"
 #include "core/base/id.hpp"
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 
 namespace croft {
 
@@ -44,10 +45,21 @@ Result<std::string> SourceKeeper::key_in_memory(const std::string& name) const {
   return file.string();
 }
 
-Result<RemoteRepository> SourceKeeper::remote() const {
+Task<Result<SourceKeeper::Token>> SourceKeeper::app_token() {
+  if (!declaration_.app || !settings_.apps) co_return Token();
+  CO_TRY_ASSIGN(Secret<std::string> token, co_await settings_.apps->token(*declaration_.app));
+  co_return Token(std::move(token));
+}
+
+Result<RemoteRepository> SourceKeeper::remote(Token app_token) const {
   RemoteRepository remote;
   remote.url = declaration_.url;
   remote.ref = declaration_.ref;
+  if (app_token) {
+    remote.https_user = "x-access-token";
+    remote.https_password = std::move(app_token);
+    return remote;
+  }
   if (declaration_.credentials.empty()) return remote;
   const std::string& name = declaration_.credentials;
   const std::filesystem::path& directory = settings_.secrets->directory();
@@ -77,24 +89,66 @@ void SourceKeeper::start_watching() {
   }
 }
 
+Result<std::string> SourceKeeper::fetch_head(const Token& app_token) {
+  TRY_ASSIGN(Mirror* const mirror, opened());
+  TRY_ASSIGN(const RemoteRepository repository, remote(app_token));
+  FetchLimits limits;
+  if (declaration_.verify && declaration_.verify->is_for_every)
+    limits.history = kMostCommitsJudged + 1;
+  TRY_ASSIGN(std::string head, mirror->fetch(repository, limits, {}));
+  if (declaration_.verify) {
+    TRY_ASSIGN(tag_, mirror->fetched_tag());
+  }
+  return head;
+}
+
 Task<Result<std::string>> SourceKeeper::fetch() {
   const Semaphore::Permit permit = co_await turn_.acquire();
   start_watching();
-  auto work = [this]() -> Result<std::string> {
-    TRY_ASSIGN(Mirror* const mirror, opened());
-    TRY_ASSIGN(const RemoteRepository repository, remote());
-    return mirror->fetch(repository, FetchLimits{}, {});
-  };
+  Result<Token> token = co_await app_token();
+  if (!token) {
+    co_return while_doing(Result<std::string>(fail(std::move(token.error()))),
+                          "fetching source " + declaration_.key);
+  }
+  auto work = [this, token = std::move(*token)]() { return fetch_head(token); };
+  const auto begun = std::chrono::steady_clock::now();
   Result<std::string> head = co_await fetching_.run(std::move(work));
+  static metrics::Histogram& seconds = metrics::registry().histogram(metrics::kGitFetchSeconds);
+  seconds.observe(std::chrono::steady_clock::now() - begun);
+  metrics::registry().counter(metrics::kGitFetches, {head ? "ok" : "failed"}).add();
+  if (!head && head.error().code() == ErrorCode::Denied && declaration_.app && settings_.apps)
+    settings_.apps->forget(*declaration_.app);
   co_return while_doing(std::move(head),
                         "fetching source " + declaration_.key + " from " + declaration_.url);
 }
 
+Task<Result<TrustVerdict>> SourceKeeper::judge(std::string commit, std::string applied) {
+  if (!declaration_.verify) co_return TrustVerdict{};
+  const Semaphore::Permit permit = co_await turn_.acquire();
+  const std::string what = commit + tag_;
+  if (trusted_ == what) co_return TrustVerdict{};
+  auto work = [this, commit, applied]() -> Result<TrustVerdict> {
+    TRY_ASSIGN(Mirror* const mirror, opened());
+    TrustQuestion question;
+    question.keys = declaration_.verify->keys;
+    question.commit = commit;
+    question.ref = declaration_.ref;
+    question.tag = tag_;
+    question.is_old = commit == applied;
+    if (declaration_.verify->is_for_every && !question.is_old) question.since = applied;
+    return judge_revision(*mirror, question);
+  };
+  Result<TrustVerdict> verdict = co_await reading_.run(std::move(work));
+  if (verdict && !verdict->distrust) trusted_ = what;
+  co_return while_doing(std::move(verdict), "judging the signatures of source " + declaration_.key);
+}
+
 Task<Result<std::string>> SourceKeeper::fetch_other(std::string ref) {
   const Semaphore::Permit permit = co_await turn_.acquire();
-  auto work = [this, ref]() -> Result<std::string> {
+  CO_TRY_ASSIGN(Token token, co_await app_token());
+  auto work = [this, ref, token = std::move(token)]() -> Result<std::string> {
     TRY_ASSIGN(Mirror* const mirror, opened());
-    TRY_ASSIGN(RemoteRepository repository, remote());
+    TRY_ASSIGN(RemoteRepository repository, remote(token));
     repository.ref = ref;
     FetchLimits limits;
     limits.pack_bytes = kStrangersPack;

@@ -10,10 +10,12 @@
 
 #include "core/base/async.hpp"
 #include "core/git/mirror.hpp"
+#include "core/git/trust.hpp"
 #include "core/git/watch.hpp"
 #include "core/resource/resource.hpp"
 #include "core/secret/operator_secrets.hpp"
 #include "reconciler/engine/catalog.hpp"
+#include "reconciler/engine/github_apps.hpp"
 #include "reconciler/engine/loader.hpp"
 
 namespace croft {
@@ -25,6 +27,7 @@ class SourceKeeper {
   struct Settings {
     std::filesystem::path mirror;  ///< directory of the mirror
     std::shared_ptr<const secret::OperatorSecrets> secrets;
+    std::shared_ptr<GithubApps> apps;
     std::filesystem::path memory;  ///< the data directory that a place in memory is made for
     SourceScope scope = SourceScope::Tenant;
     std::shared_ptr<manifest::SpecPool> specs;  ///< shared by all sources
@@ -39,6 +42,9 @@ class SourceKeeper {
 
   /// Brings the newest commit and says which it is. Also begins to watch a local repository.
   Task<Result<std::string>> fetch();
+  /// Whether the commit that fetch() brought may be loaded, by what the source says in `verify`.
+  /// `applied` is the last that was, or empty: the same one is judged as of its own time.
+  Task<Result<TrustVerdict>> judge(std::string commit, std::string applied);
   /// Brings the newest commit of another ref, within limits that suit what strangers may push.
   Task<Result<std::string>> fetch_other(std::string ref);
   /// What a commit declares. Invalid with rendered diagnostics if anything in it is wrong.
@@ -55,7 +61,10 @@ class SourceKeeper {
   void start_watching();
   Result<Mirror*> opened();
   Result<std::string> key_in_memory(const std::string& name) const;
-  Result<RemoteRepository> remote() const;
+  using Token = std::optional<Secret<std::string>>;
+  Task<Result<Token>> app_token();
+  Result<RemoteRepository> remote(Token app_token) const;
+  Result<std::string> fetch_head(const Token& app_token);
 
   asio::any_io_executor executor_;
   BlockingPool& fetching_;
@@ -64,6 +73,8 @@ class SourceKeeper {
   Settings settings_;
   std::function<void()> changed_;
   std::unique_ptr<Mirror> mirror_;
+  std::string tag_;      ///< the annotated tag that the last fetch() brought, or empty
+  std::string trusted_;  ///< what was found to be trusted last, and is not judged again
   std::unique_ptr<RefWatch> watch_;
   std::shared_ptr<DocumentCache> cache_;
   std::shared_ptr<FilesSizes> sizes_ = std::make_shared<FilesSizes>();

@@ -1,6 +1,9 @@
 #include "reconciler/notify/message.hpp"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
 
 #include <fmt/format.h>
 
@@ -10,6 +13,8 @@ namespace {
 
 // Chats cut or refuse what is longer; Discord takes 2,000 characters.
 constexpr std::size_t kLongestReason = 1'500;
+// Everything that is wrong with a revision, if need be.
+constexpr std::size_t kLongestMail = 50'000;
 
 bool is_warning(const NotificationRow& notification) {
   return notification.data && notification.data->text_or("severity", "") == "Warning";
@@ -28,22 +33,22 @@ std::string title_of(const NotificationRow& notification) {
 }
 
 /// At most so many bytes, cut between two characters.
-std::string shortened(std::string text) {
-  if (text.size() <= kLongestReason) return text;
-  std::size_t end = kLongestReason;
+std::string shortened(std::string text, std::size_t longest) {
+  if (text.size() <= longest) return text;
+  std::size_t end = longest;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
   return text.substr(0, end) + " ...";
 }
 
 /// "CrashLoop: exit status 1"; without what says nothing.
-std::string why_of(const NotificationRow& notification) {
+std::string why_of(const NotificationRow& notification, std::size_t longest = kLongestReason) {
   if (!notification.data) return {};
   const std::string reason = notification.data->text_or("reason", "");
   const std::string message = notification.data->text_or("message", "");
   std::string text = message.empty() ? reason : fmt::format("{}: {}", reason, message);
   const std::string revision = notification.data->text_or("revision", "");
   if (!revision.empty()) text += fmt::format(" (at {})", revision.substr(0, 7));
-  return shortened(std::move(text));
+  return shortened(std::move(text), longest);
 }
 
 /// As code, so that nothing in it is a link, a mention or a mark.
@@ -106,6 +111,29 @@ Message for_ntfy(const NotificationRow& notification) {
           why_of(notification)};
 }
 
+std::string mail_date(Timestamp time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 64> text{};
+  std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S +0000", &utc);
+  return text.data();
+}
+
+Message for_mail(const NotificationRow& notification, std::string_view domain) {
+  const std::string why = why_of(notification, kLongestMail);
+  std::string text = title_of(notification) + ".\n\n";
+  if (!why.empty()) text += why + "\n\n";
+  text +=
+      fmt::format("When:   {}\nEvent:  {}\n", format_time(notification.time), notification.type);
+  if (!notification.tenant.empty()) text += fmt::format("Tenant: {}\n", notification.tenant);
+  return {{{"Subject", fmt::format("[croft] {}{}", is_warning(notification) ? "Warning: " : "",
+                                   title_of(notification))},
+           {"Date", mail_date(notification.time)},
+           {"Message-ID", fmt::format("<{}@{}>", notification.id, domain)}},
+          std::move(text)};
+}
+
 }  // namespace
 
 Value cloud_event(const NotificationRow& notification, std::string_view domain) {
@@ -127,6 +155,7 @@ Message compose(MessageFormat format, const NotificationRow& notification,
                 std::string_view domain) {
   switch (format) {
     case MessageFormat::CloudEvents:
+    case MessageFormat::Template:
       break;
     case MessageFormat::Slack:
       return json_message(Value::map({{"text", in_slacks_marks(notification)}}));
@@ -138,6 +167,8 @@ Message compose(MessageFormat format, const NotificationRow& notification,
                       {"allowed_mentions", Value::map({{"parse", Value::list()}})}}));
     case MessageFormat::Ntfy:
       return for_ntfy(notification);
+    case MessageFormat::Email:
+      return for_mail(notification, domain);
   }
   return {{{"Content-Type", "application/cloudevents+json; charset=utf-8"}},
           to_json(cloud_event(notification, domain))};

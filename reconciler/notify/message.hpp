@@ -18,10 +18,12 @@ struct Message {
   std::string body;
 };
 
-/// The notification as an endpoint of that format takes it. Pure.
+/// The notification as an endpoint of that format takes it; without the operator's template for
+/// Template, which is a CloudEvent then. Pure.
 ///
 /// What is for people has one line that says what happened to what, and below it why. None of it
 /// can mention anybody or make links of a stranger's choice: chats' own marks are taken out of it.
+/// Of a mail the headers are those that are its own, the same whenever it is composed.
 Message compose(MessageFormat format, const NotificationRow& notification, std::string_view domain);
 
 }  // namespace croft::notify

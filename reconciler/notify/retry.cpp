@@ -48,7 +48,8 @@ DeliveryRow after_attempt(DeliveryRow delivery, const Attempt& attempt,
   if (attempt.fate == Attempt::Fate::Taken) {
     delivery.state = DeliveryState::Delivered;
     delivery.ended_at = now;
-  } else if (static_cast<std::size_t>(delivery.attempts) > schedule.delays.size()) {
+  } else if (attempt.fate == Attempt::Fate::Refused ||
+             static_cast<std::size_t>(delivery.attempts) > schedule.delays.size()) {
     delivery.state = DeliveryState::Failed;
     delivery.ended_at = now;
   } else {

@@ -11,9 +11,10 @@ namespace croft::notify {
 /// What one attempt came to.
 struct Attempt {
   enum class Fate {
-    Taken,   ///< the endpoint has it
-    NotNow,  ///< it may take it another time
-    Gone,    ///< it says that it is there no more, and is to be left alone
+    Taken,    ///< the endpoint has it
+    NotNow,   ///< it may take it another time
+    Refused,  ///< it will never take this one; it may take others
+    Gone,     ///< it says that it is there no more, and is to be left alone
   };
   Fate fate = Fate::NotNow;
   int status = 0;                       ///< of HTTP; 0: there was no answer

@@ -7,6 +7,7 @@
 
 #include "core/base/secret.hpp"
 #include "core/net/client.hpp"
+#include "reconciler/notify/mail.hpp"
 
 namespace croft::notify {
 
@@ -109,6 +110,7 @@ Sender http_sender(SenderSettings settings, const Clock& clock) {
 }
 
 std::string shown_url(std::string_view url) {
+  if (is_mail(url)) return std::string(url);
   const std::size_t scheme = url.find("://");
   if (scheme == std::string_view::npos) return {};
   const std::size_t path = url.find_first_of("/?", scheme + 3);

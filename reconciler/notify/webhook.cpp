@@ -5,16 +5,20 @@
 #include <utility>
 
 #include "core/resource/event_type.hpp"
+#include "reconciler/notify/mail.hpp"
 
 namespace croft::notify {
 
 namespace {
 
 using Name = std::pair<std::string_view, MessageFormat>;
-constexpr std::array kFormats{
-    Name{"cloudevents", MessageFormat::CloudEvents}, Name{"slack", MessageFormat::Slack},
-    Name{"mattermost", MessageFormat::Mattermost}, Name{"discord", MessageFormat::Discord},
-    Name{"ntfy", MessageFormat::Ntfy}};
+constexpr std::array kFormats{Name{"cloudevents", MessageFormat::CloudEvents},
+                              Name{"slack", MessageFormat::Slack},
+                              Name{"mattermost", MessageFormat::Mattermost},
+                              Name{"discord", MessageFormat::Discord},
+                              Name{"ntfy", MessageFormat::Ntfy},
+                              Name{"email", MessageFormat::Email},
+                              Name{"template", MessageFormat::Template}};
 
 std::vector<std::string> texts_at(const Value& spec, std::string_view field) {
   std::vector<std::string> texts;
@@ -48,7 +52,8 @@ std::string_view to_string(MessageFormat format) {
   return std::ranges::find(kFormats, format, &Name::second)->first;
 }
 
-WebhookDeclaration webhook_of(const Resource& resource) {
+WebhookDeclaration webhook_of(const Resource& resource,
+                              const std::map<std::string, std::string>& scripts) {
   const Value& spec = *resource.spec;
   WebhookDeclaration webhook;
   webhook.ref = resource.ref;
@@ -58,6 +63,10 @@ WebhookDeclaration webhook_of(const Resource& resource) {
   const std::string format = spec.text_or("format", "");
   const auto* known = std::ranges::find(kFormats, format, &Name::first);
   if (known != kFormats.end()) webhook.format = known->second;
+  if (is_mail(webhook.url)) webhook.format = MessageFormat::Email;
+  webhook.template_name = spec.text_or("template", "");
+  const auto script = scripts.find(webhook.template_name);
+  if (script != scripts.end()) webhook.template_text = script->second;
   webhook.events = texts_at(spec, "events");
   webhook.resources = texts_at(spec, "resources");
   webhook.key_secret = spec.text_or("secret.secret", "");

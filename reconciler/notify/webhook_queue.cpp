@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "core/base/metric_families.hpp"
 #include "reconciler/notify/message.hpp"
 #include "reconciler/notify/what_happened.hpp"
 
@@ -22,6 +23,19 @@ constexpr Duration kStoreTrouble{5'000};
 double chance_from(RandomSource& random) {
   const auto bytes = random.bytes();
   return (bytes[0] * 256 + bytes[1]) / 65'536.0;
+}
+
+/// A delivery after an attempt, in the words of metrics::kWebhookAttempts.
+const char* outcome_of(DeliveryState state) {
+  switch (state) {
+    case DeliveryState::Delivered:
+      return "delivered";
+    case DeliveryState::Failed:
+      return "given_up";
+    case DeliveryState::Pending:
+      break;
+  }
+  return "retry";
 }
 
 Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row) {
@@ -42,6 +56,16 @@ Condition ready_of(const WebhookDeclaration& declaration, const WebhookRow& row)
   return condition(ConditionStatus::True, "Delivering", "", row.created_at);
 }
 
+bool is_signed(const WebhookDeclaration& declaration) {
+  return declaration.format == MessageFormat::CloudEvents ||
+         declaration.format == MessageFormat::Template;
+}
+
+/// How whoever reads a mail finds what sends it.
+std::string footer(const Ref& webhook) {
+  return fmt::format("\n-- \nSent because {} names this address.\n", to_string(webhook));
+}
+
 }  // namespace
 
 WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
@@ -51,7 +75,15 @@ WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclarat
       row_(std::move(row)),
       row_turn_(parts_->executor, 1),
       work_(parts_->executor),
-      seen_(row_.cursor) {}
+      seen_(row_.cursor) {
+  take_template();
+}
+
+void WebhookQueue::take_template() {
+  template_ = nullptr;
+  if (declaration_.format != MessageFormat::Template) return;
+  template_ = Template::make(declaration_.template_name, declaration_.template_text);
+}
 
 void WebhookQueue::wake() {
   is_caught_up_ = false;
@@ -61,6 +93,7 @@ void WebhookQueue::wake() {
 Task<Result<void>> WebhookQueue::redeclare(std::shared_ptr<WebhookQueue> self,
                                            WebhookDeclaration declaration) {
   self->declaration_ = std::move(declaration);
+  self->take_template();
   self->not_before_.reset();
   // Whoever changed it expects that it works now.
   if (self->row_.disabled_at) {
@@ -192,11 +225,13 @@ std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQu
     if (!is_first || waiting.is_under_way) continue;
     Timestamp due = waiting.row.next_try.value_or(now);
     if (not_before_) due = std::max(due, *not_before_);
+    due = std::max(due, next_turn(now));
     if (due > now) {
       next = next ? std::min(*next, due) : due;
       continue;
     }
     waiting.is_under_way = true;
+    take_turn(now);
     ++under_way_;
     spawn(parts_->executor, deliver(self, place), "webhook delivery");
   }
@@ -206,7 +241,11 @@ std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQu
 Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   DeliveryRow row = self->pending_.at(place).row;
   NotificationRow notification = row.notification;
+  const auto begun = std::chrono::steady_clock::now();
   Attempt attempt = co_await self->attempt(std::move(notification));
+  metrics::registry()
+      .histogram(metrics::kWebhookSeconds)
+      .observe(std::chrono::steady_clock::now() - begun);
   --self->under_way_;
   if (self->is_over_) co_return;
   const Timestamp now = self->parts_->clock.now();
@@ -215,6 +254,7 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
         now + std::min(*attempt.retry_after, self->parts_->settings.schedule.longest_wish);
   row = after_attempt(std::move(row), attempt, self->parts_->settings.schedule,
                       chance_from(self->parts_->random), now);
+  metrics::registry().counter(metrics::kWebhookAttempts, {outcome_of(row.state)}).add();
   DeliveryRow noted = row;
   const Result<void> done = co_await self->note(std::move(noted), std::move(attempt));
   if (self->is_over_) co_return;
@@ -236,33 +276,71 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
 
 Task<Attempt> WebhookQueue::attempt(NotificationRow notification) {
   Result<Post> post = post_of(notification);
+  if (post && declaration_.format == MessageFormat::Email)
+    co_return co_await parts_->mail->sender(std::move(*post));
   if (post) co_return co_await parts_->sender(std::move(*post));
   Attempt attempt;
   attempt.answer = post.error().describe();
   co_return attempt;
 }
 
-Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
-  Post post;
-  post.url = declaration_.url;
-  if (post.url.empty()) {
-    TRY_ASSIGN(const Secret<std::string> url,
-               while_doing(secret(declaration_.url_secret), "reading its url"));
-    post.url = url.reveal();
-    post.url.erase(post.url.find_last_not_of(" \t\r\n") + 1);
-    remember_secret(Secret<std::string>(post.url));
+Result<std::string> WebhookQueue::url() const {
+  if (!declaration_.url.empty()) return declaration_.url;
+  TRY_ASSIGN(const Secret<std::string> secret_url,
+             while_doing(secret(declaration_.url_secret), "reading its url"));
+  std::string url = secret_url.reveal();
+  url.erase(url.find_last_not_of(" \t\r\n") + 1);
+  remember_secret(Secret<std::string>(url));
+  return url;
+}
+
+Result<void> WebhookQueue::may_mail() const {
+  if (!parts_->mail) {
+    return fail(Error(ErrorCode::Unavailable, "this Croft sends no mail")
+                    .with_hint("the operator has to set smtp.server"));
   }
-  Message message = compose(declaration_.format, notification, parts_->settings.domain);
+  for (const std::string& address : addresses_of(declaration_.url)) {
+    TRY(parts_->mail->may_write(declaration_.ref, address));
+  }
+  return {};
+}
+
+Timestamp WebhookQueue::next_turn(Timestamp now) const {
+  const bool is_limited = declaration_.format == MessageFormat::Email && parts_->mail;
+  return is_limited ? parts_->mail->rate.next(row_.ref.tenant, now) : now;
+}
+
+void WebhookQueue::take_turn(Timestamp now) {
+  if (declaration_.format == MessageFormat::Email && parts_->mail)
+    parts_->mail->rate.take(row_.ref.tenant, now);
+}
+
+Result<Post> WebhookQueue::post_of(const NotificationRow& notification) const {
+  if (declaration_.format == MessageFormat::Email) {
+    TRY(may_mail());
+  }
+  Post post;
+  TRY_ASSIGN(post.url, url());
+  TRY_ASSIGN(Message message, message_of(notification));
   post.headers = std::move(message.headers);
   post.body = std::move(message.body);
   post.allow_private = declaration_.allow_private;
-  if (declaration_.format != MessageFormat::CloudEvents) return post;
+  if (declaration_.format == MessageFormat::Email) post.body += footer(row_.ref);
+  if (!is_signed(declaration_)) return post;
   TRY_ASSIGN(const std::vector<SigningKey> keys, signing_keys());
   const Timestamp now = parts_->clock.now();
   post.headers.set("webhook-id", notification.id);
   post.headers.set("webhook-timestamp", std::to_string(now.time_since_epoch().count() / 1000));
   post.headers.set("webhook-signature", sign(keys, notification.id, now, post.body));
   return post;
+}
+
+Result<Message> WebhookQueue::message_of(const NotificationRow& notification) const {
+  const std::string& domain = parts_->settings.domain;
+  if (declaration_.format != MessageFormat::Template)
+    return compose(declaration_.format, notification, domain);
+  if (!template_) return fail(template_.error());
+  return (*template_)->compose(cloud_event(notification, domain));
 }
 
 Result<std::vector<SigningKey>> WebhookQueue::signing_keys() const {
@@ -345,6 +423,13 @@ Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
       about_webhook("croft.webhook.test", self->row_.ref, Severity::Normal, "Test",
                     "this is what an event looks like", self->parts_->clock.now());
   notification.id = self->parts_->random.id();
+  const Timestamp now = self->parts_->clock.now();
+  const Timestamp turn = self->next_turn(now);
+  if (turn > now) {
+    co_return fail(Error(ErrorCode::Conflict, "too many mails were sent within the hour")
+                       .with_hint(fmt::format("the next may be sent at {}", format_time(turn))));
+  }
+  self->take_turn(now);
   Attempt attempt = co_await self->attempt(std::move(notification));
   const bool is_well = attempt.fate == Attempt::Fate::Taken;
   if (is_well && (self->row_.disabled_at || self->row_.failing_since)) {
@@ -355,7 +440,7 @@ Task<Result<Attempt>> WebhookQueue::test(std::shared_ptr<WebhookQueue> self) {
 
 Task<Result<std::string>> WebhookQueue::rotate(std::shared_ptr<WebhookQueue> self) {
   const std::string name = to_string(self->row_.ref);
-  if (self->declaration_.format != MessageFormat::CloudEvents)
+  if (!is_signed(self->declaration_))
     co_return fail(ErrorCode::Conflict, name + " is told in a form that is not signed");
   if (!self->declaration_.key_secret.empty()) {
     co_return fail(

@@ -13,8 +13,10 @@
 #include "core/base/id.hpp"
 #include "core/base/secret.hpp"
 #include "core/store/store.hpp"
+#include "reconciler/notify/mail.hpp"
 #include "reconciler/notify/sender.hpp"
 #include "reconciler/notify/signature.hpp"
+#include "reconciler/notify/template.hpp"
 #include "reconciler/notify/webhook.hpp"
 
 namespace croft::notify {
@@ -34,6 +36,14 @@ struct DispatcherSettings {
 using SecretReader =
     std::function<Result<Secret<std::string>>(const Ref& webhook, const std::string& name)>;
 
+/// What Webhooks that send mail stand on.
+struct Mailing {
+  Sender sender;
+  /// Denied, with what to do, if that Webhook may not write there.
+  std::function<Result<void>(const Ref& webhook, const std::string& address)> may_write;
+  MailRate rate;
+};
+
 /// What all endpoints stand on. The references outlive every coroutine of theirs.
 struct DispatchParts {
   DispatcherSettings settings;
@@ -42,6 +52,7 @@ struct DispatchParts {
   Clock& clock;
   RandomSource& random;
   Sender sender;
+  std::optional<Mailing> mail;  ///< unset: this Croft sends none
   SecretReader secret;
   std::optional<KeyRing> keys;                          ///< once it started
   std::function<void(const std::string& tenant)> wake;  ///< there are new notifications of theirs
@@ -104,6 +115,12 @@ class WebhookQueue {
   static Task<> deliver(std::shared_ptr<WebhookQueue> self, Place place);
   Task<Attempt> attempt(NotificationRow notification);
   Result<Post> post_of(const NotificationRow& notification) const;
+  Result<Message> message_of(const NotificationRow& notification) const;
+  Result<std::string> url() const;
+  Result<void> may_mail() const;
+  /// When the next attempt may begin, as far as that is ours to say.
+  Timestamp next_turn(Timestamp now) const;
+  void take_turn(Timestamp now);
   Result<std::vector<SigningKey>> signing_keys() const;
   Result<Secret<std::string>> secret(const std::string& name) const;
   Task<Result<void>> note(DeliveryRow delivery, Attempt attempt);
@@ -113,8 +130,11 @@ class WebhookQueue {
   /// another.
   Task<Result<void>> change_row(std::function<void(WebhookRow&)> change, Transaction transaction);
 
+  void take_template();
+
   std::shared_ptr<DispatchParts> parts_;
   WebhookDeclaration declaration_;
+  Result<std::shared_ptr<Template>> template_;  ///< null: it has none
   WebhookRow row_;
   Semaphore row_turn_;
   Signal work_;

@@ -123,7 +123,9 @@ NotificationRow about_source(std::string_view type, const SourceRow& row, std::s
 }
 
 bool is_of_fetching(const Condition& stalled) {
-  return stalled.reason == "FetchFailed" || stalled.reason == "SourceMissing";
+  // NotVerified: who judges signatures did not answer; nothing is said about the commit.
+  return stalled.reason == "FetchFailed" || stalled.reason == "SourceMissing" ||
+         stalled.reason == "NotVerified";
 }
 
 std::optional<NotificationRow> from_source(const SourceRow& row, const SourceRow* known) {

@@ -211,6 +211,45 @@ TEST_F(ServerTest, AWatchOutlivesARestartOfTheServerAndMissesNothing) {
   EXPECT_EQ(first, std::string::npos);
 }
 
+TEST_F(ServerTest, EventsAreFilteredHereAndInAWatch) {
+  served_.with([](FakeEngine& engine) {
+    engine.add_event("alice", "alice/Site/blog", "Published");
+    engine.history.back().revision = "8d1c0aa";
+    engine.add_event("alice", "alice/Instance/api", "StartFailed");
+    engine.history.back().severity = Severity::Warning;
+  });
+  const auto reasons = [this](std::vector<std::string> options) {
+    options.insert(options.begin(), {"events", "-o", "json"});
+    const Ran ran = served_.run(std::move(options));
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    std::string found;
+    for (const std::string reason : {"CrashLoop", "Published", "StartFailed"})
+      if (ran.out.find(reason) != std::string::npos) found += reason + " ";
+    return found;
+  };
+  EXPECT_EQ(reasons({}), "CrashLoop Published StartFailed ");
+  EXPECT_EQ(reasons({"-r", "Site/*"}), "Published ");
+  EXPECT_EQ(reasons({"-r", "Site/*", "-r", "Instance/api"}), "Published StartFailed ");
+  EXPECT_EQ(reasons({"--reason", "*Failed"}), "StartFailed ");
+  EXPECT_EQ(reasons({"--severity", "warning"}), "StartFailed ");
+  EXPECT_EQ(reasons({"--revision", "8d1c"}), "Published ");
+  EXPECT_EQ(reasons({"--since", "1h"}), "");
+  EXPECT_EQ(served_.run({"events", "--since", "noon"}).status, 2);
+  EXPECT_EQ(served_.run({"events", "-w", "--until", "1h"}).status, 2);
+
+  std::thread later([this] {
+    wait_for_a_watcher();
+    served_.with([](FakeEngine& engine) {
+      engine.add_event("alice", "alice/Instance/api", "Started");
+      engine.add_event("alice", "alice/Site/shop", "Drifted");
+    });
+  });
+  const Ran watched = run_until(served_, {"events", "-w", "-n", "0", "-r", "Site/*"}, "Drifted");
+  later.join();
+  EXPECT_EQ(watched.out.find("Published"), std::string::npos) << watched.out;
+  EXPECT_EQ(watched.out.find("Started"), std::string::npos) << watched.out;
+}
+
 TEST_F(ServerTest, LogsShowTheEndAndFollow) {
   EXPECT_EQ(served_.run({"logs", "Instance/worker", "-n", "1"}).out,
             "ModuleNotFoundError: No module named 'redis'\n");

@@ -159,11 +159,10 @@ TEST_F(StoringTest, MigrateSaysFromWhichVersionToWhich) {
   const std::string url = make_url();
   ASSERT_EQ(run({"store", "copy", data_.string(), url}).status, 0);
   const std::string database = url.substr(url.rfind('/') + 1);
-  PostgresServer::shared().sql(
-      database,
-      "DELETE FROM schema_migrations WHERE version > 1; "
-      "DROP TABLE writer, notifications, webhooks, deliveries; "
-      "DROP FUNCTION croft_notice CASCADE");
+  PostgresServer::shared().sql(database,
+                               "DELETE FROM schema_migrations WHERE version > 1; "
+                               "DROP TABLE writer, notifications, webhooks, deliveries; "
+                               "DROP FUNCTION croft_notice CASCADE");
   const std::string words = " from schema version 1 to ";
   const Ran planned = store({"migrate", "--dry-run", "--store-url", url});
   EXPECT_EQ(planned.status, 0) << planned.err;

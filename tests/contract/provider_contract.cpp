@@ -392,6 +392,32 @@ TEST_P(ProviderContract, TellsOfChangesOrSaysThatItDoesNot) {
   harness_->provider().on_change({});
 }
 
+TEST_P(ProviderContract, MeasuresWhatRunsOrSaysThatItDoesNot) {
+  if (!harness_->provider().capabilities().use) {
+    EXPECT_TRUE(run(harness_->provider().use()).value().empty());
+    return;
+  }
+  const auto mine = [&]() -> std::optional<Use> {
+    const Result<std::vector<Use>> all = run(harness_->provider().use());
+    EXPECT_TRUE(all) << all.error().describe();
+    if (!all) return std::nullopt;
+    const auto found = std::ranges::find(*all, uid_, &Use::uid);
+    return found == all->end() ? std::nullopt : std::optional(*found);
+  };
+  EXPECT_FALSE(mine());
+  ASSERT_TRUE(create("intent-1"));
+  wait_until_up();
+  const std::optional<Use> use = mine();
+  ASSERT_TRUE(use);
+  EXPECT_GT(use->memory.value_or(0), 0);
+  EXPECT_GE(use->processes.value_or(0), 1);
+  EXPECT_GE(use->cpu_seconds.value_or(-1), 0);
+  EXPECT_GT(use->at, Timestamp());
+  ASSERT_TRUE(stop("intent-2"));
+  wait_for({Phase::Stopped});
+  EXPECT_FALSE(mine());
+}
+
 TEST_P(ProviderContract, LogsOfTheAbsentDoNotHang) {
   LogRequest request{.uid = uid_, .last_lines = 10};
   LogSink sink = [](std::string_view) { return true; };

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/clock.hpp"
 #include "core/store/keys.hpp"
 #include "tests/contract/store_rows.hpp"
 
@@ -17,9 +18,9 @@ void StoreContract::SetUp() {
   reopen();
 }
 
-void StoreContract::reopen(StoreBounds bounds) {
+void StoreContract::reopen(StoreHistory history) {
   store_.reset();
-  Result<std::unique_ptr<Store>> opened = home_->open(bounds);
+  Result<std::unique_ptr<Store>> opened = home_->open(history);
   ASSERT_TRUE(opened.has_value()) << opened.error().describe();
   store_ = std::move(*opened);
 }
@@ -565,7 +566,7 @@ TEST_P(StoreContract, ShowsIntentsWhileTheyAreOpenOldestFirst) {
 }
 
 TEST_P(StoreContract, ForgetsFinishedIntentsButNeverOpenOnes) {
-  reopen({.intents = 10});
+  reopen({.ended = 10});
   EXPECT_GOOD(commit(PutIntent{intent("old", IntentState::Open, -5)}));
   for (int round = 0; round < 3; ++round) {
     Transaction transaction;
@@ -659,6 +660,48 @@ TEST_P(StoreContract, KeepsABoundedHistoryWithoutReusingNumbers) {
   EXPECT_EQ(history.back().sequence, appended + 2);
 }
 
+TEST_P(StoreContract, ForgetsEventsPastTheirAge) {
+  const StoreHistory history{.event_age = Duration(3'600'000)};
+  reopen(history);
+  const auto event_of = [](Duration age) {
+    EventRow row = event("alice", "s");
+    row.time = std::chrono::floor<Duration>(SystemClock().now()) - age;
+    return row;
+  };
+  EXPECT_GOOD(commit(AppendEvent{event_of(Duration(7'200'000))},
+                     AppendEvent{event_of(Duration(3'700'000))},
+                     AppendEvent{event_of(Duration(3'000'000))}));
+  reopen(history);
+  EXPECT_GOOD(commit(AppendEvent{event_of(Duration(0))}));
+  EXPECT_GOOD(commit(AppendEvent{event_of(Duration(0))}));  // as above
+  EXPECT_EQ(all_of(rows(store().events({})), &EventRow::sequence),
+            (std::vector<std::int64_t>{3, 4, 5}));
+}
+
+TEST_P(StoreContract, ForgetsAllEventsIfAllAreTooOld) {
+  const StoreHistory history{.event_age = Duration(1'000)};
+  EXPECT_GOOD(commit(AppendEvent{event("alice", "s")}, AppendEvent{event("alice", "s")}));
+  reopen(history);
+  EXPECT_GOOD(commit(PutSource{source("alice/main")}));
+  EXPECT_GOOD(commit(PutSource{source("alice/main")}));
+  EXPECT_TRUE(rows(store().events({})).empty());
+}
+
+TEST_P(StoreContract, PagesEventsBackwards) {
+  Transaction transaction;
+  for (int i = 0; i < 25; ++i)
+    transaction.add(AppendEvent{event(i % 2 == 0 ? "alice" : "bob", "s")});
+  EXPECT_GOOD(run(store().commit(std::move(transaction))));
+  const auto sequences = [this](EventQuery query) {
+    return all_of(rows(store().events(query)), &EventRow::sequence);
+  };
+  using List = std::vector<std::int64_t>;
+  EXPECT_EQ(sequences({.before = 24, .limit = 3}), (List{21, 22, 23}));
+  EXPECT_EQ(sequences({.tenant = "alice", .before = 24, .limit = 2}), (List{21, 23}));
+  EXPECT_EQ(sequences({.before = 2, .limit = 10}), (List{1}));
+  EXPECT_TRUE(sequences({.before = 1}).empty());
+}
+
 // the outbox, and what is on its way
 
 TEST_P(StoreContract, KeepsTheOutboxOverARestart) {
@@ -702,7 +745,7 @@ TEST_P(StoreContract, PagesNotificationsOfATenantOrOfAll) {
 }
 
 TEST_P(StoreContract, BoundsTheOutboxWithoutReusingNumbers) {
-  reopen({.events = 100});
+  reopen({.notifications = 100});
   std::int64_t appended = 0;
   for (int round = 0; round < 4; ++round) {
     Transaction transaction;
@@ -710,7 +753,7 @@ TEST_P(StoreContract, BoundsTheOutboxWithoutReusingNumbers) {
       transaction.add(AppendNotification{notification(fmt::format("n{}", appended), "alice")});
     EXPECT_GOOD(run(store().commit(std::move(transaction))));
   }
-  reopen({.events = 100});
+  reopen({.notifications = 100});
   EXPECT_GOOD(commit(AppendNotification{notification("x", "alice")}));
   EXPECT_GOOD(commit(AppendNotification{notification("y", "alice")}));
   const auto outbox = rows(store().notifications({.limit = 10'000}));
@@ -749,7 +792,7 @@ TEST_P(StoreContract, ErasesAWebhookWithItsDeliveries) {
 }
 
 TEST_P(StoreContract, ForgetsDeliveriesThatEndedButNeverPendingOnes) {
-  reopen({.intents = 10});
+  reopen({.ended = 10});
   for (int round = 0; round < 3; ++round) {
     Transaction transaction;
     for (int i = 0; i < 500; ++i) {
@@ -761,7 +804,7 @@ TEST_P(StoreContract, ForgetsDeliveriesThatEndedButNeverPendingOnes) {
     }
     EXPECT_GOOD(run(store().commit(std::move(transaction))));
   }
-  reopen({.intents = 10});
+  reopen({.ended = 10});
   EXPECT_GOOD(commit());
   EXPECT_GOOD(commit(EraseToken{"k"}));
   EXPECT_GOOD(commit(EraseToken{"k"}));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -10,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/async.hpp"
+#include "core/store/history.hpp"
 #include "core/store/store.hpp"
 #include "tests/support/run_task.hpp"
 
@@ -19,18 +19,12 @@
 
 namespace croft {
 
-/// How much of its history a store keeps; small in tests of the bounds.
-struct StoreBounds {
-  std::int64_t events = 50'000;
-  std::int64_t intents = 10'000;
-};
-
 /// The place where one test's data lies; empty when made, gone when destroyed.
 class StoreHome {
  public:
   virtual ~StoreHome() = default;
   /// Opens the store on this data, as a starting daemon does. At most one is open at a time.
-  virtual Result<std::unique_ptr<Store>> open(StoreBounds bounds) = 0;
+  virtual Result<std::unique_ptr<Store>> open(StoreHistory history) = 0;
 };
 
 struct StoreEngine {
@@ -48,7 +42,7 @@ class StoreContract : public testing::TestWithParam<StoreEngine> {
   void SetUp() override;
 
   /// Ends the store and opens it anew on the same data.
-  void reopen(StoreBounds bounds = {});
+  void reopen(StoreHistory history = {});
   Store& store() { return *store_; }
 
   template <typename T>

@@ -1,6 +1,7 @@
 // Pushes at a Git host that only a hook tells of (the poll interval is hours), up to what the
 // daemon says about them at the forge.
 
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "tests/gateway/forge/fake_forge.hpp"
 #include "tests/gateway/receivers/deliveries.hpp"
 #include "tests/support/run_task.hpp"
+#include "tests/support/trace_collector.hpp"
 
 namespace croft::e2e {
 
@@ -178,6 +180,35 @@ TEST_F(HooksTest, AHookIsWhatBringsAPush) {
   ASSERT_EQ(::kill(control, SIGKILL), 0);
   EXPECT_EQ(deliver("push", push_body()), 202);
   EXPECT_TRUE(shows("four")) << daemon_.log();
+}
+
+TEST_F(HooksTest, ADeliveryIsWhereTheTraceOfItsPushBegins) {
+  ServedTraceCollector collector;
+  daemon_.flags.insert(daemon_.flags.end(), {"--traces-endpoint", collector.address()});
+  start();
+  expect_hook();
+  const std::string commit = push("two");
+  ASSERT_EQ(deliver("push", push_body()), 202);
+  ASSERT_TRUE(shows("two")) << daemon_.log();
+  const auto is_of = [&](const TraceCollector::Span& span) {
+    const auto revision = span.attributes.find("croft.revision");
+    return span.name == "push" && revision != span.attributes.end() && revision->second == commit;
+  };
+  ASSERT_TRUE(wait_until([&] {
+    return collector.with([&](const TraceCollector& traces) {
+      return std::ranges::any_of(traces.spans, is_of) && traces.find("delivery") != nullptr;
+    });
+  })) << daemon_.log();
+  collector.with([&](const TraceCollector& traces) {
+    const auto push = std::ranges::find_if(traces.spans, is_of);
+    const auto* delivery = traces.find("delivery");
+    EXPECT_EQ(push->parent, delivery->id);
+    EXPECT_EQ(push->trace, delivery->trace);
+    EXPECT_EQ(push->role, "control");
+    EXPECT_EQ(delivery->role, "hooks");
+    EXPECT_TRUE(traces.problems.empty()) << traces.problems.front();
+    return true;
+  });
 }
 
 TEST_F(HooksTest, AHundredPushesCostAFewPasses) {

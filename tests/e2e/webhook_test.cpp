@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/e2e/support/platform.hpp"
+#include "tests/support/mail_server.hpp"
 #include "tests/support/server_process.hpp"
 
 namespace croft::e2e {
@@ -119,6 +120,31 @@ TEST_F(WebhookTest, AReceiverRefusesWhatIsSignedByAnother) {
   EXPECT_THAT(tried.error, HasSubstr("did not take it: it answered 401"));
   EXPECT_THAT(output_of({"get"}), HasSubstr("Failing"));
   EXPECT_EQ(receiver.said(), "");
+}
+
+TEST_F(WebhookTest, WritesToPeople) {
+  if (const std::string missing = MailServer::missing(); !missing.empty())
+    GTEST_SKIP() << missing << " is not installed";
+  const MailServer server(MailServer::Encryption::Tls);
+  EXPECT_TRUE(
+      write_file_atomic(daemon_.data() / "secrets" / "smtp", "opensesame\n", 0600).has_value());
+  daemon_.flags.insert(
+      daemon_.flags.end(),
+      {"--smtp-server", fmt::format("localhost:{}", server.port()), "--smtp-user", "croft",
+       "--smtp-password", "smtp", "--smtp-encryption", "tls", "--smtp-authorities",
+       server.certificate(), "--smtp-from", "croft@example.com"});
+  repository_.commit({{"hosting.yaml",
+                       "apiVersion: croft/v1\nkind: Site\nmetadata: {name: www}\n"
+                       "spec: {files: {path: public}}\n---\n"
+                       "apiVersion: croft/v1\nkind: Webhook\nmetadata: {name: letters}\n"
+                       "spec: {url: \"mailto:ops@example.com\", events: [croft.resource.ready]}\n"},
+                      {"public/index.html", "1"}});
+  daemon_.start();
+  ASSERT_TRUE(wait_until([&] { return !server.mails().empty(); })) << daemon_.log();
+  EXPECT_THAT(server.mails().front().text_or("text", ""), HasSubstr("home/Site/www ready"));
+  EXPECT_THAT(output_of({"webhook", "test", "letters"}), HasSubstr("took it: 250"));
+  EXPECT_THAT(output_of({"webhook", "ls"}), HasSubstr("mailto:ops@example.com"));
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr("opensesame")));
 }
 
 }  // namespace

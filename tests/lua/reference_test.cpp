@@ -127,11 +127,12 @@ TEST(LuaReferenceTest, IsWhatTheStubsSay) {
       "beside what "
       "[lua.md](lua.md) lists.\nPricing rules have `pricing.lua`, policies `policy.lua`, health "
       "rules "
-      "`health.lua`; adapters have `adapter.lua`, `http.lua`,\n`json.lua`, `text.lua`, "
+      "`health.lua`, templates of webhooks `template.lua`; adapters have `adapter.lua`, "
+      "`http.lua`,\n`json.lua`, `text.lua`, "
       "`flow.lua` and `instance.lua`; "
       "tests of all have `test.lua`. Tests compare the stubs with what is there.\n";
-  for (const char* name : {"pricing", "policy", "health", "adapter", "http", "json", "text", "flow",
-                           "instance", "test"})
+  for (const char* name : {"pricing", "policy", "health", "template", "adapter", "http", "json",
+                           "text", "flow", "instance", "test"})
     text += StubReader().read_file(name);
   for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n", at))
     text.erase(at, 1);

@@ -23,12 +23,15 @@ class FakeEngine final : public Engine {
   std::vector<ResourceStatus> resources;
   std::vector<SourceStatus> watched;
   std::vector<std::string> tenant_names;
+  std::vector<ProviderStatus> provider_list;
   std::vector<Changeset> waiting;
   std::vector<EventRow> history;
   std::vector<HostRoute> hosts;
   std::map<std::string, std::string> log_text;  ///< ref → what its log holds so far
   Changeset changeset;                          ///< what diff() and reconcile() give
   bool settled = true;
+  std::vector<ResourceUse> uses;
+  EngineVitals engine_vitals;
   std::optional<Error> failure;  ///< what the next call that can fail fails with
 
   FakeWebhooks hooks;
@@ -47,7 +50,8 @@ class FakeEngine final : public Engine {
   std::vector<std::pair<Ref, DirectiveVerb>> withdrawn;
   std::vector<std::pair<std::string, std::string>> acknowledged;
   std::vector<std::string> people;  ///< who withdrew or acknowledged
-  int followers = 0;                ///< logs that are being followed now
+  int event_reads = 0;
+  int followers = 0;  ///< logs that are being followed now
   std::vector<std::pair<Ref, ExecRequest>> commands;
   std::vector<TransferRequest> exported;
   std::vector<TransferRequest> imported;
@@ -151,6 +155,7 @@ class FakeEngine final : public Engine {
     });
     return found;
   }
+  std::vector<ProviderStatus> providers() const override { return provider_list; }
   std::vector<std::string> tenants() const override { return tenant_names; }
 
   Task<Result<void>> direct(DirectiveRow directive) override {
@@ -164,6 +169,16 @@ class FakeEngine final : public Engine {
     people.push_back(std::move(by));
     co_return Result<void>();
   }
+
+  Task<Result<std::vector<ResourceUse>>> use(std::string tenant) override {
+    if (failure) co_return fail(take_failure());
+    std::vector<ResourceUse> found;
+    std::ranges::copy_if(uses, std::back_inserter(found), [&](const ResourceUse& one) {
+      return tenant.empty() || one.ref.tenant == tenant;
+    });
+    co_return found;
+  }
+  EngineVitals vitals() const override { return engine_vitals; }
 
   std::vector<Changeset> guarded(const std::string& tenant) const override {
     std::vector<Changeset> found;
@@ -187,10 +202,13 @@ class FakeEngine final : public Engine {
   }
 
   Task<Result<std::vector<EventRow>>> events(EventQuery query) override {
+    ++event_reads;
     if (failure) co_return fail(take_failure());
     std::vector<EventRow> found;
     std::ranges::copy_if(history, std::back_inserter(found), [&](const EventRow& event) {
-      return event.sequence > query.after && (!query.tenant || event.tenant == *query.tenant) &&
+      const bool is_before = query.before == 0 || event.sequence < query.before;
+      return event.sequence > query.after && is_before &&
+             (!query.tenant || event.tenant == *query.tenant) &&
              (query.subject.empty() || event.subject == query.subject);
     });
     const std::size_t surplus = found.size() - std::min(found.size(), query.limit);

@@ -21,7 +21,7 @@ T or_throw(Result<T> result) {
 std::string run_git(const fs::path& directory, std::vector<std::string> arguments, int time) {
   const std::string date = std::to_string(time) + " +0000";
   ChildCommand command;
-  command.arguments = {"git", "-c", "commit.gpgsign=false", "-c", "gc.auto=0"};
+  command.arguments = {"git", "-c", "gc.auto=0"};
   command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
   command.environment = {
       "GIT_CONFIG_NOSYSTEM=1",

@@ -11,8 +11,8 @@ namespace croft {
 
 /// A real Git repository in a temporary directory of its own, for tests. Every call runs `git`
 /// without the user's configuration and throws std::runtime_error with Git's words if it fails.
-/// Commits are signed by nobody, made by "Tester", one second apart from a fixed time on, so that
-/// the same calls give the same ids.
+/// Commits are signed by nobody (unless its own configuration says so), made by "Tester", one
+/// second apart from a fixed time on, so that the same calls give the same ids.
 class GitRepository {
  public:
   using Files = std::vector<std::pair<std::string, std::string>>;  ///< path → content

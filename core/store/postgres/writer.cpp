@@ -19,9 +19,6 @@ namespace {
 constexpr std::size_t kWritesInBatch = 2'000;
 // Two keep the server and us busy at once; more would only make batches smaller.
 constexpr std::size_t kFlights = 2;
-// Bounds are overshot by this much at most; a prune then costs as little as the appends that made
-// it due.
-constexpr std::size_t kWritesBetweenPrunes = 1'000;
 // Fewer statements than this go as they are, and tell at once which of them is refused.
 constexpr std::size_t kWorthBulk = 6;
 constexpr Duration kRenewal{5'000};
@@ -64,13 +61,12 @@ void Writer::die(const std::string& why) {
 }
 
 Task<> Writer::write_all() {
-  writes_since_prune_ = kWritesBetweenPrunes - 1;  // a run that ended early left its prune to this
   while (!is_stopping_ || !jobs_.empty() || !flights_.empty()) {
     if (!flights_.empty() && flights_.front()->reply) {
       co_await land();
       continue;
     }
-    const bool has_work = !jobs_.empty() || is_prune_due();
+    const bool has_work = !jobs_.empty() || prunes_.is_due();
     if (flights_.empty() && !has_work) {
       co_await wait_idly();
     } else if (!has_work || flights_.size() == kFlights) {
@@ -156,21 +152,18 @@ std::unique_ptr<Writer::Flight> Writer::plan_flight(std::vector<Job> jobs) {
   return flight;
 }
 
-bool Writer::is_prune_due() const { return writes_since_prune_ >= kWritesBetweenPrunes; }
-
 std::unique_ptr<Writer::Flight> Writer::next_flight() {
-  if (is_prune_due()) {
-    writes_since_prune_ = 0;
+  if (prunes_.is_due()) {
+    prunes_.begin();
     // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
     // is wrong.
     auto prune = std::make_unique<Flight>();
-    prune->batch.statements =
-        sql::plan_prune(server_.options().event_limit, server_.options().intent_limit);
+    prune->batch.statements = sql::plan_prune(server_.options().history, SystemClock().now());
     prune->batch.give_up = Clock::now();
     return prune;
   }
   std::unique_ptr<Flight> flight = plan_flight(take_jobs());
-  for (const Job& job : flight->jobs) writes_since_prune_ += job.transaction.writes.size();
+  for (const Job& job : flight->jobs) prunes_.note_writes(job.transaction.writes.size());
   if (flight->batch.statements.size() >= kWorthBulk) {
     flight->batch.statements = in_bulk(std::move(flight->batch.statements));
     flight->batch.writes.clear();

@@ -7,6 +7,7 @@
 
 #include "core/store/postgres/committer.hpp"
 #include "core/store/postgres/promise.hpp"
+#include "core/store/sql/prune_schedule.hpp"
 
 namespace croft::postgres {
 
@@ -52,7 +53,6 @@ class Writer {
   std::vector<Job> take_jobs();
   /// Nothing of what cannot be written is in it; that is answered.
   static std::unique_ptr<Flight> plan_flight(std::vector<Job> jobs);
-  bool is_prune_due() const;
   std::unique_ptr<Flight> next_flight();
   /// Sends the next one after those that are on their way.
   void take_off(std::shared_ptr<Flight> flight);
@@ -70,7 +70,7 @@ class Writer {
   std::deque<Job> jobs_;
   std::deque<std::shared_ptr<Flight>> flights_;  ///< those that were sent, in that order
   Signal work_;
-  std::size_t writes_since_prune_ = 0;
+  sql::PruneSchedule prunes_;
   bool is_stopping_ = false;
   std::optional<Error> dead_;  ///< why nothing is written any more
 };

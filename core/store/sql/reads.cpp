@@ -181,7 +181,8 @@ Select<DirectiveRow> select_directives() { return {{kDirectives, {}}, directive_
 
 Select<EventRow> select_events(const EventQuery& query) {
   const bool is_forward = query.after != 0;
-  std::vector<Cell> cells{Cell(query.after)};
+  const std::int64_t end = std::numeric_limits<std::int64_t>::max();
+  std::vector<Cell> cells{Cell(is_forward ? query.after : query.before != 0 ? query.before : end)};
   if (query.tenant) cells.push_back(found_by(*query.tenant));
   if (!query.subject.empty()) cells.push_back(found_by(query.subject));
   cells.push_back(limit_cell(query.limit));

@@ -12,7 +12,8 @@ std::string compose_events_statement(bool by_tenant, bool by_subject, bool is_fo
   std::string text =
       "SELECT sequence, happened_at, tenant, subject, severity, reason, message, revision FROM "
       "events "
-      "WHERE sequence > $1";
+      "WHERE sequence ";
+  text += is_forward ? "> $1" : "< $1";
   if (by_tenant) text += " AND tenant = $2";
   if (by_subject) text += by_tenant ? " AND subject = $3" : " AND subject = $2";
   text += is_forward ? " ORDER BY sequence" : " ORDER BY sequence DESC";

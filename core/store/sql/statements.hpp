@@ -143,7 +143,13 @@ inline constexpr std::string_view kAppendEvents = R"(
 inline constexpr std::string_view kPruneEvents =
     "DELETE FROM events WHERE sequence <= (SELECT value - $1 FROM counters WHERE name = 'event')";
 
-/// Which events to read, and from which end. Parameters: the sequence to start after, the tenant
+/// Forgets the events before the first that happened at $1 or later.
+inline constexpr std::string_view kPruneOldEvents = R"(
+  DELETE FROM events WHERE sequence < COALESCE(
+    (SELECT sequence FROM events WHERE happened_at >= $1 ORDER BY sequence LIMIT 1),
+    (SELECT value + 1 FROM counters WHERE name = 'event')))";
+
+/// Which events to read, and from which end. Parameters: the sequence to start from, the tenant
 /// and the subject as far as they are asked for, the limit. Newest first unless `is_forward`.
 std::string_view events_statement(bool by_tenant, bool by_subject, bool is_forward);
 

@@ -234,11 +234,17 @@ Error explain(const Write& one, Error error) {
   return error;
 }
 
-std::vector<Statement> plan_prune(std::int64_t event_limit, std::int64_t intent_limit) {
-  return {{kPruneEvents, {Cell(event_limit)}},
-          {kPruneNotifications, {Cell(event_limit)}},
-          {kPruneIntents, {Cell(kPrunedAtOnce), Cell(intent_limit)}},
-          {kPruneDeliveries, {Cell(kPrunedAtOnce), Cell(intent_limit)}}};
+std::vector<Statement> plan_prune(const StoreHistory& history, Timestamp now) {
+  std::vector<Statement> statements{{kPruneEvents, {Cell(history.events)}},
+                                    {kPruneNotifications, {Cell(history.notifications)}},
+                                    {kPruneIntents, {Cell(kPrunedAtOnce), Cell(history.ended)}},
+                                    {kPruneDeliveries, {Cell(kPrunedAtOnce), Cell(history.ended)}}};
+  if (history.event_age.count() > 0) {
+    const Timestamp oldest = now - history.event_age;
+    statements.push_back(
+        {kPruneOldEvents, {Cell(std::int64_t{oldest.time_since_epoch().count()})}});
+  }
+  return statements;
 }
 
 }  // namespace croft::sql

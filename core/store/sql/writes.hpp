@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/store/history.hpp"
 #include "core/store/sql/session.hpp"
 #include "core/store/transaction.hpp"
 
@@ -17,9 +17,8 @@ Result<void> plan(const Write& write, std::vector<Statement>& statements);
 /// What an engine's error says of that write: engines only know the names of their indexes.
 Error explain(const Write& write, Error error);
 
-/// Forgets what is past its bound: events and notifications past the newest `event_limit`, intents
-/// and deliveries that ended past the newest `intent_limit`. Meant to be run every few hundred
-/// writes; costs as much as what it forgets.
-std::vector<Statement> plan_prune(std::int64_t event_limit, std::int64_t intent_limit);
+/// Forgets what is past its bound. Meant to be run every few hundred writes; costs as much as what
+/// it forgets.
+std::vector<Statement> plan_prune(const StoreHistory& history, Timestamp now);
 
 }  // namespace croft::sql

@@ -1,24 +1,13 @@
 #include "core/store/sqlite/writer.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/store/sql/statements.hpp"
 #include "core/store/sql/writes.hpp"
 
 namespace croft::sqlite {
 
-namespace {
-
-// Bounds are overshot by this much at most; a prune then costs as little as the appends that made
-// it due.
-constexpr std::size_t kWritesBetweenPrunes = 1'000;
-
-}  // namespace
-
 Writer::Writer(std::unique_ptr<Connection> connection, SqliteOptions options)
-    : connection_(std::move(connection)),
-      options_(options),
-      writes_since_prune_(
-          kWritesBetweenPrunes),  // a run that ended early left its prune to the next one
-      thread_([this] { run(); }) {}
+    : connection_(std::move(connection)), options_(options), thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   mailbox_.close();
@@ -108,13 +97,13 @@ Result<void> Writer::run_all(const std::vector<sql::Statement>& statements) {
 }
 
 void Writer::prune_when_due(std::size_t writes) {
-  writes_since_prune_ += writes;
-  if (writes_since_prune_ < kWritesBetweenPrunes) return;
-  writes_since_prune_ = 0;
+  prunes_.note_writes(writes);
+  if (!prunes_.is_due()) return;
+  prunes_.begin();
   if (!connection_->execute(sql::kBeginImmediate, {})) return;
   // Failing costs nothing but space: the next prune is due soon, and whoever commits is told what
   // is wrong.
-  const Result<void> pruned = run_all(sql::plan_prune(options_.event_limit, options_.intent_limit));
+  const Result<void> pruned = run_all(sql::plan_prune(options_.history, SystemClock().now()));
   if (pruned && connection_->execute(sql::kCommit, {})) return;
   if (connection_->is_in_transaction()) (void)connection_->execute(sql::kRollback, {});
 }

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/store/sql/prune_schedule.hpp"
 #include "core/store/sqlite.hpp"
 #include "core/store/sqlite/connection.hpp"
 #include "core/store/sqlite/mailbox.hpp"
@@ -46,7 +47,7 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   SqliteOptions options_;
   Mailbox<Job> mailbox_;
-  std::size_t writes_since_prune_;
+  sql::PruneSchedule prunes_;
   std::thread thread_;  ///< last: it uses all of the above
 };
 

@@ -98,6 +98,15 @@ Task<Result<Value>> Containers::inspect(std::string container, Deadline deadline
   co_return co_await transport_->ask(std::move(call));
 }
 
+Task<Result<Value>> Containers::stats(std::string container, Deadline deadline) const {
+  // `one-shot`: without the second sample, for which the Engine would wait a second.
+  Call call{.doing = "measuring container " + container,
+            .path = path_of("containers", container, "stats"),
+            .query = {{"stream", "0"}, {"one-shot", "1"}},
+            .deadline = deadline};
+  co_return co_await transport_->ask(std::move(call));
+}
+
 Task<Result<Value>> Containers::list(Filters filters, Deadline deadline) const {
   Call call{.doing = "listing containers",
             .path = "/containers/json",

@@ -54,6 +54,8 @@ class Containers {
                                Deadline deadline = kNoDeadline) const;
   /// The container as the Engine describes it.
   Task<Result<Value>> inspect(std::string container, Deadline deadline = kNoDeadline) const;
+  /// What a container uses now, as the Engine describes it; of one that does not run, nothing much.
+  Task<Result<Value>> stats(std::string container, Deadline deadline = kNoDeadline) const;
   /// A list of summaries; those that do not run, too.
   Task<Result<Value>> list(Filters filters = {}, Deadline deadline = kNoDeadline) const;
   /// Of one that runs succeeds.

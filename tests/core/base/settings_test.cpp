@@ -83,11 +83,43 @@ TEST_F(SettingsTest, TakesAWebAddressForHooksAndNothingElse) {
     EXPECT_FALSE(load("", {}, {{"hooks.url", url}})) << url;
 }
 
+TEST_F(SettingsTest, TakesNumbersWithinTheirBounds) {
+  const auto with = [](const std::string& name, const std::string& text) {
+    SettingSources sources;
+    sources.flags = {{name, text}};
+    return load_settings(sources);
+  };
+  EXPECT_EQ(with("events.keep", "1200")->events_keep, 1'200);
+  EXPECT_EQ(with("events.keepFor", "90d")->events_keep_for, Duration(90LL * 86'400'000));
+  EXPECT_EQ(with("traces.sample", "0.25")->traces_sample, 0.25);
+  for (const std::string wrong : {"0", "-1", "1e3", "many", "99999999999999999999"})
+    EXPECT_FALSE(with("events.keep", wrong).has_value()) << wrong;
+  for (const std::string wrong : {"1.01", "-0.1", "nan", "all", "0.5x"})
+    EXPECT_FALSE(with("traces.sample", wrong).has_value()) << wrong;
+}
+
 TEST_F(SettingsTest, WantsAReceiverAndItsSecretTogether) {
   Settings settings = load("platform: {url: /srv/p, receiver: github}").value();
   EXPECT_FALSE(require_source(settings));
   settings.platform_receiver_secret = "hook";
   EXPECT_TRUE(require_source(settings));
+}
+
+TEST_F(SettingsTest, WantsWhoMaySignAndThatSomebodyMustTogether) {
+  Settings settings = load("platform: {url: /srv/p, verify: head}").value();
+  EXPECT_FALSE(require_source(settings));
+  settings.platform_gpg_keys = "/etc/croft/keys.asc";
+  EXPECT_TRUE(require_source(settings));
+  settings.platform_verify.clear();
+  EXPECT_FALSE(require_source(settings));
+  EXPECT_FALSE(load("platform: {url: /srv/p, verify: tag}"));
+}
+
+TEST_F(SettingsTest, CountsFromOneOn) {
+  EXPECT_EQ(load("").value().smtp_per_hour, 60);
+  EXPECT_EQ(load("smtp: {perHour: 5}").value().smtp_per_hour, 5);
+  for (const char* number : {"0", "-1", "1.5", "many", "99999999999999999999"})
+    EXPECT_FALSE(load("", {}, {{"smtp.perHour", number}})) << number;
 }
 
 TEST_F(SettingsTest, NamesTheLineThatIsWrong) {

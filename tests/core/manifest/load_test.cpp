@@ -145,6 +145,36 @@ TEST(LoadTest, ReportsMustHaveSomewhereToGo) {
   }
 }
 
+TEST(LoadTest, SaysWhatIsWrongWithKeysAndCredentials) {
+  const auto complain = [](const std::string& fields) {
+    return complaints(load_files(
+        {{"a.yaml",
+          "apiVersion: croft/v1\nkind: Plan\nmetadata: {name: x}\n---\napiVersion: croft/v1\nkind: "
+          "Tenant\nmetadata: {name: alice}\nspec:\n  plan: x\n  source: {url: "
+          "\"https://github.com/a/b\", " +
+              fields + "}\n"}},
+        SourceScope::Platform));
+  };
+  const std::string key =
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGRldmVsb3BlcmRldmVsb3BlcmRldmVsb3BlcmRldmVs";
+  EXPECT_EQ(complain("verify: {ssh: [\"" + key + " a@b\"]}"), "");
+  EXPECT_EQ(complain("verify: {mode: every, ssh: ['a valid-before=\"20300101Z\" " + key + "']}"),
+            "");
+  EXPECT_THAT(complain("verify: {}"), HasSubstr("must name keys"));
+  EXPECT_THAT(complain("verify: {mode: tag, ssh: ['" + key + "']}"), HasSubstr("mode"));
+  EXPECT_THAT(complain("verify: {ssh: []}"), HasSubstr("verify.ssh"));
+  EXPECT_THAT(complain("verify: {ssh: ['ssh-dss AAAA', 'a ssh-dss AAAA']}"), HasSubstr("DSA"));
+  EXPECT_THAT(complain("verify: {gpg: [0xAAAA]}"), HasSubstr("must begin with"));
+  const std::string app = "githubApp: {appId: 1, installationId: 2, secret: app}";
+  EXPECT_EQ(complain("credentials: {" + app + "}, commitStatus: {type: github}"), "");
+  EXPECT_EQ(complain("credentials: {secret: token}"), "");
+  EXPECT_THAT(complain("credentials: {secret: token, " + app + "}"), HasSubstr("exactly one"));
+  EXPECT_THAT(complain("credentials: {}"), HasSubstr("exactly one"));
+  EXPECT_THAT(complain("commitStatus: {type: github}"), HasSubstr("commitStatus.secret"));
+  EXPECT_THAT(complain("credentials: {" + app + "}, commitStatus: {type: gitea}"),
+              HasSubstr("commitStatus.secret"));
+}
+
 TEST(LoadTest, OperatorKindsHaveNoTenant) {
   const auto set = load_files({{"a.yaml",
                                 "apiVersion: croft/v1\nkind: Provider\nmetadata: {name: "

@@ -130,7 +130,8 @@ TEST(ValidationTest, WhatAWebhookNamesIsChecked) {
   const auto wrong = [](std::string_view spec) {
     return complaints(load_text(document("Webhook", "ops", spec)));
   };
-  EXPECT_THAT(wrong("  url: ftp://a\n"), HasSubstr("url must begin with https:// or http://"));
+  EXPECT_THAT(wrong("  url: ftp://a\n"),
+              HasSubstr("url must begin with https://, http:// or mailto:"));
   EXPECT_THAT(wrong("  url: https://user:pw@a/\n"), HasSubstr("must not hold a user"));
   EXPECT_THAT(wrong("  url: https:///x\n"), HasSubstr("must name a host"));
   EXPECT_THAT(wrong("  url: https://a/#x\n"), HasSubstr("must not have a fragment"));
@@ -145,14 +146,53 @@ TEST(ValidationTest, WhatAWebhookNamesIsChecked) {
   EXPECT_THAT(wrong("  url: https://a\n  format: xml\n"), HasSubstr("must be one of cloudevents"));
 }
 
+TEST(ValidationTest, AWebhookThatSendsMailNamesAddressesAndNothingElse) {
+  const auto wrong = [](std::string_view spec) {
+    return complaints(load_text(document("Webhook", "ops", spec)));
+  };
+  EXPECT_EQ(wrong("  url: mailto:ops@example.com\n"), "");
+  EXPECT_EQ(wrong("  url: \"mailto:ops+croft@example.com,eve.o'neil@mail.example.com\"\n"), "");
+  for (const char* url :
+       {"mailto:", "mailto:ops", "mailto:@example.com", "mailto:ops@", "mailto:ops@exa mple.com",
+        "mailto:ops@example.com?bcc=eve@example.com", "mailto:ops@example.com%0d%0aBcc:x@y.example",
+        "mailto:ops@example.com,", "mailto:Ops <ops@example.com>", "mailto:\\r\\nDATA@example.com",
+        "mailto:-oops@example.com", "mailto:a@b@example.com"}) {
+    EXPECT_THAT(wrong(std::string("  url: \"") + url + "\"\n"),
+                HasSubstr("url must hold addresses such as ops@example.com"))
+        << url;
+  }
+  std::string many = "mailto:a0@example.com";
+  for (int i = 1; i <= 10; ++i) many += ",a" + std::to_string(i) + "@example.com";
+  EXPECT_THAT(wrong("  url: " + many + "\n"), HasSubstr("must not hold more than 10 addresses"));
+  EXPECT_THAT(wrong("  url: mailto:ops@example.com\n  format: slack\n"),
+              HasSubstr("format is for URLs: a mail is plain text"));
+  EXPECT_THAT(wrong("  url: mailto:ops@example.com\n  secret: {secret: key}\n"),
+              HasSubstr("secret is for URLs: a mail is not signed"));
+}
+
+TEST(ValidationTest, ATemplateIsTheOperatorsAndGoesWithItsFormat) {
+  const auto wrong = [](std::string_view spec, SourceScope scope = SourceScope::Platform) {
+    return complaints(load_text(document("Webhook", "ops", spec), scope));
+  };
+  const std::string both = "  url: https://a\n  format: template\n  template: templates/x.lua\n";
+  EXPECT_EQ(wrong(both), "");
+  EXPECT_THAT(wrong(both, SourceScope::Tenant), HasSubstr("template is the operator's to set"));
+  EXPECT_THAT(wrong("  url: https://a\n  format: template\n"), HasSubstr("go together"));
+  EXPECT_THAT(wrong("  url: https://a\n  template: x.lua\n"), HasSubstr("go together"));
+  EXPECT_THAT(wrong("  url: https://a\n  format: template\n  template: ../x.lua\n"),
+              HasSubstr("template"));
+}
+
 TEST(ValidationTest, SecretsKeepTheirShapeEverywhere) {
   EXPECT_EQ(of_instance("  env: {TOKEN: {secret: api-token}, KEY: {secret: tls/key}}\n"), "");
   EXPECT_THAT(of_instance("  env: {TOKEN: {secret: -x}}\n"),
               HasSubstr("6:25: error: env.TOKEN names no secret"));
   EXPECT_THAT(of_instance("  env: {TOKEN: {secret: x, fingerprint: y}}\n"),
               HasSubstr("must be a single value, or {secret: NAME}"));
-  EXPECT_THAT(of_instance("  secretFiles: {/run/key: text}\n"), HasSubstr("must be {secret: NAME}"));
-  EXPECT_THAT(of_instance("  secretFiles: {run/key: {secret: x}}\n"), HasSubstr("must be absolute"));
+  EXPECT_THAT(of_instance("  secretFiles: {/run/key: text}\n"),
+              HasSubstr("must be {secret: NAME}"));
+  EXPECT_THAT(of_instance("  secretFiles: {run/key: {secret: x}}\n"),
+              HasSubstr("must be absolute"));
   EXPECT_THAT(of_instance("  command: [{secret: x}]\n"), HasSubstr("command"));
   const LoadedSet set = load_text(document("Provider", "fly",
                                            "  adapter: fly\n  credentials: {secret: fly-token}\n  "

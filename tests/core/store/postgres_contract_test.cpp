@@ -12,10 +12,8 @@ class PostgresHome final : public StoreHome {
  public:
   explicit PostgresHome(std::string url) : url_(std::move(url)) {}
 
-  Result<std::unique_ptr<Store>> open(StoreBounds bounds) override {
-    return open_postgres_store(
-        directory_.path(),
-        {.url = url_, .event_limit = bounds.events, .intent_limit = bounds.intents});
+  Result<std::unique_ptr<Store>> open(StoreHistory history) override {
+    return open_postgres_store(directory_.path(), {.url = url_, .history = history});
   }
 
  private:

@@ -8,9 +8,8 @@ namespace {
 
 class SqliteHome final : public StoreHome {
  public:
-  Result<std::unique_ptr<Store>> open(StoreBounds bounds) override {
-    return open_sqlite_store(directory_.path(),
-                             {.event_limit = bounds.events, .intent_limit = bounds.intents});
+  Result<std::unique_ptr<Store>> open(StoreHistory history) override {
+    return open_sqlite_store(directory_.path(), {.history = history});
   }
 
  private:

@@ -27,6 +27,8 @@ class Platform {
 
   /// The tenant's working clone.
   GitRepository& clone(const std::string& tenant) { return clones_.at(tenant); }
+  /// That of the platform's repository.
+  GitRepository& operators_clone() { return platform_clone_; }
   /// Writes the files, commits all and pushes: the commit's id.
   std::string push(const std::string& tenant, const GitRepository::Files& files,
                    const std::string& message = "change");

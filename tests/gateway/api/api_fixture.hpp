@@ -28,6 +28,10 @@ class ApiTest : public testing::Test {
     engine.tenant_names = {"alice", "bob"};
     settings.audit_log = directory.path() / "audit.log";
     settings.heartbeat = Duration(50);
+    settings.metrics = []() -> Task<std::string> { co_return "croft_up 1\n"; };
+    settings.reasons_not_ready = [this]() -> Task<std::vector<std::string>> {
+      co_return reasons_not_ready;
+    };
   }
   void start() {
     api = make_api({engine, *store, clock, random, pool}, settings);
@@ -114,6 +118,7 @@ class ApiTest : public testing::Test {
   SystemRandom random;
   BlockingPool pool{1};
   ApiSettings settings;
+  std::vector<std::string> reasons_not_ready;  ///< what /readyz stands on
   std::unique_ptr<Api> api;
   std::optional<HttpServer> server;
   int port = 0;

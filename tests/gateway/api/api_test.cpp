@@ -45,6 +45,46 @@ TEST_F(ApiTest, HealthNeedsNoCredentials) {
   EXPECT_EQ(ask_with("", "GET", "/openapi.json").status, 200);
 }
 
+TEST_F(ApiTest, ReadinessSaysWhyNot) {
+  reasons_not_ready = {"the platform was never loaded"};
+  start();
+  const HttpResponse response = ask("GET", "/readyz");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, testing::HasSubstr("the platform was never loaded"));
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+}
+
+TEST_F(ApiTest, MetricsAreTheOperatorsOnly) {
+  start();
+  EXPECT_EQ(ask("GET", "/metrics").body, "croft_up 1\n");
+  EXPECT_EQ(ask_with("", "GET", "/metrics").status, 401);
+  EXPECT_EQ(ask_with(make_token("alice"), "GET", "/metrics").status, 403);
+  EXPECT_EQ(ask_with(make_token(""), "GET", "/metrics").status, 200);
+}
+
+TEST_F(ApiTest, UseIsShownToWhoseItIs) {
+  start();
+  const Use use{"u", clock.now(), 1.5, 1'000, std::nullopt, 3};
+  engine.uses = {
+      {engine.add_resource("bob/Instance/db").ref, "local", Phase::Running, 0, use},
+      {engine.add_resource("alice/Instance/api").ref, "local", Phase::Failed, 2, std::nullopt}};
+  const auto all =
+      list_from_form<ResourceUse>(json("GET", "/v1/use"), "resources", use_from_form).value();
+  ASSERT_THAT(all, SizeIs(2));
+  EXPECT_EQ(to_string(all[0].ref), "alice/Instance/api");
+  EXPECT_EQ(all[0].restarts, 2);
+  EXPECT_FALSE(all[0].use);
+  ASSERT_TRUE(all[1].use);
+  EXPECT_EQ(all[1].use->cpu_seconds, 1.5);
+  EXPECT_EQ(all[1].use->memory, 1'000);
+  EXPECT_EQ(all[1].use->memory_limit, std::nullopt);
+  EXPECT_EQ(all[1].use->processes, 3);
+  EXPECT_EQ(all[1].use->at, clock.now());
+  const HttpResponse alices = ask_with(make_token("alice"), "GET", "/v1/use");
+  EXPECT_THAT(alices.body, testing::Not(testing::HasSubstr("bob")));
+  EXPECT_THAT(alices.body, testing::HasSubstr("alice/Instance/api"));
+}
+
 TEST_F(ApiTest, ListsResourcesOfAllOfOneTenantAndOfAKind) {
   start();
   engine.add_resource("alice/Site/blog");
@@ -335,9 +375,10 @@ TEST_F(ApiTest, RefusesPathAndParameterTricks) {
   for (const std::string target :
        {"/v1/../healthz", "/v1/%2e%2e/healthz", "//healthz", "/v1//version", "/v1/version%00",
         "/v1/version%", "/v1/events?limit=0", "/v1/events?limit=99999999999999999999",
-        "/v1/events?limit=x", "/v1/events?after=-2", "/v1/resources?kind=Nonsense",
-        "/v1/resources?tenat=alice", "/v1/resources?tenant=alice&tenant=bob",
-        "/v1/resources/alice/Nonsense/x", "/v1/logs/alice/Site/x?follow=maybe"}) {
+        "/v1/events?limit=x", "/v1/events?since=noon", "/v1/events?severity=bad",
+        "/v1/events?after=-2", "/v1/resources?kind=Nonsense", "/v1/resources?tenat=alice",
+        "/v1/resources?tenant=alice&tenant=bob", "/v1/resources/alice/Nonsense/x",
+        "/v1/logs/alice/Site/x?follow=maybe"}) {
     EXPECT_EQ(ask("GET", target).status, 400) << target;
   }
   EXPECT_THAT(ask("GET", "/v1/resources?tenat=alice").body, HasSubstr("did you mean 'tenant'"));

@@ -44,14 +44,19 @@ struct Sample {
 const std::map<std::string, Sample> kSamples = {
     {"health", {"/healthz", ""}},
     {"ready", {"/readyz", ""}},
+    {"metrics", {"/metrics", ""}},
     {"openapi", {"/openapi.json", ""}},
     {"version", {"/v1/version", ""}},
     {"listTenants", {"/v1/tenants", ""}},
     {"listSources", {"/v1/sources?tenant=alice", ""}},
+    {"listProviders", {"/v1/providers", ""}},
     {"listResources", {"/v1/resources?tenant=alice&kind=Instance", ""}},
     {"getResource", {"/v1/resources/alice/Instance/api", ""}},
     {"settled", {"/v1/settled?tenant=alice", ""}},
-    {"listEvents", {"/v1/events?tenant=alice&limit=5&after=-1&subject=alice/Instance/api", ""}},
+    {"listEvents",
+     {"/v1/events?tenant=alice&limit=5&after=-1&subject=alice/Instance/api"
+      "&reason=Created&resource=Site/*&severity=Normal&revision=8d1c&since=1h&until=1s",
+      ""}},
     {"logs", {"/v1/logs/alice/Instance/api?lines=5&follow=false", ""}},
     {"diff", {"/v1/diff", R"({"tenant":"alice","label":"x","tree":{"files":[],"blobs":[]}})"}},
     {"price",
@@ -72,6 +77,7 @@ const std::map<std::string, Sample> kSamples = {
     {"exec",
      {"/v1/exec/alice/Instance/api",
       R"({"command":["echo","x"],"env":["A=b"],"workingDir":"/","terminal":true,"rows":24,"columns":80})"}},
+    {"listUse", {"/v1/use?tenant=alice", ""}},
     {"listVolumes", {"/v1/volumes?tenant=alice", ""}},
     {"exportVolume", {"/v1/volumes/alice/Instance/api/export?volume=data&quiesce=true", ""}},
     {"importVolume", {"/v1/volumes/alice/Instance/api/import?volume=data&quiesce=false", "a tar"}},
@@ -136,6 +142,8 @@ class OpenApiTest : public ApiTest {
                            .used = 2,
                            .users = {status.ref},
                            .kept_until = clock.now()}};
+    engine.uses = {
+        {status.ref, "local", Phase::Running, 2, Use{"u", clock.now(), 1.5, 1'000, 2'000, 3}}};
     engine.hooks.add("alice/Webhook/ops").row.disabled_at = clock.now();
     DeliveryRow sent;
     sent.id = "d1";

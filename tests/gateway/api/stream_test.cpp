@@ -94,6 +94,17 @@ TEST_F(StreamTest, GivesEventsAsTheyComeFromNowOn) {
   EXPECT_EQ(event_from_form(parse_json(listening->events[0].data).value())->reason, "New");
 }
 
+TEST_F(StreamTest, GivesOnlyWhatTheFilterLetsThrough) {
+  for (int i = 0; i < 500; ++i) engine.add_event("alice", "alice/Instance/api", "Ping");
+  engine.add_event("alice", "alice/Site/blog", "Published");
+  const auto listening = open_events("/v1/events?resource=Site/*", "3");
+  ASSERT_TRUE(eventually([&] { return listening->events.size() == 1; }));
+  engine.add_event("alice", "alice/Instance/api", "Ping");
+  engine.add_event("alice", "alice/Site/shop", "Published");
+  ASSERT_TRUE(eventually([&] { return listening->events.size() == 2; }));
+  EXPECT_THAT(ids_of(listening->events), ElementsAre("501", "503"));
+}
+
 TEST_F(StreamTest, FirstEventEverIsSeenByWhoListenedBefore) {
   const auto listening = open_events();
   engine.add_event("alice", "alice/Instance/api", "First");

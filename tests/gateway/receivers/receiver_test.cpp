@@ -26,8 +26,8 @@ class Receiving {
     source.url = "https://git.example.com/alice/hosting.git";
     source.ref = "main";
     source.wants_merge_requests = true;
-    source.hook = Hook{"0123456789abcdef", type, "alice-hook",
-                       (root.path() / "alice-hook").string()};
+    source.hook =
+        Hook{"0123456789abcdef", type, "alice-hook", (root.path() / "alice-hook").string()};
     put_secret(secret);
     publish();
   }
@@ -49,9 +49,9 @@ class Receiving {
   HookedSource source;
   ManualClock clock;
   std::vector<HookNotice> notices;
-  Receiver receiver{{root.path() / "hooks.json"},
-                    clock,
-                    [this](const HookNotice& notice) { notices.push_back(notice); }};
+  Receiver receiver{{root.path() / "hooks.json"}, clock, [this](const HookNotice& notice) {
+                      notices.push_back(notice);
+                    }};
 };
 
 SentHook push(HookType type, const std::string& body = kPush) {

@@ -25,6 +25,33 @@ TEST(CatalogTest, ATenantsSourceIsShortForASourceOfItsName) {
   EXPECT_EQ(catalog.sources.at("alice/more").url, "/b.git");
 }
 
+TEST(CatalogTest, ASourceMayAskForSignaturesAndBeOpenedByAnApp) {
+  const auto source_of = [](const std::string& spec) {
+    return make_catalog({make(Kind::Plan, "hobby", "{}"),
+                         make(Kind::Tenant, "alice", R"({"plan":"hobby","source":)" + spec + "}")},
+                        {})
+        .sources.at("alice/alice");
+  };
+  const SourceDeclaration plain = source_of(R"({"url":"/a.git"})");
+  EXPECT_FALSE(plain.verify);
+  EXPECT_FALSE(plain.app);
+  const SourceDeclaration source = source_of(
+      R"({"url":"https://github.com/a/b","verify":{"mode":"every","ssh":["k1","k2"],"gpg":["g"]},
+          "credentials":{"githubApp":{"appId":1,"installationId":2,"secret":"app"}},
+          "commitStatus":{"type":"github"}})");
+  ASSERT_TRUE(source.verify);
+  EXPECT_TRUE(source.verify->is_for_every);
+  EXPECT_EQ(source.verify->keys, (SigningKeys{{"k1", "k2"}, {"g"}}));
+  EXPECT_EQ(source.app, (GithubAppDeclaration{1, 2, "app", "https://api.github.com"}));
+  EXPECT_EQ(source.commit_status->app, source.app);
+  const std::string app =
+      R"("credentials":{"githubApp":{"appId":1,"installationId":2,"secret":"a")";
+  EXPECT_EQ(source_of(R"({"url":"https://git@ghe.example.com:8443/a/b",)" + app + "}}}").app->url,
+            "https://ghe.example.com:8443/api/v3");
+  EXPECT_EQ(source_of(R"({"url":"https://x/a/b",)" + app + R"(,"url":"https://y/z"}}})").app->url,
+            "https://y/z");
+}
+
 TEST(CatalogTest, ASourceMayTellOfPushesAndBeToldHowTheyFare) {
   const Catalog catalog = make_catalog(
       {make(Kind::Plan, "hobby", "{}"), make(Kind::Tenant, "alice", R"({"plan":"hobby","source":{
@@ -50,6 +77,33 @@ TEST(CatalogTest, WhatIsNamedMustBeThere) {
   EXPECT_EQ(catalog.problems[1].path, "spec.tenant");
 }
 
+TEST(CatalogTest, ContactsAreWhomATenantMayWriteTo) {
+  const Catalog catalog = make_catalog(
+      {make(Kind::Plan, "hobby", "{}"),
+       make(Kind::Tenant, "alice", R"({"plan":"hobby","contacts":["alice@example.com"]})")},
+      {});
+  EXPECT_EQ(catalog.tenants.at("alice").contacts, std::vector<std::string>{"alice@example.com"});
+}
+
+TEST(CatalogTest, ATemplateMustBeThereAndWork) {
+  const std::vector<Resource> platform{make(Kind::Webhook, "pager", R"({"template":"t/x.lua"})")};
+  const auto complaint = [&](const Scripts& scripts) {
+    const Catalog catalog = make_catalog(platform, scripts);
+    // In solo mode there is no platform to say it.
+    EXPECT_EQ(make_solo_catalog(platform, scripts, {}).problems.size(), catalog.problems.size());
+    return catalog.problems.empty() ? ""
+                                    : catalog.problems[0].path + ": " + catalog.problems[0].message;
+  };
+  EXPECT_EQ(complaint({{"t/x.lua",
+                        "return {api = 1, message = function(event) return {body = event.type} "
+                        "end}"}}),
+            "");
+  EXPECT_EQ(complaint({}),
+            "spec.template: template 't/x.lua' cannot be used: there is no file t/x.lua");
+  const std::string broken = complaint({{"t/x.lua", "return {api = 1,\n message = oops.x}"}});
+  EXPECT_NE(broken.find("t/x.lua:2:"), std::string::npos) << broken;
+}
+
 TEST(CatalogTest, SitesAlwaysHaveAProvider) {
   EXPECT_EQ(make_catalog({}, {}).providers.at("site").adapter, "site");
   const Catalog own =
@@ -70,7 +124,7 @@ TEST(CatalogTest, SoloModeHasOneTenantAndRunsThingsHere) {
   SourceDeclaration source;
   source.key = "home/home";
   source.tenant = "home";
-  const Catalog catalog = make_solo_catalog({}, source);
+  const Catalog catalog = make_solo_catalog({}, {}, source);
   EXPECT_EQ(catalog.tenants.at("home").sources, std::vector<std::string>{"home/home"});
   EXPECT_EQ(catalog.providers.at("local").adapter, "process");
 }

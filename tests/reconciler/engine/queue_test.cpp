@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/metric_families.hpp"
+
 namespace croft {
 namespace {
 
@@ -101,6 +103,40 @@ TEST_F(QueueTest, AnExceptionIsRetriedAndNotFatal) {
   });
   queue.add("a");
   ASSERT_TRUE(run_until(io, [&] { return worked.size() == 2; }));
+}
+
+TEST_F(QueueTest, CountsItsPassesByOutcomeAndSaysHowItFares) {
+  bool is_held = true;
+  Queue queue(io.get_executor(), random, 1, [&](std::string key) -> Task<Outcome> {
+    while (is_held) co_await sleep_for(Duration(1));
+    worked.push_back(key);
+    if (key == "bad") co_return Terminal{Error(ErrorCode::Invalid, "no")};
+    co_return Done{};
+  });
+  queue.measure_as("queue_test");
+  queue.add("first");
+  queue.add("bad");
+  queue.add("last");
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(run_until(io, [&] {
+    return std::chrono::steady_clock::now() - begun > std::chrono::milliseconds(30);
+  }));
+  const QueueVitals busy = queue.vitals();
+  EXPECT_EQ(busy.name, "queue_test");
+  EXPECT_EQ(busy.running, 1);
+  EXPECT_EQ(busy.waiting, 2U);
+  EXPECT_GE(busy.oldest, Duration(30));
+  is_held = false;
+  ASSERT_TRUE(run_until(io, [&] { return queue.is_idle(); }));
+  EXPECT_EQ(queue.vitals().oldest, Duration(0));
+  metrics::Registry& counted = metrics::registry();
+  EXPECT_EQ(counted.counter(metrics::kReconciles, {"queue_test", "done"}).value(), 2U);
+  EXPECT_EQ(counted.counter(metrics::kReconciles, {"queue_test", "terminal"}).value(), 1U);
+  EXPECT_EQ(counted.counter(metrics::kReconciles, {"queue_test", "retry"}).value(), 0U);
+  const metrics::Distribution waits =
+      counted.histogram(metrics::kQueueWaitSeconds, {"queue_test"}).value();
+  EXPECT_EQ(waits.count(), 3U);
+  EXPECT_GE(waits.sum, 0.06);
 }
 
 TEST(QueueBackoffTest, DoublesUpToFiveMinutesWithJitterBelow) {

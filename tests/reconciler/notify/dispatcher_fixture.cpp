@@ -25,9 +25,9 @@ void DispatcherTest::begin() {
   store_ = open_store(directory_.path(), test_store_url(directory_.path())).value();
   const auto read_secret = [this](const Ref&, const std::string& name) {
     const auto found = secrets_.find(name);
-    return found == secrets_.end()
-               ? Result<Secret<std::string>>(fail(ErrorCode::NotFound, "there is no secret " + name))
-               : Secret<std::string>(found->second);
+    return found == secrets_.end() ? Result<Secret<std::string>>(
+                                         fail(ErrorCode::NotFound, "there is no secret " + name))
+                                   : Secret<std::string>(found->second);
   };
   dispatcher_ = std::make_unique<Dispatcher>(DispatchParts{.settings = settings_,
                                                            .executor = io_.get_executor(),
@@ -35,6 +35,7 @@ void DispatcherTest::begin() {
                                                            .clock = clock_,
                                                            .random = random_,
                                                            .sender = http_sender(sender_, clock_),
+                                                           .mail = mail_,
                                                            .secret = read_secret,
                                                            .keys = {},
                                                            .wake = {},

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,7 @@ class DispatcherTest : public testing::Test {
   int port_ = 0;
   DispatcherSettings settings_;
   SenderSettings sender_;
+  std::optional<Mailing> mail_;  ///< from the next restart() on
   std::map<std::string, std::string> secrets_;
   WebhookSet declared_;
   std::unique_ptr<Dispatcher> dispatcher_;

@@ -361,5 +361,31 @@ TEST_F(DispatcherTest, TakesNoMoreThanItsWindow) {
   EXPECT_FALSE(runs_until([&] { return status("dead").waiting > 200; }, Duration(300)));
 }
 
+TEST_F(DispatcherTest, TellsInTheWordsOfATemplateAndSigns) {
+  WebhookDeclaration pager = webhook("pager", serve("pager"));
+  pager.format = MessageFormat::Template;
+  pager.template_name = "templates/pager.lua";
+  pager.template_text =
+      "return {api = 1, message = function(event)\n"
+      "  return {body = {what = event.subject .. event.data.nothing}, headers = {['X-Id'] = 'a'}}\n"
+      "end}";
+  declare({pager, webhook("other", serve("other"))});
+  tell(kApi);
+  expect_received("other", 1);
+  ASSERT_TRUE(runs_until([&] { return status("pager").row.failing_since.has_value(); }));
+  EXPECT_THAT(status("pager").ready.message, HasSubstr("templates/pager.lua:2: "));
+  EXPECT_THAT(received_["pager"], IsEmpty());
+  // Once it is mended what waits is told.
+  pager.template_text = pager.template_text.replace(
+      pager.template_text.find(" .. event.data"), std::string(" .. event.data.nothing").size(), "");
+  declare({pager, webhook("other", serve("other"))});
+  expect_received("pager", 1);
+  const Received& got = received_["pager"].front();
+  EXPECT_EQ(got.body, R"({"what":"alice/Instance/api"})");
+  EXPECT_EQ(got.headers.value_or("X-Id", ""), "a");
+  EXPECT_EQ(got.headers.value_or("Content-Type", ""), "application/json");
+  EXPECT_THAT(got.headers.value_or("webhook-signature", ""), StartsWith("v1,"));
+}
+
 }  // namespace
 }  // namespace croft::notify

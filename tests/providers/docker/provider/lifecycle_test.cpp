@@ -33,9 +33,8 @@ TEST_F(DockerLifecycleTest, SecretsReachTheContainerAndNoFileOfOurs) {
   spec.set("env", Value::map({{"TOKEN", reference("api")}}));
   spec.set("secretFiles", Value::map({{"/run/secrets/key", reference("tls/key")}}));
   Effect with = effect(web, spec);
-  with.secrets = std::make_shared<const SecretValues>(
-      SecretValues{{"api", Secret<std::string>("tok-1234")},
-                   {"tls/key", Secret<std::string>("key-5678")}});
+  with.secrets = std::make_shared<const SecretValues>(SecretValues{
+      {"api", Secret<std::string>("tok-1234")}, {"tls/key", Secret<std::string>("key-5678")}});
   const Result<void> created = await(provider_->create(with));
   ASSERT_TRUE(created) << created.error().describe();
   EXPECT_TRUE(says(web, "token tok-1234")) << log_of(web);
