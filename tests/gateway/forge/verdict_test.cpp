@@ -95,7 +95,7 @@ TEST_F(VerdictTest, BlamesNoCommitForARepositoryThatCannotBeReached) {
   for (const char* reason : {"Unsigned", "UntrustedKey", "BadSignature", "TooManyCommits"}) {
     stall(reason, "commit 1234567890 by A <a> is not trusted: it is not signed");
     EXPECT_EQ(first().state, CommitState::Failure) << reason;
-    EXPECT_THAT(first().description, HasSubstr("is not trusted"));
+    EXPECT_THAT(first().description, testing::HasSubstr("is not trusted"));
   }
   stall("FetchFailed", "no route");
   EXPECT_THAT(reports_of(source, resources, ""), IsEmpty());
