@@ -219,9 +219,11 @@ TEST_F(ReporterTest, ManyMergeRequestsOfOneSourceHoldUpNoOthers) {
 }
 
 TEST_F(ReporterTest, GivesUpAMergeRequestThatCannotBeFetchedInTime) {
+  const Error late(ErrorCode::Timeout, "it took longer than 1m");
+  engine.failure = late;
   reporter->look_at_merge_request("alice/alice", 7);
   ASSERT_TRUE(eventually([&] {
-    if (!engine.failure) engine.failure = Error(ErrorCode::Timeout, "it took longer than 1m");
+    if (!engine.failure) engine.failure = late;
     return engine.ref_diffs.size() == 3;
   }));
   engine.failure.reset();
