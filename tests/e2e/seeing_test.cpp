@@ -93,7 +93,7 @@ TEST(SeeingTest, TheLogTheEventsAndTheDoctorTell) {
       {"events", "-t", "alice", "-r", "Site/*", "--revision", commit.substr(0, 7), "-o", "json"});
   ASSERT_EQ(created.status, 0) << created.error;
   EXPECT_THAT(created.output, HasSubstr("\"Created\""));
-  EXPECT_THAT(created.output, testing::Not(HasSubstr("alice/alice\"")));
+  EXPECT_THAT(created.output, testing::Not(HasSubstr("\"subject\":\"alice/alice\"")));
 
   const ChildOutput doctor =
       platform.daemon.croft({"doctor", "--data", platform.daemon.data().string(), "--edge-listen",
