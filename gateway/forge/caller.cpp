@@ -78,8 +78,11 @@ Task<ForgeAnswer> call_forge(ForgeRepository repository, HttpRequest request,
   if (response->status >= 200 && response->status < 300) co_return answer;
   answer.words = fmt::format("{} {}: {}", response->status, reason_phrase(response->status),
                              shortened(answer.body.text_or("message", response->body), kWords));
-  const bool is_busy = response->status >= 500 || is_limit(response->status, response->headers);
+  const bool has_failed = response->status >= 500;
+  const bool is_busy = has_failed || is_limit(response->status, response->headers);
   answer.kind = is_busy ? ForgeAnswer::Kind::Later : ForgeAnswer::Kind::Refused;
+  // A gateway that waited too long says nothing of what the forge behind it did.
+  if (has_failed && changes_something) answer.kind = ForgeAnswer::Kind::Unknown;
   if (is_busy) answer.wait = limit_of(response->headers, now);
   co_return answer;
 }

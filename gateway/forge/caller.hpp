@@ -14,13 +14,13 @@ struct ForgeAnswer {
     Done,     ///< it did what was asked
     Later,    ///< it is busy, or limits us: again after `wait`
     Refused,  ///< it will not, until somebody changes something
-    Unknown,  ///< nobody knows whether it was done: the answer is lost
+    Unknown,  ///< nobody knows whether it was done: the answer is lost, or it failed (5xx)
   };
   Kind kind = Kind::Done;
   int status = 0;
   Value body;         ///< if it was JSON
   std::string words;  ///< what it said, for people; never a secret
-  Duration wait{0};   ///< of Later; 0: not said
+  Duration wait{0};   ///< of Later and Unknown; 0: not said
 };
 
 /// How long a limited caller is to wait: `Retry-After` (seconds), or until `X-RateLimit-Reset` if

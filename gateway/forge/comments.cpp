@@ -30,13 +30,18 @@ Value comment_body(Forge forge, const std::string& text) {
   return Value::map({{"body", text}});
 }
 
-/// A block whose fence is longer than any row of back-ticks in it.
-std::string fenced(const std::string& text) {
+/// A block whose fence is longer than any row of back-ticks in it; such rows are bounded, for
+/// whoever wrote the text may be anybody.
+std::string fenced(const std::string& given) {
+  constexpr std::size_t kLongestRow = 16;
+  std::string text;
   std::size_t longest = 2;
   std::size_t row = 0;
-  for (const char letter : text) {
+  for (const char letter : given) {
     row = letter == '`' ? row + 1 : 0;
+    if (row > kLongestRow) continue;
     longest = std::max(longest, row);
+    text += letter;
   }
   const std::string fence(longest + 1, '`');
   return fmt::format("{}\n{}{}{}\n", fence, text, text.ends_with('\n') ? "" : "\n", fence);
@@ -75,6 +80,8 @@ std::vector<ForgeComment> comments_in(Forge forge, const Value& answer) {
   }
   return comments;
 }
+
+std::int64_t comment_in(const Value& answer) { return answer.integer_or("id", 0); }
 
 HttpRequest comment_request(const ForgeRepository& repository, std::int64_t merge_request,
                             const std::string& text) {
@@ -123,21 +130,24 @@ std::string source_ref_in(const ForgeRepository& repository, const Value& answer
   return branch.empty() || from != ours ? std::string() : "refs/heads/" + branch;
 }
 
-std::string comment_marker(const std::string& source) {
-  return fmt::format("<!-- croft diff {} -->", source);
+std::string comment_marker(const std::string& mark) {
+  return fmt::format("<!-- croft diff {} -->\n", mark);
 }
 
 std::string comment_text(const std::string& source, const RefDiff& diff,
                          const std::string& markdown) {
-  std::string text = comment_marker(source) + "\n";
-  if (diff.problems.empty()) {
-    text += markdown;
+  const bool is_refused = !diff.problems.empty();
+  const std::string& whole = is_refused ? diff.problems : markdown;
+  // Shortened before it is fenced, so that the block is closed.
+  const std::string text = shortened(whole, kLongest);
+  std::string comment;
+  if (is_refused) {
+    comment = fmt::format("**Croft would refuse this for {}:**\n\n{}", source, fenced(text));
   } else {
-    text += fmt::format("**Croft would refuse this for {}:**\n\n{}", source, fenced(diff.problems));
+    comment = text;
   }
-  if (text.size() > kLongest)
-    text = shortened(text, kLongest) + "\n\nThe rest is too long for a comment.\n";
-  return fmt::format("{}\nAt {}. Nothing is applied before it is merged.\n", text,
+  if (whole.size() > kLongest) comment += "\n\nThe rest is too long for a comment.\n";
+  return fmt::format("{}\nAt {}. Nothing is applied before it is merged.\n", comment,
                      diff.revision.substr(0, 12));
 }
 

@@ -22,6 +22,8 @@ inline constexpr int kCommentsPerPage = 50;
 HttpRequest comments_request(const ForgeRepository& repository, std::int64_t merge_request,
                              int page);
 std::vector<ForgeComment> comments_in(Forge forge, const Value& answer);
+/// The number of the comment that an answer shows; 0 if it shows none.
+std::int64_t comment_in(const Value& answer);
 
 HttpRequest comment_request(const ForgeRepository& repository, std::int64_t merge_request,
                             const std::string& text);
@@ -36,11 +38,12 @@ std::string merge_request_ref(Forge forge, std::int64_t merge_request);
 HttpRequest merge_request_request(const ForgeRepository& repository, std::int64_t merge_request);
 std::string source_ref_in(const ForgeRepository& repository, const Value& answer);
 
-/// What the comment of a source begins with, so that it is found again; not shown.
-std::string comment_marker(const std::string& source);
+/// What a comment begins with, so that it is found again; not shown. `mark` is of that one comment
+/// only.
+std::string comment_marker(const std::string& mark);
 
-/// The whole comment: the marker, the changes as `croft diff -o markdown` says them (`markdown`),
-/// or what is wrong with what is there, and which commit that is about. Bounded.
+/// The rest of it: the changes as `croft diff -o markdown` says them (`markdown`), or what is wrong
+/// with what is there, and which commit that is about. Bounded.
 std::string comment_text(const std::string& source, const RefDiff& diff,
                          const std::string& markdown);
 

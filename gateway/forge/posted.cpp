@@ -1,5 +1,7 @@
 #include "gateway/forge/posted.hpp"
 
+#include <charconv>
+
 #include <fmt/format.h>
 
 namespace croft {
@@ -8,17 +10,15 @@ namespace {
 
 constexpr std::string_view kReason = "StatusPosted";
 constexpr std::string_view kSeparator = ": ";  // no context has it
+constexpr std::string_view kBegun = "CommentBegun";
+constexpr std::string_view kPosted = "CommentPosted";
+constexpr std::string_view kNumberFollows = ": comment ";
 
 }  // namespace
 
-void PostedStatuses::learn(const std::string& revision, const std::vector<EventRow>& events) {
-  revision_ = revision;
-  states_.clear();
-  given_up_.clear();
-  is_sure_.clear();
-  // Only the revision that is found at the start.
-  is_from_before_ = !has_learnt_;
-  has_learnt_ = true;
+PostedStatuses::PostedStatuses(const std::string& revision, const std::vector<EventRow>& events,
+                               bool is_from_before)
+    : is_from_before_(is_from_before) {
   for (const EventRow& event : events) {
     if (event.reason != kReason || event.revision != revision) continue;
     const std::size_t end = event.message.find(kSeparator);
@@ -47,6 +47,35 @@ EventRow posted_event(const SourceStatus& source, const CommitReport& report, Ti
   event.message = fmt::format("{}{}{}", report.context, kSeparator, to_string(report.state));
   event.revision = report.revision;
   return event;
+}
+
+std::string comment_subject(const std::string& source, std::int64_t merge_request) {
+  return fmt::format("{}#{}", source, merge_request);
+}
+
+EventRow comment_event(const SourceStatus& source, std::int64_t merge_request,
+                       const KeptComment& comment, Timestamp now) {
+  EventRow event;
+  event.time = now;
+  event.tenant = source.tenant;
+  event.subject = comment_subject(source.key, merge_request);
+  event.reason = comment.id == 0 ? kBegun : kPosted;
+  event.message = comment.mark;
+  if (comment.id != 0) event.message += fmt::format("{}{}", kNumberFollows, comment.id);
+  return event;
+}
+
+std::optional<KeptComment> kept_comment(const std::vector<EventRow>& events) {
+  std::optional<KeptComment> kept;
+  for (const EventRow& event : events) {
+    if (event.reason == kBegun) kept = KeptComment{event.message, 0};
+    const std::size_t end = event.message.find(kNumberFollows);
+    if (event.reason != kPosted || end == std::string::npos) continue;
+    kept = KeptComment{event.message.substr(0, end), 0};
+    const char* digits = event.message.data() + end + kNumberFollows.size();
+    std::from_chars(digits, event.message.data() + event.message.size(), kept->id);
+  }
+  return kept;
 }
 
 }  // namespace croft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,13 +11,13 @@
 
 namespace croft {
 
-/// What was posted for one source: a memory of the events that say so.
+/// What was posted for one revision of one source: a memory of the events that say so.
 class PostedStatuses {
  public:
-  /// Takes in what the source's events tell of that revision.
-  void learn(const std::string& revision, const std::vector<EventRow>& events);
-  /// Whether learn() was called for it.
-  bool knows(const std::string& revision) const { return revision == revision_; }
+  /// Takes in what the source's events tell of that revision. `is_from_before`: a daemon that died
+  /// before it could say so may have posted for it.
+  PostedStatuses(const std::string& revision, const std::vector<EventRow>& events,
+                 bool is_from_before);
 
   std::optional<CommitState> state_of(const std::string& context) const;
   void note(const CommitReport& report) { states_[report.context] = report.state; }
@@ -35,16 +36,30 @@ class PostedStatuses {
   void settle(const std::string& context) { is_sure_[context] = true; }
 
  private:
-  std::string revision_;
   std::map<std::string, CommitState> states_;
   std::map<std::string, CommitState> given_up_;
   std::map<std::string, bool> is_sure_;  ///< by context
-  /// A daemon that died before it could say so may have posted for this revision.
-  bool is_from_before_ = true;
-  bool has_learnt_ = false;
+  bool is_from_before_;
 };
 
 /// The event that remembers a post, of the source.
 EventRow posted_event(const SourceStatus& source, const CommitReport& report, Timestamp now);
+
+/// What is known of our comment on a merge request. Whoever may comment can write what we write;
+/// what is ours is known by the forge's number of it, or by a mark that nobody else knew before.
+struct KeptComment {
+  std::string mark;
+  std::int64_t id = 0;  ///< 0: it was about to be posted, and nobody knows whether it was
+
+  bool operator==(const KeptComment&) const = default;
+};
+
+/// The subject of those events: "alice/alice#7".
+std::string comment_subject(const std::string& source, std::int64_t merge_request);
+/// The event that remembers it: before it is posted, and when its number is known.
+EventRow comment_event(const SourceStatus& source, std::int64_t merge_request,
+                       const KeptComment& comment, Timestamp now);
+/// What the events of such a subject (oldest first) say.
+std::optional<KeptComment> kept_comment(const std::vector<EventRow>& events);
 
 }  // namespace croft

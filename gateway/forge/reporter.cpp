@@ -1,7 +1,7 @@
 #include "gateway/forge/reporter.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <deque>
 #include <map>
 #include <set>
 #include <variant>
@@ -38,10 +38,16 @@ const char* outcome_word(ForgeAnswer::Kind kind) {
 }
 
 constexpr int kAtOnce = 16;
-constexpr std::ptrdiff_t kMostAsked = 100;
+/// Few enough that strangers' merge requests leave room in the engine for what is followed.
+constexpr int kCommentsAtOnce = 4;
+constexpr std::size_t kMostAsked = 100;
+/// Fetches of one merge request that took too long.
+constexpr int kMostTimeouts = 3;
+constexpr std::size_t kMostSaid = 10'000;
 constexpr std::size_t kLongestToken = 65'536;
 constexpr Duration kNoTimeout{86'400'000};
 constexpr std::size_t kEvents = 200;
+constexpr std::size_t kCommentEvents = 10;
 /// On each merge request; the marker is looked for in no more.
 constexpr int kPages = 20;
 
@@ -50,6 +56,23 @@ struct Target {
   SourceStatus source;
   ForgeRepository repository;
   Secret<std::string> token;
+};
+
+/// What was posted for a source, by revision.
+struct SourceMemory {
+  std::map<std::string, PostedStatuses> revisions;
+  bool had_turn = false;  ///< all that it has to say was looked at since start
+};
+
+/// Merge requests of a source that wait for a comment, in their order.
+struct AskedComments {
+  std::deque<std::int64_t> numbers;
+  std::map<std::int64_t, int> timeouts;
+
+  void add(std::int64_t number) {
+    const bool is_there = std::ranges::find(numbers, number) != numbers.end();
+    if (!is_there) numbers.push_back(number);
+  }
 };
 
 /// Not what was hoped for: how the pass ends.
@@ -66,10 +89,11 @@ struct ForgeReporter::State {
       : parts(std::move(with)),
         settings(std::move(how)),
         changed(parts.executor),
+        ended(parts.executor),
         statuses(parts.executor, parts.random, kAtOnce,
                  [this](std::string key) { return take_turn(std::move(key)); }),
-        comments(parts.executor, parts.random, kAtOnce,
-                 [this](std::string key) { return comment(std::move(key)); }) {}
+        comments(parts.executor, parts.random, kCommentsAtOnce,
+                 [this](std::string key) { return take_comment_turn(std::move(key)); }) {}
 
   static Task<> follow(std::shared_ptr<State> state) {
     while (!state->is_stopped) {
@@ -77,6 +101,11 @@ struct ForgeReporter::State {
       co_await state->changed.wait(kNoTimeout);
       if (!state->is_stopped) co_await sleep_for(state->settings.gather);
     }
+    // Whatever is under way uses the state.
+    co_await state->statuses.stop();
+    co_await state->comments.stop();
+    state->has_ended = true;
+    state->ended.notify();
   }
 
   // What is to be said.
@@ -94,14 +123,20 @@ struct ForgeReporter::State {
     for (const SourceStatus& source : parts.engine.sources("")) {
       if (!source.commit_status || source.tenant.empty()) continue;
       // A forge that said when to come back is not asked before.
-      if (waiting.contains(source.key)) continue;
+      if (busy.contains(source.key)) continue;
       const std::vector<CommitReport> all = reports(source);
-      const PostedStatuses& known = posted[source.key];
       const bool has_news = std::ranges::any_of(all, [&](const CommitReport& one) {
-        return !known.knows(one.revision) || is_due(known, one);
+        const PostedStatuses* known = find_posted(source.key, one.revision);
+        return known == nullptr || is_due(*known, one);
       });
       if (has_news) statuses.add(source.key);
     }
+  }
+
+  PostedStatuses* find_posted(const std::string& source, const std::string& revision) {
+    auto& revisions = posted[source].revisions;
+    const auto found = revisions.find(revision);
+    return found == revisions.end() ? nullptr : &found->second;
   }
 
   static bool is_due(const PostedStatuses& known, const CommitReport& report) {
@@ -132,9 +167,12 @@ struct ForgeReporter::State {
   // Statuses.
 
   Task<Outcome> take_turn(std::string key) {
-    waiting.erase(key);
+    busy.insert(key);
     Outcome outcome = co_await report(key);
-    if (!std::holds_alternative<Done>(outcome)) waiting.insert(key);
+    if (std::holds_alternative<Done>(outcome)) {
+      busy.erase(key);
+      changed.notify();  // what came meanwhile
+    }
     co_return outcome;
   }
 
@@ -148,20 +186,29 @@ struct ForgeReporter::State {
       co_return After{settings.after_refusal};
     }
     const std::vector<CommitReport> all = reports(*source);
+    SourceMemory& memory = posted[key];
+    if (!all.empty()) forget_others(memory, all);
     for (const CommitReport& one : all) {
-      std::optional<Outcome> ended = co_await say(*target, one);
-      if (ended) co_return std::move(*ended);
+      std::optional<Outcome> outcome = co_await say(*target, one);
+      if (outcome) co_return std::move(*outcome);
     }
+    memory.had_turn = true;
     co_return Done{};
+  }
+
+  static void forget_others(SourceMemory& memory, const std::vector<CommitReport>& all) {
+    std::erase_if(memory.revisions, [&](const auto& entry) {
+      return std::ranges::find(all, entry.first, &CommitReport::revision) == all.end();
+    });
   }
 
   /// Nothing if that status is posted, or needs not be; else how the pass ends.
   Task<std::optional<Outcome>> say(Target target, CommitReport report) {
-    PostedStatuses& known = posted[target.source.key];
-    if (!known.knows(report.revision)) {
+    if (find_posted(target.source.key, report.revision) == nullptr) {
       const Result<void> learnt = co_await learn(target.source, report.revision);
       if (!learnt) co_return Outcome{Retry{learnt.error()}};
     }
+    PostedStatuses& known = *find_posted(target.source.key, report.revision);
     if (!is_due(known, report)) co_return std::nullopt;
     if (known.is_unsure(report.context)) {
       HttpRequest question = statuses_request(target.repository, report.revision);
@@ -184,7 +231,7 @@ struct ForgeReporter::State {
         is_repetition(target.repository.forge, answer.status, answer.words)) {
       co_return co_await remember(target.source, report);
     }
-    PostedStatuses& known = posted[target.source.key];
+    PostedStatuses& known = *find_posted(target.source.key, report.revision);
     if (answer.kind == ForgeAnswer::Kind::Unknown) known.doubt(report.context);
     if (answer.kind != ForgeAnswer::Kind::Refused)
       co_return outcome_of(answer, settings.after_refusal);
@@ -197,14 +244,13 @@ struct ForgeReporter::State {
   }
 
   Task<std::optional<Outcome>> remember(SourceStatus source, CommitReport report) {
-    posted[source.key].note(report);
+    find_posted(source.key, report.revision)->note(report);
     metrics::registry()
         .counter(metrics::kCommitStatuses, {std::string(to_string(report.state))})
         .add();
     complaints.erase(source.key);
-    Transaction transaction;
-    transaction.add(AppendEvent{posted_event(source, report, parts.clock.now())});
-    const Result<void> done = co_await parts.store.commit(std::move(transaction));
+    EventRow event = posted_event(source, report, parts.clock.now());
+    const Result<void> done = co_await append(std::move(event));
     if (!done)
       log_warning("forge", "a posted status is not remembered",
                   {{"source", source.key}, {"error", done.error().describe()}});
@@ -218,7 +264,9 @@ struct ForgeReporter::State {
     query.limit = kEvents;
     CO_TRY_ASSIGN(const std::vector<EventRow> events,
                   co_await parts.store.events(std::move(query)));
-    posted[source.key].learn(revision, events);
+    SourceMemory& memory = posted[source.key];
+    PostedStatuses known(revision, events, !memory.had_turn);
+    memory.revisions.insert_or_assign(revision, std::move(known));
     co_return Result<void>();
   }
 
@@ -236,9 +284,13 @@ struct ForgeReporter::State {
     event.reason = "StatusNotPosted";
     event.message = redact(words);
     event.revision = std::move(revision);
+    (void)co_await append(std::move(event));
+  }
+
+  Task<Result<void>> append(EventRow event) {
     Transaction transaction;
     transaction.add(AppendEvent{std::move(event)});
-    (void)co_await parts.store.commit(std::move(transaction));
+    co_return co_await parts.store.commit(std::move(transaction));
   }
 
   Task<ForgeAnswer> call(Target target, HttpRequest request) {
@@ -256,20 +308,36 @@ struct ForgeReporter::State {
 
   /// Whoever asks invents numbers as they like: so many of a source wait at most.
   void ask_for_comment(const std::string& source, std::int64_t number) {
-    const auto waiting_here =
-        std::distance(asked.lower_bound(source + "#"), asked.lower_bound(source + "$"));
-    if (waiting_here >= kMostAsked) return;
-    const std::string key = fmt::format("{}#{}", source, number);
-    asked.insert(key);
-    comments.add(key);
+    AskedComments& asked_here = asked[source];
+    if (asked_here.numbers.size() >= kMostAsked) return;
+    asked_here.add(number);
+    if (!busy_with_comments.contains(source)) comments.add(source);
   }
 
-  Task<Outcome> comment(std::string key) {
-    asked.erase(key);
-    const std::size_t mark = key.find('#');
-    std::int64_t number = 0;
-    std::from_chars(key.data() + mark + 1, key.data() + key.size(), number);
-    const std::optional<SourceStatus> source = find(key.substr(0, mark));
+  /// One merge request of the source, then the turn is another source's.
+  Task<Outcome> take_comment_turn(std::string source) {
+    busy_with_comments.insert(source);
+    AskedComments& asked_here = asked[source];
+    if (!asked_here.numbers.empty()) {
+      const std::int64_t number = asked_here.numbers.front();
+      asked_here.numbers.pop_front();
+      Outcome outcome = co_await comment(source, number);
+      const bool is_over =
+          std::holds_alternative<Done>(outcome) || std::holds_alternative<Terminal>(outcome);
+      if (!is_over) {
+        asked_here.add(number);
+        co_return outcome;
+      }
+      asked_here.timeouts.erase(number);
+    }
+    busy_with_comments.erase(source);
+    if (!asked_here.numbers.empty()) co_return After{Duration::zero()};
+    asked.erase(source);
+    co_return Done{};
+  }
+
+  Task<Outcome> comment(std::string key, std::int64_t number) {
+    const std::optional<SourceStatus> source = find(key);
     if (!source || !source->commit_status->has_merge_requests) co_return Done{};
     const Result<Target> target = co_await target_of(*source);
     if (!target && target.error().is_retryable()) co_return Retry{target.error()};
@@ -287,34 +355,110 @@ struct ForgeReporter::State {
     // From another repository, at a forge that does not show it in this one.
     if (ref.empty()) co_return Done{};
     const Result<RefDiff> diff = co_await parts.engine.diff_ref(source->key, std::move(ref));
-    if (!diff && diff.error().is_retryable()) co_return Retry{diff.error()};
-    if (!diff) co_return Terminal{diff.error()};
+    if (!diff) co_return co_await end_without_diff(*source, number, diff.error());
     std::string text = comment_text(
         source->key, *diff, diff->problems.empty() ? settings.markdown(diff->changeset) : "");
     co_return co_await keep_comment(*target, number, std::move(text));
   }
 
+  Task<Outcome> end_without_diff(SourceStatus source, std::int64_t number, Error error) {
+    const bool is_late = error.code() == ErrorCode::Timeout;
+    const bool is_late_again = is_late && ++asked[source.key].timeouts[number] >= kMostTimeouts;
+    if (error.is_retryable() && !is_late_again) co_return Retry{std::move(error)};
+    co_await complain(source, "", fmt::format("merge request {}: {}", number, error.describe()));
+    co_return Terminal{std::move(error)};
+  }
+
   /// The comment that is ours says that, and nothing else does.
   Task<Outcome> keep_comment(Target target, std::int64_t number, std::string text) {
-    const std::string marker = comment_marker(target.source.key);
+    const std::string subject = comment_subject(target.source.key, number);
+    const Result<std::optional<KeptComment>> recalled = co_await recall(target.source, number);
+    if (!recalled) co_return Retry{recalled.error()};
+    std::optional<KeptComment> kept = *recalled;
+    if (kept && kept->id == 0) {
+      const ForgeAnswer answer = co_await find_comment(target, number, *kept);
+      if (answer.kind != ForgeAnswer::Kind::Done) co_return co_await end(target, answer);
+    }
+    if (kept && kept->id != 0) {
+      if (was_said(subject, text)) co_return Done{};
+      HttpRequest change = comment_update_request(target.repository, number, kept->id,
+                                                  comment_marker(kept->mark) + text);
+      const ForgeAnswer updated = co_await call(target, std::move(change));
+      if (updated.kind == ForgeAnswer::Kind::Done) note_said(subject, text);
+      // Somebody removed it, or it was posted with the token of somebody else.
+      const bool is_gone = updated.status == 403 || updated.status == 404 || updated.status == 410;
+      if (updated.kind != ForgeAnswer::Kind::Refused || !is_gone)
+        co_return co_await end(target, updated);
+      kept.reset();
+    }
+    co_return co_await post_comment(target, number, std::move(kept), std::move(text));
+  }
+
+  bool was_said(const std::string& subject, const std::string& text) const {
+    const auto found = said.find(subject);
+    return found != said.end() && found->second == sha256_hex(text);
+  }
+  /// What is forgotten costs a request that changes nothing.
+  void note_said(const std::string& subject, const std::string& text) {
+    if (said.size() >= kMostSaid) said.clear();
+    said[subject] = sha256_hex(text);
+  }
+
+  Task<Result<std::optional<KeptComment>>> recall(SourceStatus source, std::int64_t number) {
+    EventQuery query;
+    query.tenant = source.tenant;
+    query.subject = comment_subject(source.key, number);
+    query.limit = kCommentEvents;
+    CO_TRY_ASSIGN(const std::vector<EventRow> events,
+                  co_await parts.store.events(std::move(query)));
+    co_return kept_comment(events);
+  }
+
+  /// Looks at the forge whether a comment that was begun is there; not there is Done, too.
+  Task<ForgeAnswer> find_comment(Target target, std::int64_t number, KeptComment& kept) {
+    const std::string marker = comment_marker(kept.mark);
     for (int page = 1; page <= kPages; ++page) {
       HttpRequest question = comments_request(target.repository, number, page);
-      const ForgeAnswer answer = co_await call(target, std::move(question));
-      if (answer.kind != ForgeAnswer::Kind::Done) co_return co_await end(target, answer);
+      ForgeAnswer answer = co_await call(target, std::move(question));
+      if (answer.kind != ForgeAnswer::Kind::Done) co_return answer;
       const std::vector<ForgeComment> found = comments_in(target.repository.forge, answer.body);
-      for (const ForgeComment& one : found) {
-        if (!one.text.starts_with(marker)) continue;
-        if (one.text == text) co_return Done{};
-        HttpRequest change = comment_update_request(target.repository, number, one.id, text);
-        const ForgeAnswer changed = co_await call(target, std::move(change));
-        // Somebody else's, who copied the marker: ours is another one, or not there yet.
-        if (changed.kind != ForgeAnswer::Kind::Refused) co_return co_await end(target, changed);
+      const auto ours = std::ranges::find_if(
+          found, [&](const ForgeComment& one) { return one.text.starts_with(marker); });
+      if (ours != found.end()) {
+        kept.id = ours->id;
+        co_await remember_comment(target.source, number, kept);
       }
-      if (found.size() < static_cast<std::size_t>(kCommentsPerPage)) break;
+      if (kept.id != 0 || found.size() < static_cast<std::size_t>(kCommentsPerPage)) break;
     }
-    HttpRequest request = comment_request(target.repository, number, text);
+    co_return ForgeAnswer{};
+  }
+
+  /// `kept`: its mark if it was begun before.
+  Task<Outcome> post_comment(Target target, std::int64_t number, std::optional<KeptComment> kept,
+                             std::string text) {
+    if (!kept) {
+      kept = KeptComment{parts.random.id(), 0};
+      EventRow event = comment_event(target.source, number, *kept, parts.clock.now());
+      const Result<void> done = co_await append(std::move(event));
+      if (!done) co_return Retry{done.error()};
+    }
+    HttpRequest request =
+        comment_request(target.repository, number, comment_marker(kept->mark) + text);
     const ForgeAnswer made = co_await call(target, std::move(request));
+    if (made.kind == ForgeAnswer::Kind::Done) {
+      note_said(comment_subject(target.source.key, number), text);
+      kept->id = comment_in(made.body);
+      co_await remember_comment(target.source, number, *kept);
+    }
     co_return co_await end(target, made);
+  }
+
+  Task<> remember_comment(SourceStatus source, std::int64_t number, KeptComment kept) {
+    EventRow event = comment_event(source, number, kept, parts.clock.now());
+    const Result<void> done = co_await append(std::move(event));
+    if (!done)
+      log_warning("forge", "a posted comment is not remembered; it will be looked for",
+                  {{"source", source.key}, {"error", done.error().describe()}});
   }
 
   Task<Outcome> end(Target target, ForgeAnswer answer) {
@@ -328,13 +472,17 @@ struct ForgeReporter::State {
   ForgeReporterParts parts;
   ForgeReporterSettings settings;
   Signal changed;
+  Signal ended;
   bool is_stopped = false;
-  std::map<std::string, PostedStatuses> posted;   ///< by source
+  bool has_ended = false;                         ///< nothing is under way any more
+  std::map<std::string, SourceMemory> posted;     ///< by source
   std::map<std::string, std::string> complaints;  ///< by source: the last
-  std::set<std::string> waiting;                  ///< sources whose turn comes again by itself
-  std::set<std::string> asked;                    ///< "SOURCE#NUMBER" that wait for a comment
+  std::set<std::string> busy;                     ///< sources that have their turn, or will
+  std::map<std::string, AskedComments> asked;     ///< by source
+  std::set<std::string> busy_with_comments;       ///< as `busy`
+  std::map<std::string, std::string> said;        ///< by comment_subject(): the digest
   Queue statuses;                                 ///< of sources
-  Queue comments;                                 ///< of "SOURCE#NUMBER"
+  Queue comments;                                 ///< of sources
   std::shared_ptr<void> subscription;
 };
 
@@ -356,10 +504,10 @@ void ForgeReporter::look_at_merge_request(const std::string& source, std::int64_
 }
 
 Task<> ForgeReporter::stop() {
-  state_->is_stopped = true;
-  state_->changed.notify();
-  co_await state_->statuses.stop();
-  co_await state_->comments.stop();
+  const std::shared_ptr<State> state = state_;
+  state->is_stopped = true;
+  state->changed.notify();
+  while (!state->has_ended) co_await state->ended.wait(Duration(1000));
 }
 
 }  // namespace croft

@@ -41,7 +41,8 @@ struct ForgeReporterSettings {
 class ForgeReporter {
  public:
   ForgeReporter(ForgeReporterParts parts, ForgeReporterSettings settings);
-  /// After stop(), or when the executor runs no more.
+  /// Posts nothing any more. What is under way comes to its end while the executor runs; what the
+  /// reporter stands on outlives that: whoever cannot know awaits stop() first.
   ~ForgeReporter();
   ForgeReporter(const ForgeReporter&) = delete;
   ForgeReporter& operator=(const ForgeReporter&) = delete;

@@ -96,11 +96,25 @@ std::vector<CommitReport> of_applied(const SourceStatus& source,
                                      const std::string& revision) {
   std::vector<CommitReport> parts;
   for (const ResourceStatus& resource : resources) {
-    if (resource.source == source.key) parts.push_back(report_of(source, resource, revision));
+    // Whether a Webhook reaches anybody says nothing of the commit.
+    const bool counts = resource.source == source.key && resource.ref.kind != Kind::Webhook;
+    if (counts) parts.push_back(report_of(source, resource, revision));
   }
   std::vector<CommitReport> all{summary(source, revision, parts)};
   if (source.commit_status->has_resources) std::ranges::move(parts, std::back_inserter(all));
   return all;
+}
+
+/// That the newest revision that was looked at is wrong, if that is so.
+std::optional<CommitReport> refusal(const SourceStatus& source) {
+  const Condition* stalled = find_condition(source.conditions, "Stalled");
+  // Why it could not be fetched is not about the commit that was fetched before.
+  const bool is_about_it =
+      stalled != nullptr && (stalled->reason == "InvalidManifests" ||
+                             stalled->reason == "NotAdmitted" || is_distrust(stalled->reason));
+  if (!is_about_it) return std::nullopt;
+  return report(source, source.attempted_revision, CommitState::Failure,
+                first_line(stalled->message));
 }
 
 }  // namespace
@@ -109,21 +123,20 @@ std::vector<CommitReport> reports_of(const SourceStatus& source,
                                      const std::vector<ResourceStatus>& resources,
                                      const std::string& waiting) {
   if (!source.commit_status) return {};
+  const std::string& revision = source.attempted_revision;
+  const std::optional<CommitReport> refused = revision.empty() ? std::nullopt : refusal(source);
   if (!source.candidate_revision.empty()) {
     const std::string what =
         waiting.empty() ? "being checked" : "waits for a person: " + first_line(waiting);
-    return {report(source, source.candidate_revision, CommitState::Pending, what)};
+    std::vector<CommitReport> both{
+        report(source, source.candidate_revision, CommitState::Pending, what)};
+    // One that came after it, while it waits.
+    if (refused && revision != source.candidate_revision) both.push_back(*refused);
+    return both;
   }
-  const std::string& revision = source.attempted_revision;
   if (revision.empty()) return {};
-  const Condition* stalled = find_condition(source.conditions, "Stalled");
-  if (stalled != nullptr) {
-    // Why it could not be fetched is not about the commit that was fetched before.
-    const bool is_about_it = stalled->reason == "InvalidManifests" ||
-                             stalled->reason == "NotAdmitted" || is_distrust(stalled->reason);
-    if (!is_about_it) return {};
-    return {report(source, revision, CommitState::Failure, first_line(stalled->message))};
-  }
+  if (refused) return {*refused};
+  if (find_condition(source.conditions, "Stalled") != nullptr) return {};
   if (source.applied_revision != revision) return {};
   return of_applied(source, resources, revision);
 }

@@ -7,7 +7,8 @@
 namespace croft {
 
 /// How the newest revision of a source fares: its own status first, then, if it wants them, those
-/// of its resources. Empty while nothing can be said of a revision. `resources` are those of its
+/// of its resources. While a revision waits and a newer one was refused, one status of each. Empty
+/// while nothing can be said of a revision. `resources` are those of its
 /// tenant; `waiting` is why a changeset of the tenant waits for a person, or empty.
 ///
 /// Success is only said of the revision that is followed, once a pass over it has ended and

@@ -24,6 +24,21 @@ std::string revisions_of(const Prepared& prepared) {
   return text;
 }
 
+/// The sources of what failed or waits: what they declare, or declared before.
+std::set<std::string> unfinished_sources(const World& world, const ApplyReport& report) {
+  std::set<std::string> sources;
+  const auto add = [&](const Ref& ref) {
+    const auto desired = world.desired.find(ref);
+    if (desired != world.desired.end()) sources.insert(desired->second.source);
+    for (const ResourceRow& row : world.inventory) {
+      if (row.ref == ref) sources.insert(row.source);
+    }
+  };
+  for (const auto& [ref, error] : report.failed) add(ref);
+  for (const auto& [ref, waits_for] : report.deferred) add(ref);
+  return sources;
+}
+
 }  // namespace
 
 std::vector<Problem> declared_in(const SourceLoad& load, const std::vector<Problem>& problems) {
@@ -166,13 +181,16 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
                   {{"error", seen.error().describe()}});
   }
   CO_TRY(co_await end_restarts(tenant, report));
+  const bool may_have_passed = may_go_on && !report.was_superseded;
+  const std::set<std::string> unfinished = unfinished_sources(prepared.world, report);
   std::optional<Guard> guard;
   if (!may_go_on) guard = changeset.guard;
   CO_TRY(co_await note_status(tenant, std::move(report), std::move(guard)));
   CO_TRY(co_await retire_tenant(tenant));
   state.was_passed = true;
   follow_pushes(tenant);
-  if (may_go_on) note_passed(prepared);
+  for (const std::string& source : unfinished) prepared.loads.erase(source);
+  if (may_have_passed) note_passed(prepared);
   co_return changeset;
 }
 

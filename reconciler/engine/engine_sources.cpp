@@ -67,12 +67,13 @@ Task<Result<RefDiff>> EngineImpl::diff_ref(std::string source, std::string ref) 
     co_return fail(ErrorCode::NotFound, "no tenant has a source '" + source + "'");
   const std::shared_ptr<SourceKeeper> keeper = state->second.keeper;
   RefDiff diffed;
-  CO_TRY_ASSIGN(diffed.revision, co_await keeper->fetch_other(std::move(ref)));
+  CO_TRY_ASSIGN(SourceKeeper::Other other, co_await keeper->fetch_other(std::move(ref)));
+  diffed.revision = std::move(other.commit);
   DiffRequest request;
   request.tenant = keeper->declaration().tenant;
   request.source = source;
   request.label = diffed.revision;
-  CO_TRY_ASSIGN(request.tree, co_await keeper->tree(diffed.revision, "."));
+  request.tree = std::move(other.tree);
   request.is_strangers = true;
   Result<Changeset> changeset = co_await diff(std::move(request));
   if (changeset) {

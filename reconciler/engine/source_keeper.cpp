@@ -32,7 +32,8 @@ SourceKeeper::SourceKeeper(asio::any_io_executor executor, BlockingPool& fetchin
       settings_(std::move(settings)),
       changed_(std::move(changed)),
       cache_(std::make_shared<DocumentCache>(settings_.specs)),
-      turn_(executor, 1) {}
+      turn_(executor, 1),
+      others_turn_(executor, 1) {}
 
 Result<Mirror*> SourceKeeper::opened() {
   if (!mirror_) {
@@ -48,6 +49,18 @@ void SourceKeeper::forget_other_keys(const std::filesystem::path& memory,
     if (!one.credentials.empty()) kept.insert(key_file_of(one));
   }
   secret::sweep_memory(memory, kKeyPrefix, kept);
+}
+
+/// It holds what the source follows as well, once, so that others' refs bring what differs only.
+Result<Mirror*> SourceKeeper::opened_for_others(const RemoteRepository& remote) {
+  if (!others_) {
+    const std::filesystem::path& own = settings_.mirror;
+    TRY_ASSIGN(auto others, open_mirror(own.parent_path() / "merge-requests" / own.filename()));
+    TRY_ASSIGN(const std::string followed, others->fetch(remote, FetchLimits{}, {}));
+    TRY(others->pin("followed", followed));
+    others_ = std::move(others);
+  }
+  return others_.get();
 }
 
 /// ssh wants a file; this one lies on no disk.
@@ -159,19 +172,22 @@ Task<Result<TrustVerdict>> SourceKeeper::judge(std::string commit, std::string a
   co_return while_doing(std::move(verdict), "judging the signatures of source " + declaration_.key);
 }
 
-Task<Result<std::string>> SourceKeeper::fetch_other(std::string ref) {
-  const Semaphore::Permit permit = co_await turn_.acquire();
+Task<Result<SourceKeeper::Other>> SourceKeeper::fetch_other(std::string ref) {
+  const Semaphore::Permit permit = co_await others_turn_.acquire();
   CO_TRY_ASSIGN(Token token, co_await app_token());
-  auto work = [this, ref, token = std::move(token)]() -> Result<std::string> {
-    TRY_ASSIGN(Mirror* const mirror, opened());
+  auto work = [this, ref, token = std::move(token)]() -> Result<Other> {
     TRY_ASSIGN(RemoteRepository repository, remote(token));
+    TRY_ASSIGN(Mirror* const mirror, opened_for_others(repository));
     repository.ref = ref;
     FetchLimits limits;
     limits.pack_bytes = kStrangersPack;
-    return mirror->fetch(repository, limits, {});
+    Other other;
+    TRY_ASSIGN(other.commit, mirror->fetch(repository, limits, {}));
+    TRY_ASSIGN(other.tree, mirror->tree(other.commit, declaration_.path));
+    return other;
   };
-  Result<std::string> head = co_await fetching_.run(std::move(work));
-  co_return while_doing(std::move(head), "fetching " + ref + " from " + declaration_.url);
+  Result<Other> found = co_await fetching_.run(std::move(work));
+  co_return while_doing(std::move(found), "fetching " + ref + " from " + declaration_.url);
 }
 
 Task<Result<std::shared_ptr<const SourceLoad>>> SourceKeeper::load(std::string commit) {

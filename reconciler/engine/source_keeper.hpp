@@ -45,8 +45,14 @@ class SourceKeeper {
   /// Whether the commit that fetch() brought may be loaded, by what the source says in `verify`.
   /// `applied` is the last that was, or empty: the same one is judged as of its own time.
   Task<Result<TrustVerdict>> judge(std::string commit, std::string applied);
-  /// Brings the newest commit of another ref, within limits that suit what strangers may push.
-  Task<Result<std::string>> fetch_other(std::string ref);
+  /// What another ref holds, and its commit.
+  struct Other {
+    std::string commit;
+    std::shared_ptr<const FileTree> tree;  ///< of the source's directory
+  };
+  /// Brings the newest commit of another ref, within limits that suit what strangers may push, into
+  /// a mirror of its own: nothing else waits for it, nor is replaced by it.
+  Task<Result<Other>> fetch_other(std::string ref);
   /// What a commit declares. Invalid with rendered diagnostics if anything in it is wrong.
   Task<Result<std::shared_ptr<const SourceLoad>>> load(std::string commit);
   /// The directory `path` of the source at a commit.
@@ -64,6 +70,7 @@ class SourceKeeper {
  private:
   void start_watching();
   Result<Mirror*> opened();
+  Result<Mirror*> opened_for_others(const RemoteRepository& remote);
   Result<std::string> key_in_memory(const std::string& name) const;
   using Token = std::optional<Secret<std::string>>;
   Task<Result<Token>> app_token();
@@ -83,6 +90,8 @@ class SourceKeeper {
   std::shared_ptr<DocumentCache> cache_;
   std::shared_ptr<FilesSizes> sizes_ = std::make_shared<FilesSizes>();
   Semaphore turn_;
+  std::unique_ptr<Mirror> others_;  ///< for fetch_other()
+  Semaphore others_turn_;
 };
 
 }  // namespace croft

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,7 @@ class FakeEngine final : public Engine {
   std::vector<std::string> looked_at;  ///< sources
   RefDiff ref_diff;                    ///< what diff_ref() gives
   std::vector<std::pair<std::string, std::string>> ref_diffs;
+  std::set<std::string> stuck;  ///< sources whose diff_ref() ends once they are out of here
   std::vector<DirectiveRow> directed;
   std::vector<std::pair<Ref, DirectiveVerb>> withdrawn;
   std::vector<std::pair<std::string, std::string>> acknowledged;
@@ -132,7 +134,8 @@ class FakeEngine final : public Engine {
     return {};
   }
   Task<Result<RefDiff>> diff_ref(std::string source, std::string ref) override {
-    ref_diffs.emplace_back(std::move(source), std::move(ref));
+    ref_diffs.emplace_back(source, std::move(ref));
+    while (stuck.contains(source)) co_await sleep_for(Duration(1));
     if (failure) co_return fail(take_failure());
     co_return ref_diff;
   }

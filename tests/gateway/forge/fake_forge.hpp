@@ -37,7 +37,8 @@ class FakeForge {
   struct Comment {
     std::int64_t id = 0;
     std::string text;
-    bool is_ours = true;
+    bool is_ours = true;       ///< may be changed with our token
+    std::string number = "7";  ///< of the merge request
   };
   std::vector<Comment> comments;
 
@@ -67,11 +68,19 @@ class FakeForge {
     co_return response;
   }
 
+  /// "7" of "/repos/alice/hosting/issues/7/comments?page=1".
+  static std::string number_in(const std::string& target) {
+    const std::string rest = target.substr(target.find("/issues/") + 8);
+    return rest.substr(0, rest.find('/'));
+  }
+
   HttpResponse list(const HttpRequest& request) const {
     Value all = Value::list();
     if (request.target.find("/comments") != std::string::npos) {
-      for (const Comment& one : comments)
-        all.push_back(Value::map({{"id", one.id}, {"body", one.text}}));
+      for (const Comment& one : comments) {
+        if (one.number == number_in(request.target))
+          all.push_back(Value::map({{"id", one.id}, {"body", one.text}}));
+      }
     } else {
       for (auto one = statuses.rbegin(); one != statuses.rend(); ++one) {
         if (request.target.find(one->revision) != std::string::npos)
@@ -93,19 +102,22 @@ class FakeForge {
       statuses.push_back({last, body.text_or("context", ""), body.text_or("state", ""),
                           body.text_or("description", ""), body.text_or("target_url", "")});
     } else if (request.method == "PATCH") {
+      response.status = 404;
       for (Comment& one : comments) {
         if (std::to_string(one.id) != last) continue;
         response.status = one.is_ours ? 200 : 403;
         if (one.is_ours) one.text = body.text_or("body", "");
       }
     } else {
-      comments.push_back(
-          {static_cast<std::int64_t>(comments.size()) + 100, body.text_or("body", "")});
+      const std::int64_t id = ++last_comment_;
+      comments.push_back({id, body.text_or("body", ""), true, number_in(request.target)});
+      response.body = to_json(Value::map({{"id", id}}));
     }
     return response;
   }
 
   HttpServer server_;
+  std::int64_t last_comment_ = 100;
   int port_ = 0;
 };
 

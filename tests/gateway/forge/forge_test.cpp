@@ -4,6 +4,7 @@
 
 #include "gateway/forge/caller.hpp"
 #include "gateway/forge/comments.hpp"
+#include "gateway/forge/posted.hpp"
 #include "gateway/forge/statuses.hpp"
 
 namespace croft {
@@ -167,10 +168,30 @@ TEST(ForgeTest, FollowsBitbucketsBranchesOnlyWithinTheRepository) {
 TEST(ForgeTest, NeverLetsProblemsOutOfTheirBlock) {
   RefDiff diff{kRevision, {}, "site.yaml: error\n```\n# not a heading\n"};
   const std::string text = comment_text("alice/alice", diff, "");
-  EXPECT_TRUE(text.starts_with(comment_marker("alice/alice")));
   EXPECT_NE(text.find("````\nsite.yaml"), std::string::npos) << text;
-  diff.problems = std::string(200'000, 'x');
-  EXPECT_LT(comment_text("alice/alice", diff, "").size(), 65'536u);
+}
+
+TEST(ForgeTest, ClosesTheBlockOfProblemsThatAreTooLong) {
+  RefDiff diff{kRevision, {}, std::string(200'000, 'x')};
+  const std::string text = comment_text("alice/alice", diff, "");
+  EXPECT_LT(text.size(), 65'000u);
+  EXPECT_NE(text.find("\n```\n\n\nThe rest is too long"), std::string::npos);
+  diff.problems = std::string(200'000, '`');
+  EXPECT_LT(comment_text("alice/alice", diff, "").size(), 65'000u);
+}
+
+TEST(ForgeTest, RemembersItsCommentsInEvents) {
+  const SourceStatus source{.key = "alice/alice", .tenant = "alice"};
+  const KeptComment begun{"a-mark", 0};
+  std::vector<EventRow> events{comment_event(source, 7, begun, {})};
+  EXPECT_EQ(events[0].subject, "alice/alice#7");
+  EXPECT_EQ(kept_comment(events), begun);
+  events.push_back(comment_event(source, 7, {"a-mark", 123}, {}));
+  EXPECT_EQ(kept_comment(events), (KeptComment{"a-mark", 123}));
+  // One that was removed is begun anew.
+  events.push_back(comment_event(source, 7, {"another", 0}, {}));
+  EXPECT_EQ(kept_comment(events), (KeptComment{"another", 0}));
+  EXPECT_EQ(kept_comment({}), std::nullopt);
 }
 
 TEST(ForgeTest, WaitsAsLongAsALimitSays) {

@@ -113,6 +113,29 @@ TEST_F(VerdictTest, NamesWhatFails) {
   EXPECT_EQ(first().state, CommitState::Success);
 }
 
+TEST_F(VerdictTest, CountsNoWebhooks) {
+  // Whether others can be told has nothing to do with the commit.
+  source.commit_status->has_resources = true;
+  add("alice/Webhook/chat", "Failing", ConditionStatus::False);
+  EXPECT_EQ(first().description, "2 of 2 ready");
+  EXPECT_EQ(first().state, CommitState::Success);
+  EXPECT_THAT(reports_of(source, resources, ""), SizeIs(3));
+}
+
+TEST_F(VerdictTest, SaysWhatIsWrongWithANewerOneWhileAnOlderWaits) {
+  source.applied_revision = source.passed_revision = kOld;
+  source.candidate_revision = std::string(40, '3');
+  stall("InvalidManifests", "site.yaml:1:1: error: no");
+  const std::vector<CommitReport> all = reports_of(source, resources, "it would destroy all");
+  ASSERT_THAT(all, SizeIs(2));
+  EXPECT_EQ(all[0].revision, source.candidate_revision);
+  EXPECT_EQ(all[0].state, CommitState::Pending);
+  EXPECT_EQ(all[1].revision, kNew);
+  EXPECT_EQ(all[1].state, CommitState::Failure);
+  stall("FetchFailed", "no route");
+  EXPECT_THAT(reports_of(source, resources, ""), SizeIs(1));
+}
+
 TEST_F(VerdictTest, ReportsEachResourceIfWanted) {
   source.commit_status->has_resources = true;
   source.commit_status->link = "https://x/{tenant}?r={revision}&s={source}";

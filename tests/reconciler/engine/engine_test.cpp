@@ -150,6 +150,28 @@ TEST(EngineTest, DependenciesComeFirstAndAreReadyBeforeTheOthers) {
   EXPECT_EQ(created, (std::vector<std::string>{"db", "api"}));
 }
 
+// What the commit statuses call a success hangs on it.
+TEST(EngineTest, ACommitHasPassedOnceNothingOfItWaitsAnyMore) {
+  TestBed bed;
+  bed.world->observes_until_running = 2;
+  const std::string commit =
+      bed.push_alice({{"a.yaml", instance_yaml("api", "  dependsOn: [Instance/db]\n") + "---\n" +
+                                     instance_yaml("db")}});
+  Daemon daemon(bed);
+  bool was_early = false;
+  const auto passed = [&] {
+    const std::vector<SourceStatus> sources = daemon.engine().sources("alice");
+    return sources.empty() ? std::string() : sources.front().passed_revision;
+  };
+  ASSERT_TRUE(daemon.run_until([&] {
+    (void)daemon.run(daemon.engine().reconcile({"alice", std::nullopt}));
+    was_early = was_early || (bed.world->things().size() < 2 && !passed().empty());
+    return passed() == commit;
+  }));
+  EXPECT_FALSE(was_early);
+  EXPECT_EQ(bed.world->things().size(), 2U);
+}
+
 TEST(EngineTest, AnEmptiedSourceIsGuardedUntilAcknowledged) {
   TestBed bed;
   bed.push_alice({{"a.yaml", instance_yaml("web")}, {"b.yaml", instance_yaml("worker")}});
