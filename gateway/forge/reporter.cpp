@@ -122,8 +122,8 @@ struct ForgeReporter::State {
   void look() {
     for (const SourceStatus& source : parts.engine.sources("")) {
       if (!source.commit_status || source.tenant.empty()) continue;
-      // A forge that said when to come back is not asked before.
-      if (busy.contains(source.key)) continue;
+      // A forge that said when to come back is not asked before, unless it is told of anew.
+      if (busy.contains(source.key) && !is_mended(source)) continue;
       const std::vector<CommitReport> all = reports(source);
       const bool has_news = std::ranges::any_of(all, [&](const CommitReport& one) {
         const PostedStatuses* known = find_posted(source.key, one.revision);
@@ -131,6 +131,12 @@ struct ForgeReporter::State {
       });
       if (has_news) statuses.add(source.key);
     }
+  }
+
+  /// It waits, and for what is declared no more.
+  bool is_mended(const SourceStatus& source) const {
+    const auto found = waits.find(source.key);
+    return found != waits.end() && found->second != source.commit_status;
   }
 
   PostedStatuses* find_posted(const std::string& source, const std::string& revision) {
@@ -168,11 +174,15 @@ struct ForgeReporter::State {
 
   Task<Outcome> take_turn(std::string key) {
     busy.insert(key);
+    waits.erase(key);
+    const std::optional<SourceStatus> source = find(key);
     Outcome outcome = co_await report(key);
     if (std::holds_alternative<Done>(outcome)) {
       busy.erase(key);
-      changed.notify();  // what came meanwhile
+    } else if (source) {
+      waits.insert_or_assign(key, source->commit_status);
     }
+    changed.notify();  // what came meanwhile
     co_return outcome;
   }
 
@@ -478,6 +488,8 @@ struct ForgeReporter::State {
   std::map<std::string, SourceMemory> posted;     ///< by source
   std::map<std::string, std::string> complaints;  ///< by source: the last
   std::set<std::string> busy;                     ///< sources that have their turn, or will
+  /// Of those that wait: with which declaration their last turn was.
+  std::map<std::string, std::optional<CommitStatusDeclaration>> waits;
   std::map<std::string, AskedComments> asked;     ///< by source
   std::set<std::string> busy_with_comments;       ///< as `busy`
   std::map<std::string, std::string> said;        ///< by comment_subject(): the digest

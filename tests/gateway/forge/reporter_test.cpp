@@ -110,6 +110,21 @@ TEST_F(ReporterTest, PostsEachStateOnce) {
   EXPECT_EQ(forge.requests.back().headers.value_or("Authorization", ""), "Bearer a-secret-token");
 }
 
+TEST_F(ReporterTest, AMendedDeclarationIsNotWaitedFor) {
+  source().commit_status->secret = "no-such-token";
+  finish(kFirst);
+  const auto is_said = [&] {
+    const auto events = run_task(io, store->events({}));
+    return events && !events->empty() && events->back().reason == "StatusNotPosted";
+  };
+  for (int i = 0; i < 1'000 && !is_said(); ++i) io.run_for(std::chrono::milliseconds(5));
+  ASSERT_TRUE(is_said());
+  EXPECT_TRUE(forge.statuses.empty());
+  source().commit_status->secret = "token";
+  engine.tell();
+  EXPECT_TRUE(eventually([&] { return forge.statuses.size() == 1; }));
+}
+
 TEST_F(ReporterTest, PostsNothingTwiceOverARestart) {
   finish(kFirst);
   ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 1; }));
