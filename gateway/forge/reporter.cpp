@@ -490,11 +490,11 @@ struct ForgeReporter::State {
   std::set<std::string> busy;                     ///< sources that have their turn, or will
   /// Of those that wait: with which declaration their last turn was.
   std::map<std::string, std::optional<CommitStatusDeclaration>> waits;
-  std::map<std::string, AskedComments> asked;     ///< by source
-  std::set<std::string> busy_with_comments;       ///< as `busy`
-  std::map<std::string, std::string> said;        ///< by comment_subject(): the digest
-  Queue statuses;                                 ///< of sources
-  Queue comments;                                 ///< of sources
+  std::map<std::string, AskedComments> asked;  ///< by source
+  std::set<std::string> busy_with_comments;    ///< as `busy`
+  std::map<std::string, std::string> said;     ///< by comment_subject(): the digest
+  Queue statuses;                              ///< of sources
+  Queue comments;                              ///< of sources
   std::shared_ptr<void> subscription;
 };
 
