@@ -17,15 +17,26 @@ Result<Forge> forge_from(const std::string& type) {
   return fail(ErrorCode::Invalid, fmt::format("there is no forge of type '{}'", type));
 }
 
-std::string api_of(Forge forge, const std::string& host) {
+/// "https://git.example.com:3000": where the forge is that has a repository. A port of ssh's says
+/// nothing of it.
+std::string forge_at(std::string_view url, const std::string& host) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (!url.starts_with(scheme)) continue;
+    const std::size_t end = url.find('/', scheme.size());
+    const std::string_view place = url.substr(scheme.size(), end - scheme.size());
+    return fmt::format("{}{}", scheme, place.substr(place.find('@') + 1));
+  }
+  return "https://" + host;
+}
+
+std::string api_of(Forge forge, const std::string& host, const std::string& place) {
   switch (forge) {
     case Forge::GitHub:
-      return host == "github.com" ? "https://api.github.com"
-                                  : fmt::format("https://{}/api/v3", host);
+      return host == "github.com" ? "https://api.github.com" : place + "/api/v3";
     case Forge::GitLab:
-      return fmt::format("https://{}/api/v4", host);
+      return place + "/api/v4";
     case Forge::Gitea:
-      return fmt::format("https://{}/api/v1", host);
+      return place + "/api/v1";
     case Forge::Bitbucket:
       return "https://api.bitbucket.org/2.0";
   }
@@ -54,7 +65,9 @@ Result<ForgeRepository> forge_repository(const CommitStatusDeclaration& status,
                     .with_hint("set commitStatus.url and commitStatus.repository"));
   }
   repository.path = status.repository.empty() ? name.path : status.repository;
-  std::string api = status.url.empty() ? api_of(repository.forge, name.host) : status.url;
+  std::string api = status.url.empty()
+                        ? api_of(repository.forge, name.host, forge_at(source_url, name.host))
+                        : status.url;
   while (api.ends_with('/')) api.pop_back();
   const std::size_t host = api.find("://") + 3;
   const std::size_t slash = api.find('/', host);

@@ -182,6 +182,10 @@ struct ForgeReporter::State {
     } else if (source) {
       waits.insert_or_assign(key, source->commit_status);
     }
+    if (const Retry* retry = std::get_if<Retry>(&outcome)) {
+      log_info("forge", "a report cannot be posted yet; it is tried again",
+               {{"source", key}, {"error", retry->error.describe()}});
+    }
     changed.notify();  // what came meanwhile
     co_return outcome;
   }

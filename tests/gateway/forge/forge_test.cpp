@@ -29,6 +29,8 @@ TEST(ForgeTest, FindsTheApiOfARepositorysHost) {
   const ForgeRepository own = repository("github", "ssh://git@git.example.com:22/alice/hosting");
   EXPECT_EQ(own.server.host, "git.example.com");
   EXPECT_EQ(own.base + repository_path(own), "/api/v3/repos/alice/hosting");
+  const ForgeRepository ported = repository("gitea", "https://bot@git.example.com:3000/alice/x");
+  EXPECT_EQ(to_string(ported.server), "https://git.example.com:3000");
   const ForgeRepository gitlab = repository("gitlab", "https://gitlab.com/group/sub/hosting.git");
   EXPECT_EQ(gitlab.base + repository_path(gitlab), "/api/v4/projects/group%2Fsub%2Fhosting");
   const ForgeRepository gitea = repository("forgejo", "https://codeberg.org/alice/hosting");
@@ -135,6 +137,8 @@ TEST(ForgeTest, KnowsAStatusThatAForgeHas) {
 
 TEST(ForgeTest, KeepsCommentsAsEachForgeWantsThem) {
   const ForgeRepository github = repository("github", "https://github.com/a/b");
+  const ForgeRepository ported = repository("gitea", "https://bot@git.example.com:3000/alice/x");
+  EXPECT_EQ(to_string(ported.server), "https://git.example.com:3000");
   const ForgeRepository gitlab = repository("gitlab", "https://gitlab.com/a/b");
   const ForgeRepository bitbucket = repository("bitbucket", "https://bitbucket.org/a/b");
   EXPECT_EQ(comment_request(github, 7, "x").target, "/repos/a/b/issues/7/comments");
