@@ -188,9 +188,9 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
   CO_TRY(co_await note_status(tenant, std::move(report), std::move(guard)));
   CO_TRY(co_await retire_tenant(tenant));
   state.was_passed = true;
-  follow_pushes(tenant);
   for (const std::string& source : unfinished) prepared.loads.erase(source);
   if (may_have_passed) note_passed(prepared);
+  follow_pushes(tenant);
   co_return changeset;
 }
 

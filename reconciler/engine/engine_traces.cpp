@@ -86,7 +86,9 @@ void EngineImpl::follow_pushes(const std::string& tenant) {
              (ready == nullptr || ready->status != ConditionStatus::True);
     };
     Push& push = *source.push;
-    if (std::ranges::none_of(journal_.resources_of(tenant), is_waited_for)) {
+    // Until a pass came to its end, what it has not made yet is in no row.
+    const bool has_passed = source.passed_revision == push.commit;
+    if (has_passed && std::ranges::none_of(journal_.resources_of(tenant), is_waited_for)) {
       end_push(key, std::nullopt);
     } else if (span_time() - push.begun > kLongestPush) {
       end_push(key, "it was not ready in time");
