@@ -92,7 +92,7 @@ std::vector<Operation> make_operations() {
        "",
        200,
        "",
-       "text/plain",
+       "text/plain; version=0.0.4; charset=utf-8",
        0,
        metrics},
       {"GET",

@@ -56,9 +56,9 @@ void Notifier::add(const HookNotice& notice) {
     if (is_crowded(notice.source)) return;
     waiting_.insert(key);
   }
-  queue_.add(key);
   const std::string parent = current_work() ? to_traceparent(current_work()->span) : std::string();
   if (!parent.empty()) traceparents_.insert_or_assign(key, parent);
+  queue_.add(key);
 }
 
 bool Notifier::is_crowded(const std::string& source) const {

@@ -231,9 +231,9 @@ TEST_F(ServerTest, EventsAreFilteredHereAndInAWatch) {
   EXPECT_EQ(reasons({"-r", "Site/*"}), "Published ");
   EXPECT_EQ(reasons({"-r", "Site/*", "-r", "Instance/api"}), "Published StartFailed ");
   EXPECT_EQ(reasons({"--reason", "*Failed"}), "StartFailed ");
-  EXPECT_EQ(reasons({"--severity", "warning"}), "StartFailed ");
-  EXPECT_EQ(reasons({"--revision", "8d1c"}), "Published ");
-  EXPECT_EQ(reasons({"--since", "1h"}), "");
+  EXPECT_EQ(reasons({"--severity", "warning"}), "CrashLoop StartFailed ");
+  EXPECT_EQ(reasons({"--revision", "8d1c"}), "CrashLoop Published ");
+  EXPECT_EQ(reasons({"--since", "1h"}), "CrashLoop ");
   EXPECT_EQ(served_.run({"events", "--since", "noon"}).status, 2);
   EXPECT_EQ(served_.run({"events", "-w", "--until", "1h"}).status, 2);
 

@@ -78,7 +78,7 @@ TEST(HiddenTextsTest, TextsOfAValueAreRunThroughAndKeysAreNot) {
       {{"user", "user"}, {"list", Value(Value::List{Value("user"), Value(7)})}, {"n", Value(1)}});
   EXPECT_EQ(
       to_json(with_texts(line, [](std::string_view text) { return std::string(text) + "!"; })),
-      R"({"user":"user!","list":["user!",7],"n":1})");
+      R"({"list":["user!",7],"n":1,"user":"user!"})");
 }
 
 }  // namespace

@@ -161,7 +161,7 @@ TEST_F(ScriptProviderTest, ASecretIsHiddenWhereItIsUsedAndNowhereElse) {
     verbs.create = function(_, effect)
       log.info("made with " .. effect.spec.env.TOKEN, {env = effect.spec.env})
     end
-    verbs.observe = function() error({message = 'TOKEN is tok-"quoted"-1234'}) end)lua"));
+    verbs.observe = function() error('TOKEN is tok-"quoted"-1234') end)lua"));
   Effect given = effect();
   given.spec = std::make_shared<const Value>(Value::map(
       {{"image", "x"},
