@@ -29,7 +29,7 @@ TEST_F(DockerLifecycleTest, SecretsReachTheContainerAndNoFileOfOurs) {
   const auto reference = [](const char* name) {
     return Value::map({{"secret", name}, {"fingerprint", "f1"}});
   };
-  Value spec = shell("echo \"token $TOKEN\"; cat /run/secrets/key; sleep 1000");
+  Value spec = shell("echo \"token $TOKEN\"; cat /run/secrets/key; echo; sleep 1000");
   spec.set("env", Value::map({{"TOKEN", reference("api")}}));
   spec.set("secretFiles", Value::map({{"/run/secrets/key", reference("tls/key")}}));
   Effect with = effect(web, spec);
