@@ -10,6 +10,7 @@
 
 #include "core/base/value.hpp"
 #include "tests/e2e/support/platform.hpp"
+#include "tests/support/test_store.hpp"
 #include "tests/support/trace_collector.hpp"
 
 namespace croft::e2e {
@@ -95,9 +96,12 @@ TEST(SeeingTest, TheLogTheEventsAndTheDoctorTell) {
   EXPECT_THAT(created.output, HasSubstr("\"Created\""));
   EXPECT_THAT(created.output, testing::Not(HasSubstr("\"subject\":\"alice/alice\"")));
 
-  const ChildOutput doctor =
-      platform.daemon.croft({"doctor", "--data", platform.daemon.data().string(), "--edge-listen",
-                             platform.daemon.edge_address(), "-o", "json"});
+  const std::string data = platform.daemon.data().string();
+  std::vector<std::string> words{
+      "doctor", "--data", data, "--edge-listen", platform.daemon.edge_address(), "-o", "json"};
+  const std::string store = test_store_url(data);
+  if (!store.empty()) words.insert(words.end(), {"--store-url", store});
+  const ChildOutput doctor = platform.daemon.croft(words);
   const Result<Value> said = parse_json(doctor.output);
   ASSERT_TRUE(said.has_value()) << doctor.error << doctor.output;
   std::string lines;
