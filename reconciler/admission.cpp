@@ -91,6 +91,7 @@ class Admitter {
         *request_.plan, before, footprints_of(world.desired, stopped, request_.sizes), others);
     out_.refusals = std::move(verdict.refusals);
     out_.quotas = std::move(verdict.uses);
+    out_.reached = std::move(verdict.reached);
   }
 
   void ask_walls() {

@@ -32,6 +32,7 @@ struct Admission {
   std::vector<Problem> refusals;
   std::vector<std::string> warnings;  ///< of the policy, for people
   std::vector<plans::QuotaUse> quotas;
+  std::vector<plans::ThresholdReached> reached;  ///< by what is new in it
 };
 
 /// Starting again what was stopped by hand: whether the plan allows that much at a time, of what

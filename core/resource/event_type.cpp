@@ -41,6 +41,9 @@ constexpr std::array kTypes{
     EventType{"croft.prune.guarded", EventTopic::Tenant,
               "Changes that would lose much wait for a person to acknowledge them."},
     EventType{"croft.prune.acknowledged", EventTopic::Tenant, "A person has let them go on."},
+    EventType{"croft.usage.threshold", EventTopic::Usage,
+              "A push brought what a tenant uses of a quota to one of its plan's "
+              "`usageThresholds`, 80 and 100 percent if it names none."},
     EventType{"croft.webhook.disabled", EventTopic::Webhook,
               "Nothing is sent to an endpoint any more, because it is gone or kept failing."},
     EventType{"croft.webhook.test", EventTopic::Webhook,
@@ -52,6 +55,7 @@ struct DataField {
   std::string_view help;
   bool is_required = true;
   std::vector<std::string_view> choices = {};
+  std::string_view type = "string";  ///< of JSON Schema
 };
 
 std::vector<DataField> fields_of(EventTopic topic) {
@@ -67,6 +71,13 @@ std::vector<DataField> fields_of(EventTopic topic) {
     return fields;
   }
   if (topic == EventTopic::Tenant) return fields;
+  if (topic == EventTopic::Usage) {
+    add({"quota", "Which of the plan's `quotas`: `memory`."});
+    add({"percent", "Of the limit: the highest threshold that is reached.", true, {}, "integer"});
+    add({"used", "How much is used: `13GiB`."});
+    add({"limit", "How much the plan allows: `16GiB`."});
+    return fields;
+  }
   add({"ref", "Its full name, such as alice/Site/blog."});
   add({"kind", "Its kind."});
   add({"name", "Its name."});
@@ -78,15 +89,17 @@ std::vector<DataField> fields_of(EventTopic topic) {
   return fields;
 }
 
-Value text_schema(std::string_view description) {
-  return Value::map({{"type", "string"}, {"description", description}});
+Value described(std::string_view type, std::string_view description) {
+  return Value::map({{"type", type}, {"description", description}});
 }
+
+Value text_schema(std::string_view description) { return described("string", description); }
 
 Value data_schema(EventTopic topic) {
   Value properties = Value::map();
   Value required = Value::list();
   for (const DataField& field : fields_of(topic)) {
-    Value schema = text_schema(field.help);
+    Value schema = described(field.type, field.help);
     if (!field.choices.empty()) {
       Value choices = Value::list();
       for (const std::string_view choice : field.choices) choices.push_back(choice);
@@ -119,6 +132,7 @@ std::string_view subject_help(EventTopic topic) {
     case EventTopic::Source:
       return "Key of the Source: alice/main, or platform.";
     case EventTopic::Tenant:
+    case EventTopic::Usage:
       return "The tenant's name.";
     case EventTopic::Webhook:
       return "The Webhook: alice/Webhook/ops.";

@@ -13,6 +13,7 @@ enum class EventTopic {
   Resource,  ///< subject: a ref
   Source,    ///< subject: the key of a Source
   Tenant,    ///< subject: a tenant's name
+  Usage,     ///< subject: a tenant's name
   Webhook,   ///< subject: the ref of a Webhook
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -185,11 +186,12 @@ std::vector<FieldProblem> check_label_names(const Value& map) {
 
 std::vector<FieldProblem> check_distinct(const Value& list) {
   std::vector<FieldProblem> problems;
-  std::map<std::string_view, std::size_t> first;
+  std::set<std::string> known;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    if (!list.as_list()[i].is_text()) continue;
-    const std::string& text = list.as_list()[i].as_text();
-    if (!first.emplace(text, i).second)
+    const Value& item = list.as_list()[i];
+    if (!item.is_text() && !item.is_integer()) continue;
+    const std::string text = item.is_text() ? item.as_text() : std::to_string(item.as_integer());
+    if (!known.insert(text).second)
       problems.push_back({fmt::format("[{}]", i), fmt::format("says '{}' a second time", text)});
   }
   return problems;

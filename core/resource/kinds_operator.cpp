@@ -293,6 +293,17 @@ Field rules_field() {
       .like("rules/hours-included.lua");
 }
 
+Field usage_thresholds_field() {
+  return list_field("usageThresholds",
+                    "Percentages of a quota. A push that brings what is used up to one of them is "
+                    "told of: the event `croft.usage.threshold`.",
+                    integer_field("", "").between(1, 100))
+      .between(0, 10)
+      .cross_checked_by(check_distinct)
+      .with_default(Value(Value::List{Value(80), Value(100)}))
+      .like("[50, 90]");
+}
+
 Field quotas_field() {
   return object_field(
              "quotas",
@@ -325,7 +336,7 @@ Field describe_plan() {
                    size_field("storage", "Storage."),
                    size_field("egress", "Outgoing traffic a month.")})
                   .like("{activeHours: 100, storage: 20GiB}"),
-              rates_field(), quotas_field(),
+              rates_field(), quotas_field(), usage_thresholds_field(),
               list_field(
                   "allowedProviders",
                   "The Providers that tenants of the plan may use; all that are open to them if it "

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -77,6 +78,7 @@ struct Quota {
   const char* words;  ///< after a number or size: "allows 3 instances"
   std::int64_t (*measure)(const Footprints&);
   std::string (*print)(std::int64_t);
+  bool is_used_up = true;  ///< bit by bit, so that people want to know how much is left
 };
 
 constexpr auto kQuotas = std::to_array<Quota>({
@@ -94,13 +96,31 @@ constexpr auto kQuotas = std::to_array<Quota>({
     {"cpu", "of cpu", sum_of<&Footprint::cpu_millis>, as_cpu},
     {"memory", "of memory", sum_of<&Footprint::memory_bytes>, as_bytes},
     {"storage", "of storage", sum_of<&Footprint::storage_bytes>, as_bytes},
-    {"fileSize", "a file", largest_file, as_bytes},
+    {"fileSize", "a file", largest_file, as_bytes, false},
 });
 
 const Value* limit_of(const PlanTerms& plan, const Quota& quota) {
   const Value* quotas = plan.spec->find("quotas");
   const Value* limit = quotas == nullptr ? nullptr : quotas->find(quota.field);
   return limit != nullptr && limit->is_integer() ? limit : nullptr;
+}
+
+/// The highest of the plan's thresholds that `asked` reaches and `used` did not.
+std::optional<int> threshold_reached(const PlanTerms& plan, std::int64_t limit, std::int64_t used,
+                                     std::int64_t asked) {
+  const Value* thresholds = plan.spec->find("usageThresholds");
+  if (thresholds == nullptr || limit <= 0) return std::nullopt;
+  const auto reaches = [limit](std::int64_t amount, std::int64_t percent) {
+    return static_cast<double>(amount) * 100 >=
+           static_cast<double>(limit) * static_cast<double>(percent);
+  };
+  std::optional<int> highest;
+  for (const Value& threshold : thresholds->as_list()) {
+    const auto percent = static_cast<int>(threshold.as_integer());
+    if (reaches(asked, percent) && !reaches(used, percent))
+      highest = std::max(highest.value_or(0), percent);
+  }
+  return highest;
 }
 
 /// The plan with the smallest limit that would do; of equal ones the first by name.
@@ -148,6 +168,12 @@ QuotaVerdict check_quotas(const PlanTerms& plan, const std::vector<Footprints>& 
     std::int64_t used = 0;
     for (const Footprints& set : before) used = std::max(used, quota.measure(set));
     const bool is_exceeded = asked > limit->as_integer();
+    const std::optional<int> percent =
+        quota.is_used_up ? threshold_reached(plan, limit->as_integer(), used, asked) : std::nullopt;
+    if (percent) {
+      verdict.reached.push_back(
+          {quota.field, *percent, quota.print(asked), quota.print(limit->as_integer())});
+    }
     verdict.uses.push_back(
         {quota.field, quota.print(asked), quota.print(limit->as_integer()), is_exceeded});
     if (!is_exceeded || asked <= used) continue;

@@ -20,10 +20,22 @@ struct QuotaUse {
   bool operator==(const QuotaUse&) const = default;
 };
 
+/// A part of a quota that is reached, and was not before.
+struct ThresholdReached {
+  std::string quota;  ///< "memory"
+  int percent = 0;    ///< of the limit: one of Plan.spec.usageThresholds
+  std::string used;   ///< "13GiB"
+  std::string limit;  ///< "16GiB"
+
+  bool operator==(const ThresholdReached&) const = default;
+};
+
 /// What a plan says to a set of resources.
 struct QuotaVerdict {
   std::vector<Problem> refusals;  ///< at the resource that brings the quantity past its limit
   std::vector<QuotaUse> uses;     ///< after; of the quotas that the plan has, in their order there
+  /// The highest of each quota. Nothing of quotas that are no sum (fileSize) or allow nothing.
+  std::vector<ThresholdReached> reached;
 };
 
 /// Judges what a tenant asks for. Refused is only what raises a quantity that is beyond its limit

@@ -87,6 +87,7 @@ struct Prepared {
   std::vector<Problem> broken;          ///< Secrets that do not open and are as they were accepted
   bool is_judged = false;               ///< it holds more than what was accepted
   std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
+  std::vector<plans::ThresholdReached> reached;  ///< of quotas, by what a candidate asks for
   std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
       loads;  ///< by source key: what it was made from
@@ -169,7 +170,9 @@ class EngineImpl final : public Engine {
   /// `reason` is the conditions' if there is an error; empty: what the error's code tells.
   Task<> note_source(std::string key, std::string attempted, std::optional<Error> error,
                      std::string reason = "");
-  Task<Result<void>> accept(std::string key, std::shared_ptr<const SourceLoad> load);
+  /// `facts` become true with it, and are written with it.
+  Task<Result<void>> accept(std::string key, std::shared_ptr<const SourceLoad> load,
+                            Transaction facts);
   Task<Result<void>> take_catalog(const SourceLoad& load);
   /// What the inventory forbids: removing a Provider in use, taking a removed tenant's name.
   void check_against_the_past(Catalog& catalog) const;
@@ -274,6 +277,7 @@ class EngineImpl final : public Engine {
                        const Prepared& prepared);
   Task<Result<void>> end_restarts(std::string tenant, ApplyReport report);
   Task<Result<void>> expire_retained(std::string tenant, TenantIdentity identity);
+  Transaction thresholds_reached(const std::string& tenant, const Prepared& prepared) const;
   Task<Result<void>> accept_candidates(std::string tenant, Prepared prepared);
 
   /// Erases what is kept of a row, whatever the reason.

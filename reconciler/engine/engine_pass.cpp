@@ -6,6 +6,7 @@
 
 #include "core/base/log.hpp"
 #include "reconciler/engine/engine_impl.hpp"
+#include "reconciler/notify/what_happened.hpp"
 
 namespace croft {
 
@@ -120,6 +121,7 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
   if (prepared.problems.empty() && has_candidate(prepared)) {
     Admission admission = admission_of(prepared);
     prepared.refusals = std::move(admission.refusals);
+    prepared.reached = std::move(admission.reached);
     warnings = std::move(admission.warnings);
   }
   if (!prepared.problems.empty() || !prepared.refusals.empty()) {
@@ -479,17 +481,39 @@ Task<Result<void>> EngineImpl::forget_acknowledgements(std::string tenant) {
 }
 
 Task<Result<void>> EngineImpl::accept_candidates(std::string tenant, Prepared prepared) {
-  (void)tenant;
-  bool is_another = false;
+  std::vector<std::string> others;
   for (const auto& [key, load] : prepared.loads) {
     const auto source = sources_.find(key);
-    if (source == sources_.end() || source->second.accepted == load) continue;
-    CO_TRY(co_await accept(key, load));
-    is_another = true;
+    if (source != sources_.end() && source->second.accepted != load) others.push_back(key);
+  }
+  for (const std::string& key : others) {
+    // With the last: before that, a restart would judge the rest once more and say it then.
+    const bool is_last = key == others.back();
+    Transaction facts = is_last ? thresholds_reached(tenant, prepared) : Transaction{};
+    CO_TRY(co_await accept(key, prepared.loads.at(key), std::move(facts)));
   }
   // Only after all of them: a Webhook may have moved from one source to another.
-  if (is_another) sync_webhooks();
+  if (!others.empty()) sync_webhooks();
   co_return Result<void>();
+}
+
+Transaction EngineImpl::thresholds_reached(const std::string& tenant,
+                                           const Prepared& prepared) const {
+  Transaction transaction;
+  for (const plans::ThresholdReached& one : prepared.reached) {
+    EventRow event;
+    event.time = clock_.now();
+    event.tenant = tenant;
+    event.subject = tenant;
+    event.severity = one.percent >= 100 ? Severity::Warning : Severity::Normal;
+    event.reason = "UsageThreshold";
+    event.message = fmt::format("{} reached {}% of what plan '{}' allows: {} of {}", one.quota,
+                                one.percent, prepared.world.plan, one.used, one.limit);
+    event.revision = revisions_of(prepared);
+    transaction.add(AppendNotification{notify::about_quota(event, one)});
+    transaction.add(AppendEvent{std::move(event)});
+  }
+  return transaction;
 }
 
 ApplyOrder EngineImpl::order_for(const TenantIdentity& identity, Changeset changeset,

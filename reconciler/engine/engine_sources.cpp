@@ -218,7 +218,7 @@ Task<Result<bool>> EngineImpl::fetch_and_load(std::string key) {
     }
   }
   if (key == kPlatformSource) {
-    CO_TRY(co_await accept(key, *load));
+    CO_TRY(co_await accept(key, *load, Transaction{}));
     sync_webhooks();
     end_push(key, std::nullopt);
   } else {
@@ -311,7 +311,8 @@ Task<> EngineImpl::note_source(std::string key, std::string attempted, std::opti
   notify();
 }
 
-Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const SourceLoad> load) {
+Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const SourceLoad> load,
+                                      Transaction facts) {
   const auto state = sources_.find(key);
   if (state == sources_.end()) co_return Result<void>();
   const std::shared_ptr<SourceKeeper> keeper = state->second.keeper;
@@ -322,9 +323,8 @@ Task<Result<void>> EngineImpl::accept(std::string key, std::shared_ptr<const Sou
     co_return fail(ErrorCode::Unavailable, "the status of source " + key + " could not be written");
   SourceRow row = known->second;
   row.applied_revision = load->commit;
-  Transaction transaction;
-  transaction.add(PutSource{std::move(row)});
-  CO_TRY(co_await journal_.commit(std::move(transaction)));
+  facts.add(PutSource{std::move(row)});
+  CO_TRY(co_await journal_.commit(std::move(facts)));
   const auto still = sources_.find(key);
   if (still == sources_.end()) co_return Result<void>();
   if (still->second.candidate == load) still->second.candidate = nullptr;

@@ -73,13 +73,15 @@ Journal::News Journal::add_notifications(Transaction& transaction) {
                                 const auto row = sources_.find(key);
                                 return row == sources_.end() ? nullptr : &row->second;
                               }};
-  News news;
-  std::vector<NotificationRow> rows = notify::what_happened(transaction, before);
-  for (NotificationRow& row : rows) {
-    row.id = random_.id();
-    news.tenants.insert(row.tenant);
-    news.types.push_back(row.type);
+  for (NotificationRow& row : notify::what_happened(transaction, before))
     transaction.add(AppendNotification{std::move(row)});
+  News news;
+  for (Write& write : transaction.writes) {
+    auto* append = std::get_if<AppendNotification>(&write);
+    if (append == nullptr) continue;
+    append->row.id = random_.id();
+    news.tenants.insert(append->row.tenant);
+    news.types.push_back(append->row.type);
   }
   return news;
 }

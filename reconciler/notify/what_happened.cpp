@@ -176,4 +176,14 @@ NotificationRow about_webhook(std::string type, const Ref& ref, Severity severit
   return notification(type, ref.tenant, to_string(ref), now, std::move(data));
 }
 
+NotificationRow about_quota(const EventRow& event, const plans::ThresholdReached& reached) {
+  Value data = common_data(event.tenant, event.severity, event.reason, event.message);
+  data.set("quota", reached.quota);
+  data.set("percent", reached.percent);
+  data.set("used", reached.used);
+  data.set("limit", reached.limit);
+  return notification("croft.usage.threshold", event.tenant, event.subject, event.time,
+                      std::move(data));
+}
+
 }  // namespace croft::notify

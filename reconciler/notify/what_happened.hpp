@@ -6,6 +6,7 @@
 
 #include "core/store/rows.hpp"
 #include "core/store/transaction.hpp"
+#include "plans/admission/quotas.hpp"
 
 namespace croft::notify {
 
@@ -27,5 +28,8 @@ std::vector<NotificationRow> what_happened(const Transaction& transaction, const
 /// What is told of a Webhook itself, by name of the type: with that reason.
 NotificationRow about_webhook(std::string type, const Ref& ref, Severity severity,
                               std::string reason, std::string message, Timestamp now);
+
+/// What is told of a quota: the event of the history, with its numbers.
+NotificationRow about_quota(const EventRow& event, const plans::ThresholdReached& reached);
 
 }  // namespace croft::notify

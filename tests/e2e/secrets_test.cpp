@@ -11,6 +11,7 @@
 
 #include "tests/e2e/support/platform.hpp"
 #include "tests/support/sops_file.hpp"
+#include "tests/support/test_store.hpp"
 
 namespace croft::e2e {
 
@@ -128,10 +129,26 @@ class SecretsTest : public testing::Test {
     }
   }
 
-  /// Where a value is that nobody may see: files of the data directory, the log, what was said, and
-  /// the arguments of every process.
+  /// All that the store holds, whichever engine it is on.
+  std::string dump_of_store() {
+    const std::string file = daemon().data() / "dump.jsonl";
+    std::vector<std::string> words{CROFT_BINARY, "store",  "backup",
+                                   file,         "--data", daemon().data().string()};
+    const std::string url = test_store_url(daemon().data());
+    if (!url.empty()) words.insert(words.end(), {"--store-url", url});
+    const auto done = run_child({.arguments = words});
+    EXPECT_TRUE(done && done->status == 0) << (done ? done->error : done.error().describe());
+    const std::string text = read_file(file, 512U << 20U).value_or("");
+    EXPECT_TRUE(has(text, "alice")) << "the dump is not of this store";
+    fs::remove(file);
+    return text;
+  }
+
+  /// Where a value is that nobody may see: files of the data directory, the log, what was said, the
+  /// store, and the arguments of every process.
   std::set<std::string> places_of(const std::string& value) {
     std::set<std::string> places;
+    if (has(dump_of_store(), value)) places.insert("the store");
     if (has(daemon().log(), value)) places.insert("the log");
     if (has(said_, value)) places.insert("what was said");
     std::error_code error;

@@ -74,11 +74,7 @@ class StackKillTest : public testing::Test {
   void SetUp() override {
     if (!DockerEngine::problem().empty()) GTEST_SKIP() << DockerEngine::problem();
     platform_.emplace(std::vector<std::string>{"alice"});
-    platform_->operate("docker.yaml",
-                       fmt::format("apiVersion: croft/v1\nkind: Provider\nmetadata: {{name: "
-                                   "docker}}\nspec: {{adapter: docker, settings: {{host: "
-                                   "\"{}\"}}}}\n",
-                                   engine().host()));
+    platform_->provide_docker(engine().host());
     push(1);
     daemon().start();
     ASSERT_TRUE(is_converged(1)) << said();

@@ -2,7 +2,6 @@
 // each other.
 
 #include <filesystem>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -52,11 +51,7 @@ class StackTest : public testing::Test {
   void SetUp() override {
     if (!DockerEngine::problem().empty()) GTEST_SKIP() << DockerEngine::problem();
     platform_.emplace(std::vector<std::string>{"alice", "bob"});
-    platform_->operate("docker.yaml",
-                       fmt::format("apiVersion: croft/v1\nkind: Provider\nmetadata: {{name: "
-                                   "docker}}\nspec: {{adapter: docker, settings: {{host: "
-                                   "\"{}\"}}}}\n",
-                                   engine().host()));
+    platform_->provide_docker(engine().host());
     push(compose("hello"));
     platform_->daemon.start();
     platform_->settle();
@@ -66,21 +61,7 @@ class StackTest : public testing::Test {
     if (!platform_) return;
     platform_->daemon.stop();
     platform_.reset();
-    // What one daemon leaves behind is a stranger to the next, which would wait for `croft adopt`.
-    if (const auto left = engine().docker({"ps", "-aq"})) {
-      std::vector<std::string> words{"rm", "-f"};
-      for (std::string& id : lines_of(*left)) words.push_back(std::move(id));
-      if (words.size() > 2) engine().docker(words);
-    }
-    engine().docker({"network", "prune", "-f"});
-    engine().docker({"volume", "prune", "-f"});
-  }
-
-  static std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream stream(text);
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    return lines;
+    engine().sweep();
   }
 
   static DockerEngine& engine() { return DockerEngine::shared(); }

@@ -1,5 +1,6 @@
 #include "plans/admission/quotas.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "tests/plans/plans_support.hpp"
@@ -46,6 +47,42 @@ std::string refused(const std::string& quotas, const Footprints& before, const F
        check_quotas(plan("hobby", quotas), {before}, after, others).refusals)
     text += local_name(refusal.ref) + ": " + refusal.message + "; " + refusal.hint + "\n";
   return text;
+}
+
+/// The thresholds that a plan says are newly reached: "memory 80", one a line.
+std::string reached(const std::string& spec, const Footprints& before, const Footprints& after) {
+  const PlanTerms terms =
+      make_terms("hobby", std::make_shared<const Value>(parse_json(spec).value()), no_scripts)
+          .value();
+  std::string text;
+  for (const ThresholdReached& one : check_quotas(terms, {before}, after, {}).reached)
+    text += fmt::format("{} {}: {} of {}\n", one.quota, one.percent, one.used, one.limit);
+  return text;
+}
+
+TEST(QuotasTest, SaysTheHighestThresholdThatIsNewlyReached) {
+  const std::string spec =
+      R"({"quotas":{"instances":4,"fileSize":10,"sites":0},"usageThresholds":[100,50,75]})";
+  const Footprints one{app("a")};
+  const Footprints two{app("a"), app("b")};
+  const Footprints four{app("a"), app("b"), app("c"), app("d")};
+  EXPECT_EQ(reached(spec, {}, one), "");
+  EXPECT_EQ(reached(spec, one, two), "instances 50: 2 of 4\n");
+  EXPECT_EQ(reached(spec, {}, four), "instances 100: 4 of 4\n");
+  EXPECT_EQ(reached(spec, two, two), "");
+  EXPECT_EQ(reached(spec, four, two), "") << "it is going down";
+  EXPECT_EQ(reached(spec, {}, {site("s", 1, 10)}), "") << "a file's size is not used up";
+  EXPECT_EQ(reached(R"({"quotas":{"instances":1},"usageThresholds":[]})", {}, one), "");
+  EXPECT_EQ(reached(R"({"quotas":{"instances":1}})", {}, one), "");
+}
+
+TEST(QuotasTest, SharesOfHugeLimitsDoNotOverflow) {
+  Footprint huge = app("a");
+  huge.memory_bytes = INT64_MAX / 2;
+  EXPECT_EQ(reached(R"({"quotas":{"memory":4611686018427387904},"usageThresholds":[80]})", {},
+                    {huge})
+                .substr(0, 11),
+            "memory 80: ");
 }
 
 TEST(QuotasTest, RefusesWhatRaisesAQuantityBeyondItsLimit) {

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 #include <sched.h>
+#include <sstream>
 #include <stdexcept>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -191,6 +192,15 @@ void DockerEngine::resume() { daemon_->signal(SIGCONT); }
 Result<std::string> DockerEngine::docker(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), {"docker", "--host", host()});
   return run_child_checked({.arguments = std::move(arguments), .deadline = kDeadline});
+}
+
+void DockerEngine::sweep() const {
+  std::istringstream left(docker({"ps", "-aq"}).value_or(""));
+  std::vector<std::string> words{"rm", "-f"};
+  for (std::string id; left >> id;) words.push_back(id);
+  if (words.size() > 2) (void)docker(words);
+  (void)docker({"network", "prune", "-f"});
+  (void)docker({"volume", "prune", "-f"});
 }
 
 Result<void> DockerEngine::make_busybox_image(const std::string& name) const {

@@ -59,6 +59,9 @@ class DockerEngine {
   void resume();
 
   Result<std::string> docker(std::vector<std::string> arguments) const;
+  /// Removes all containers, and networks and volumes that nothing uses. What one daemon leaves
+  /// behind is a stranger to the next, which would wait for `croft adopt`.
+  void sweep() const;
   /// An image of that name with busybox and nothing else.
   Result<void> make_busybox_image(const std::string& name) const;
   std::string log() const;

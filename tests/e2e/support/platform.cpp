@@ -109,6 +109,13 @@ void Platform::operate(const std::string& file, const std::string& yaml) {
   platform_clone_.push();
 }
 
+void Platform::provide_docker(const std::string& host) {
+  operate("docker.yaml",
+          fmt::format("apiVersion: croft/v1\nkind: Provider\nmetadata: {{name: docker}}\nspec: "
+                      "{{adapter: docker, settings: {{host: \"{}\"}}}}\n",
+                      host));
+}
+
 std::string Platform::push(const std::string& tenant, const GitRepository::Files& files,
                            const std::string& message) {
   GitRepository& mine = clones_.at(tenant);

@@ -34,6 +34,8 @@ class Platform {
                    const std::string& message = "change");
   /// Pushes a file of the platform's repository.
   void operate(const std::string& file, const std::string& yaml);
+  /// Pushes a Provider `docker` for the engine there.
+  void provide_docker(const std::string& host);
   /// Pushes a platform with these tenants only.
   void declare(const std::vector<std::string>& tenants, const std::string& message = "tenants");
 

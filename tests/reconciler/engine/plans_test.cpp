@@ -8,6 +8,7 @@ namespace croft {
 
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -397,6 +398,35 @@ end}
   })) << ready("alice/Instance/b");
   bed_.push_platform(platform(""));
   EXPECT_TRUE(daemon_->run_until([&] { return ready("alice/Instance/b") == "Running: "; }));
+}
+
+TEST_F(PlansTest, AThresholdOfAQuotaIsToldOnceWithTheRevisionThatReachesIt) {
+  bed_.push_platform(platform_with("{quotas: {instances: 4}, usageThresholds: [50, 100]}"));
+  push({"a"});
+  start();
+  const auto told = [&] {
+    std::vector<std::string> messages;
+    for (const EventRow& event : daemon_->events()) {
+      if (event.reason == "UsageThreshold") messages.push_back(event.message);
+    }
+    return messages;
+  };
+  EXPECT_THAT(told(), IsEmpty());
+  push({"a", "b"});
+  ASSERT_TRUE(passes());
+  const std::string half = "instances reached 50% of what plan 'hobby' allows: 2 of 4";
+  EXPECT_THAT(told(), ElementsAre(half));
+  push({"a", "b", "c"});
+  ASSERT_TRUE(passes());
+  daemon_.reset();
+  start();
+  push({"a", "b", "d"});
+  ASSERT_TRUE(passes());
+  EXPECT_THAT(told(), ElementsAre(half)) << "it stays past the half";
+  push({"a", "b", "c", "d"});
+  ASSERT_TRUE(passes());
+  ASSERT_THAT(told(), SizeIs(2));
+  EXPECT_EQ(told()[1], "instances reached 100% of what plan 'hobby' allows: 4 of 4");
 }
 
 TEST_F(PlansTest, SizesOfSitesCount) {

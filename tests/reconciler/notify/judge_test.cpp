@@ -69,6 +69,15 @@ class JudgeTest : public DispatcherTest {
     const Timestamp now(Duration(1'700'000'000'000));
     NotificationRow row = about_webhook(std::string(type.name), ref("ops"), Severity::Warning,
                                         "Reason", "message", now);
+    if (type.topic == EventTopic::Usage) {
+      EventRow event;
+      event.time = now;
+      event.tenant = "alice";
+      event.subject = "alice";
+      event.reason = "UsageThreshold";
+      event.message = "memory reached 80%";
+      return about_quota(event, {"memory", 80, "13GiB", "16GiB"});
+    }
     if (type.topic == EventTopic::Source) {
       Value data = *row.data;
       data.set("source", "alice/main");
