@@ -235,6 +235,9 @@ struct DeliveryRow {
 struct DeliveryQuery {
   Ref webhook;
   bool only_pending = false;  ///< the oldest first; otherwise the newest `limit`, oldest first
+  std::string subject;        ///< of pending ones: only that subject's, if not empty
+  /// Of pending ones: only those of a larger sequence, so that they can be paged through.
+  std::int64_t after = -1;
   std::size_t limit = 100;
 };
 

@@ -775,10 +775,34 @@ TEST_P(StoreContract, GivesDeliveriesOfAWebhookInTheirOrder) {
   EXPECT_EQ(ids({.webhook = ops, .only_pending = true}), texts({"d1", "d3"}));
   EXPECT_EQ(ids({.webhook = ops, .only_pending = true, .limit = 1}), texts({"d1"}));
   EXPECT_EQ(ids({.webhook = webhook_ref("ops", "bob")}), texts({}));
+  EXPECT_EQ(ids({.webhook = ops, .only_pending = true, .after = 1}), texts({"d3"}));
   DeliveryRow again = delivery("d1", "ops", 1, DeliveryState::Failed);
   EXPECT_GOOD(commit(PutDelivery{again}));
   EXPECT_TRUE(is_same(rows(store().delivery("d1")).at(0), again));
   EXPECT_EQ(ids({.webhook = ops, .only_pending = true}), texts({"d3"}));
+}
+
+TEST_P(StoreContract, PagesThroughWhatWaitsOfOneSubject) {
+  Transaction transaction;
+  for (int number = 1; number <= 30; ++number) {
+    const DeliveryState state = number == 3 ? DeliveryState::Delivered : DeliveryState::Pending;
+    DeliveryRow row = delivery(fmt::format("d{:02}", number), "ops", number, state);
+    row.notification.subject = number % 3 == 0 ? "alice/Site/blog" : "alice/Site/other";
+    transaction.add(PutDelivery{std::move(row)});
+  }
+  EXPECT_GOOD(run(store().commit(std::move(transaction))));
+  DeliveryQuery query{.webhook = webhook_ref("ops"), .only_pending = true};
+  query.subject = "alice/Site/blog";
+  query.limit = 2;
+  const auto ids = [&] { return all_of(rows(store().deliveries(query)), &DeliveryRow::id); };
+  EXPECT_EQ(ids(), texts({"d06", "d09"}));
+  query.after = 9;
+  EXPECT_EQ(ids(), texts({"d12", "d15"}));
+  query.after = 30;
+  EXPECT_EQ(ids(), texts({}));
+  query.after = -1;
+  query.webhook = webhook_ref("chat");
+  EXPECT_EQ(ids(), texts({}));
 }
 
 TEST_P(StoreContract, ErasesAWebhookWithItsDeliveries) {

@@ -15,7 +15,7 @@ namespace {
 // column of it also goes into sql/tables.cpp, so that backups and copies have it. Times are
 // milliseconds since 1970, documents are canonical JSON text, a tenant of '' is the platform. TEXT
 // is compared by its bytes: adapt() sees to that where it is not so by itself.
-constexpr std::array<Migration, 3> kMigrations{{
+constexpr std::array<Migration, 4> kMigrations{{
     {1, "the spine", R"(
 CREATE TABLE counters (
   name TEXT NOT NULL PRIMARY KEY,
@@ -215,6 +215,10 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_of_webhook ON deliveries (webhook_tenant, webhook_name, sequence);
 CREATE INDEX deliveries_pending ON deliveries (webhook_tenant, webhook_name, sequence) WHERE state = 'Pending';
 CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE state <> 'Pending';
+)"},
+    // Of a subject that waits long, the queue holds the first few, and reads on.
+    {4, "deliveries of a subject", R"(
+CREATE INDEX deliveries_of_subject ON deliveries (webhook_tenant, webhook_name, subject, sequence) WHERE state = 'Pending';
 )"},
 }};
 

@@ -218,11 +218,15 @@ Select<NotificationRow> select_notifications(const NotificationQuery& query) {
 Select<WebhookRow> select_webhooks() { return {{kWebhooks, {}}, webhook_from}; }
 
 Select<DeliveryRow> select_deliveries(const DeliveryQuery& query) {
-  std::vector<Cell> cells{found_by(query.webhook.tenant), found_by(query.webhook.name),
-                          limit_cell(query.limit)};
-  return {{query.only_pending ? kPendingDeliveries : kNewestDeliveries, std::move(cells)},
-          delivery_from,
-          !query.only_pending};
+  std::vector<Cell> cells{found_by(query.webhook.tenant), found_by(query.webhook.name)};
+  std::string_view text = kNewestDeliveries;
+  if (query.only_pending) {
+    text = query.subject.empty() ? kPendingDeliveries : kPendingDeliveriesOfSubject;
+    cells.emplace_back(query.after);
+    if (!query.subject.empty()) cells.push_back(found_by(query.subject));
+  }
+  cells.push_back(limit_cell(query.limit));
+  return {{text, std::move(cells)}, delivery_from, !query.only_pending};
 }
 
 Select<DeliveryRow> select_delivery(const std::string& id) {

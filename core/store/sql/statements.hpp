@@ -247,8 +247,11 @@ inline constexpr std::string_view kPutDelivery = R"(
   "subject, data, state, attempts, next_try, status, answer, created_at, ended_at FROM "         \
   "deliveries "
 inline constexpr std::string_view kPendingDeliveries = CROFT_DELIVERIES
-    "WHERE webhook_tenant = $1 AND webhook_name = $2 AND state = 'Pending' ORDER BY sequence LIMIT "
-    "$3";
+    "WHERE webhook_tenant = $1 AND webhook_name = $2 AND state = 'Pending' AND sequence > $3 "
+    "ORDER BY sequence LIMIT $4";
+inline constexpr std::string_view kPendingDeliveriesOfSubject = CROFT_DELIVERIES
+    "WHERE webhook_tenant = $1 AND webhook_name = $2 AND state = 'Pending' AND sequence > $3 AND "
+    "subject = $4 ORDER BY sequence LIMIT $5";
 inline constexpr std::string_view kNewestDeliveries = CROFT_DELIVERIES
     "WHERE webhook_tenant = $1 AND webhook_name = $2 ORDER BY sequence DESC LIMIT $3";
 inline constexpr std::string_view kDelivery = CROFT_DELIVERIES "WHERE id = $1";

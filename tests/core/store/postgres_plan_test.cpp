@@ -88,6 +88,7 @@ TEST_F(PostgresPlanTest, FindsRowsByIndex) {
                                            kEraseWebhook,
                                            kEraseDeliveries,
                                            kPendingDeliveries,
+                                           kPendingDeliveriesOfSubject,
                                            kNewestDeliveries,
                                            kDelivery}) {
     expect_by_index(statement);

@@ -62,6 +62,7 @@ TEST_F(QueryPlanTest, FindsRowsByIndex) {
                                            kEraseWebhook,
                                            kEraseDeliveries,
                                            kPendingDeliveries,
+                                           kPendingDeliveriesOfSubject,
                                            kNewestDeliveries,
                                            kDelivery}) {
     expect_no_scan(statement);
