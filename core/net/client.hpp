@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ struct ServerAddress {
 Result<ServerAddress> parse_server_address(std::string_view text);
 std::string to_string(const ServerAddress& address);
 
+/// The addresses of a host, as text; none if there is no such name. May be called on a thread of
+/// its own.
+using NameLookup = std::function<std::vector<std::string>(const std::string& host)>;
+
 struct HttpClientSettings {
   Duration connect_timeout{5'000};
   Duration reply_timeout{300'000};      ///< until the head of the reply has come, sending included
@@ -43,6 +48,8 @@ struct HttpClientSettings {
   /// a name that changes its mind gets nowhere else.
   bool only_public = false;
   std::vector<std::string> allowed_networks;
+  /// What names are looked up with, anew for each connection. Unset: the system's resolver.
+  NameLookup lookup;
   /// Where names are looked up, so that one whose servers do not answer keeps no others waiting.
   /// Null: on the one thread that Asio has for it.
   std::shared_ptr<BlockingPool> resolver;

@@ -60,19 +60,45 @@ Result<void> keep_allowed(Endpoints& endpoints, const ServerAddress& server,
 
 using Found = asio::ip::tcp::resolver::results_type;
 
-/// What the system's resolver says of a name.
-Task<std::pair<error_code, Found>> look_up(ServerAddress server,
-                                           std::shared_ptr<BlockingPool> pool) {
+using Answer = std::pair<error_code, Endpoints>;
+
+Endpoints endpoints_in(const Found& found) {
+  Endpoints endpoints;
+  for (const auto& entry : found) endpoints.emplace_back(entry.endpoint());
+  return endpoints;
+}
+
+Endpoints::value_type endpoint_at(const asio::ip::address& address, const ServerAddress& server) {
+  const auto port = static_cast<std::uint16_t>(std::atoi(server.port.c_str()));
+  return asio::ip::tcp::endpoint(address, port);
+}
+
+Answer look_up_with(const NameLookup& lookup, const ServerAddress& server) {
+  Answer answer;
+  const std::vector<std::string> addresses = lookup(server.host);
+  for (const std::string& text : addresses) {
+    const asio::ip::address address = asio::ip::make_address(text, answer.first);
+    if (answer.first) return answer;
+    answer.second.push_back(endpoint_at(address, server));
+  }
+  if (addresses.empty()) answer.first = asio::error::host_not_found;
+  return answer;
+}
+
+/// What is said of a name, by the system's resolver if by nobody else.
+Task<Answer> look_up(ServerAddress server, std::shared_ptr<BlockingPool> pool, NameLookup lookup) {
+  if (!pool && lookup) co_return look_up_with(lookup, server);
   if (!pool) {
     asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
     auto [code, found] = co_await resolver.async_resolve(server.host, server.port, kAwait);
-    co_return std::pair(code, found);
+    co_return Answer(code, endpoints_in(found));
   }
-  auto work = [server] {
+  auto work = [server, lookup] {
+    if (lookup) return look_up_with(lookup, server);
     asio::io_context io;
     error_code code;
-    Found found = asio::ip::tcp::resolver(io).resolve(server.host, server.port, code);
-    return std::pair(code, std::move(found));
+    const Found found = asio::ip::tcp::resolver(io).resolve(server.host, server.port, code);
+    return Answer(code, endpoints_in(found));
   };
   co_return co_await pool->run(std::move(work));
 }
@@ -83,31 +109,26 @@ struct Lookup {
 
   Signal has_ended;
   bool is_wanted = true;
-  error_code code = asio::error::timed_out;
-  Found found;
+  Answer answer{asio::error::timed_out, {}};
 };
 
-Task<> answer(std::shared_ptr<Lookup> lookup, ServerAddress server,
-              std::shared_ptr<BlockingPool> pool, std::shared_ptr<Semaphore> lookups) {
+Task<> answer(std::shared_ptr<Lookup> lookup, ServerAddress server, HttpClientSettings settings) {
   Semaphore::Permit permit;
-  if (lookups) permit = co_await lookups->acquire();
+  if (settings.lookups) permit = co_await settings.lookups->acquire();
   if (!lookup->is_wanted) co_return;
-  auto [code, found] = co_await look_up(std::move(server), std::move(pool));
-  lookup->code = code;
-  lookup->found = std::move(found);
+  lookup->answer = co_await look_up(std::move(server), settings.resolver, settings.lookup);
   lookup->has_ended.notify();
 }
 
 /// asio::error::timed_out if there is no answer at the deadline.
-Task<std::pair<error_code, Found>> look_up_until(ServerAddress server, HttpClientSettings settings,
-                                                 Deadline deadline) {
+Task<Answer> look_up_until(ServerAddress server, HttpClientSettings settings, Deadline deadline) {
   const auto executor = co_await asio::this_coro::executor;
   auto lookup = std::make_shared<Lookup>(executor);
-  spawn(executor, answer(lookup, server, settings.resolver, settings.lookups), "lookup of a name");
+  spawn(executor, answer(lookup, std::move(server), std::move(settings)), "lookup of a name");
   const auto left = std::chrono::ceil<Duration>(deadline - std::chrono::steady_clock::now());
   co_await lookup->has_ended.wait(std::clamp(left, Duration::zero(), kLongestLookup));
   lookup->is_wanted = false;
-  co_return std::pair(lookup->code, std::move(lookup->found));
+  co_return std::move(lookup->answer);
 }
 
 Task<Result<Endpoints>> resolve(ServerAddress server, HttpClientSettings settings,
@@ -121,11 +142,10 @@ Task<Result<Endpoints>> resolve(ServerAddress server, HttpClientSettings setting
   error_code is_name;
   const asio::ip::address address = asio::ip::make_address(server.host, is_name);
   if (!is_name) {
-    const auto port = static_cast<std::uint16_t>(std::atoi(server.port.c_str()));
-    endpoints.emplace_back(asio::ip::tcp::endpoint(address, port));
+    endpoints.push_back(endpoint_at(address, server));
     co_return endpoints;
   }
-  auto [code, results] = co_await look_up_until(server, std::move(settings), deadline);
+  auto [code, found] = co_await look_up_until(server, std::move(settings), deadline);
   if (code == asio::error::timed_out) {
     co_return fail(Error(ErrorCode::Timeout, "its name is not resolved in time")
                        .while_doing("connecting to " + to_string(server)));
@@ -134,8 +154,7 @@ Task<Result<Endpoints>> resolve(ServerAddress server, HttpClientSettings setting
     co_return fail(Error(ErrorCode::Unavailable, "cannot resolve its name: " + code.message())
                        .while_doing("connecting to " + to_string(server)));
   }
-  for (const auto& entry : results) endpoints.emplace_back(entry.endpoint());
-  co_return endpoints;
+  co_return std::move(found);
 }
 
 }  // namespace
