@@ -37,7 +37,12 @@ constexpr std::array kTypes{
               "A commit loaded without error, was admitted, and is what holds now."},
     EventType{"croft.revision.rejected", EventTopic::Source,
               "A commit was refused and changed nothing; `message` holds what is wrong with it."},
-    EventType{"croft.source.failed", EventTopic::Source, "A repository cannot be fetched."},
+    EventType{"croft.source.failed", EventTopic::Source,
+              "A repository cannot be fetched, or something beside its commits is missing: a key "
+              "that opens its Secrets, a provider's credential; `reason` says which."},
+    EventType{"croft.source.recovered", EventTopic::Source,
+              "Nothing is in a repository's way any more: neither what `croft.source.failed` told "
+              "of, nor what `croft.revision.rejected` did."},
     EventType{"croft.prune.guarded", EventTopic::Tenant,
               "Changes that would lose much wait for a person to acknowledge them."},
     EventType{"croft.prune.acknowledged", EventTopic::Tenant, "A person has let them go on."},
@@ -67,7 +72,7 @@ std::vector<DataField> fields_of(EventTopic topic) {
   const auto add = [&fields](DataField field) { fields.push_back(std::move(field)); };
   if (topic == EventTopic::Source) {
     add({"source", "Key of the Source."});
-    add({"revision", "The commit; empty if none could be fetched."});
+    add({"revision", "The commit that it is about; empty if it is about none."});
     return fields;
   }
   if (topic == EventTopic::Tenant) return fields;

@@ -115,43 +115,71 @@ std::string tenant_of_source(const std::string& key) {
 NotificationRow about_source(std::string_view type, const SourceRow& row, std::string revision,
                              const Condition& said) {
   const std::string tenant = tenant_of_source(row.key);
-  const Severity severity = type == "croft.revision.applied" ? Severity::Normal : Severity::Warning;
+  const Severity severity = said.status == ConditionStatus::True && said.type == "Ready"
+                                ? Severity::Normal
+                                : Severity::Warning;
   Value data = common_data(tenant, severity, said.reason, said.message);
   data.set("source", row.key);
   data.set("revision", revision);
   return notification(type, tenant, row.key, said.since, std::move(data));
 }
 
-bool is_of_fetching(const Condition& stalled) {
-  // NotVerified: who judges signatures did not answer; nothing is said about the commit.
-  return stalled.reason == "FetchFailed" || stalled.reason == "SourceMissing" ||
-         stalled.reason == "NotVerified";
+/// Beside any commit: it cannot be fetched, or something that what is applied needs is not there.
+/// NotVerified: who judges signatures did not answer; nothing is said about the commit.
+bool is_beside_commits(const Condition& stalled) {
+  constexpr std::array<std::string_view, 5> kReasons{"FetchFailed", "SourceMissing", "NotVerified",
+                                                     "SecretsBroken", "ProviderNotMade"};
+  return std::ranges::find(kReasons, stalled.reason) != kReasons.end();
 }
 
-std::optional<NotificationRow> from_source(const SourceRow& row, const SourceRow* known) {
+const Condition* stalled_in(const SourceRow* row) {
+  return row == nullptr ? nullptr : find_condition(row->conditions, "Stalled");
+}
+
+/// `said`, not before the row was written.
+Condition told_with(const SourceRow& row, Condition said) {
+  said.since = std::max(said.since, row.fetched_at.value_or(Timestamp{}));
+  return said;
+}
+
+std::optional<NotificationRow> from_applied(const SourceRow& row, const SourceRow* known) {
   const std::string applied_before = known == nullptr ? "" : known->applied_revision;
-  if (!row.applied_revision.empty() && row.applied_revision != applied_before) {
-    const Condition* ready = find_condition(row.conditions, "Ready");
-    Condition said{"Ready", ConditionStatus::True, "Applied", "",
-                   row.fetched_at.value_or(Timestamp{})};
-    if (ready != nullptr) said.since = std::max(said.since, ready->since);
-    return about_source("croft.revision.applied", row, row.applied_revision, said);
+  if (row.applied_revision.empty() || row.applied_revision == applied_before) return std::nullopt;
+  const Condition* ready = find_condition(row.conditions, "Ready");
+  Condition said{"Ready", ConditionStatus::True, "Applied", "", {}};
+  if (ready != nullptr) said.since = ready->since;
+  return about_source("croft.revision.applied", row, row.applied_revision, told_with(row, said));
+}
+
+/// What is in a source's way now and was not before, or that nothing is any more.
+std::optional<NotificationRow> from_stalled(const SourceRow& row, const SourceRow* known) {
+  const Condition* stalled = stalled_in(&row);
+  const Condition* before = stalled_in(known);
+  if (stalled == nullptr) {
+    if (before == nullptr) return std::nullopt;
+    const Condition said{
+        "Ready", ConditionStatus::True, "Recovered", "over: " + before->reason, {}};
+    return about_source("croft.source.recovered", row, row.attempted_revision,
+                        told_with(row, said));
   }
-  const Condition* stalled = find_condition(row.conditions, "Stalled");
-  if (stalled == nullptr || stalled->reason == "ProviderNotMade") return std::nullopt;
-  const Condition* before =
-      known == nullptr ? nullptr : find_condition(known->conditions, "Stalled");
   const bool is_other = before == nullptr || before->reason != stalled->reason;
-  if (is_of_fetching(*stalled)) {
+  if (is_beside_commits(*stalled)) {
     if (!is_other) return std::nullopt;
     return about_source("croft.source.failed", row, "", *stalled);
   }
   const bool is_same_commit =
       known != nullptr && known->attempted_revision == row.attempted_revision;
   if (!is_other && is_same_commit) return std::nullopt;
-  Condition said = *stalled;
-  said.since = std::max(said.since, row.fetched_at.value_or(Timestamp{}));
-  return about_source("croft.revision.rejected", row, row.attempted_revision, said);
+  return about_source("croft.revision.rejected", row, row.attempted_revision,
+                      told_with(row, *stalled));
+}
+
+void add_of_source(std::vector<NotificationRow>& rows, const SourceRow& row, const Before& before) {
+  const SourceRow* known = before.source(row.key);
+  // That it is well again comes before what follows from it.
+  for (std::optional<NotificationRow> each : {from_stalled(row, known), from_applied(row, known)}) {
+    if (each) rows.push_back(std::move(*each));
+  }
 }
 
 }  // namespace
@@ -162,9 +190,8 @@ std::vector<NotificationRow> what_happened(const Transaction& transaction, const
     std::optional<NotificationRow> row;
     if (const auto* append = std::get_if<AppendEvent>(&write))
       row = from_event(append->row, transaction, before);
-    if (const auto* put = std::get_if<PutSource>(&write))
-      row = from_source(put->row, before.source(put->row.key));
     if (row) rows.push_back(std::move(*row));
+    if (const auto* put = std::get_if<PutSource>(&write)) add_of_source(rows, put->row, before);
   }
   return rows;
 }

@@ -148,6 +148,40 @@ TEST(WhatHappenedTest, ALostRepositoryIsToldOnce) {
   EXPECT_THAT(types(&lost, PutSource{lost}), IsEmpty());
 }
 
+TEST(WhatHappenedTest, WhatIsMissingBesideTheCommitIsNoRefusalOfIt) {
+  const SourceRow good = source("1", "1");
+  for (const std::string reason : {"SecretsBroken", "ProviderNotMade", "NotVerified"}) {
+    const SourceRow lame = source("1", "1", {stalled(reason)});
+    EXPECT_THAT(types(&good, PutSource{lame}), ElementsAre("croft.source.failed")) << reason;
+    EXPECT_THAT(types(&lame, PutSource{lame}), IsEmpty()) << reason;
+    // A commit that is taken, and with which it is no better.
+    EXPECT_THAT(types(&lame, PutSource{source("2", "1", {stalled(reason)})}), IsEmpty()) << reason;
+  }
+}
+
+TEST(WhatHappenedTest, TellsThatNothingIsInTheWayAnyMore) {
+  for (const std::string reason : {"FetchFailed", "SecretsBroken", "InvalidManifests"}) {
+    const SourceRow bad = source("1", "1", {stalled(reason)});
+    EXPECT_THAT(types(&bad, PutSource{source("1", "1")}), ElementsAre("croft.source.recovered"));
+  }
+  const SourceRow lost = source("1", "1", {stalled("FetchFailed")});
+  EXPECT_THAT(types(&lost, PutSource{source("2", "2")}),
+              ElementsAre("croft.source.recovered", "croft.revision.applied"));
+  EXPECT_THAT(types(&lost, PutSource{source("2", "1", {stalled("InvalidManifests")})}),
+              ElementsAre("croft.revision.rejected"));
+}
+
+TEST(WhatHappenedTest, RecoverySaysFromWhat) {
+  const SourceRow lost = source("1", "1", {stalled("FetchFailed")});
+  Transaction transaction;
+  transaction.add(PutSource{source("1", "1")});
+  const auto rows = told(transaction, &lost);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(to_json(*rows[0].data),
+            R"({"message":"over: FetchFailed","reason":"Recovered","revision":"1",)"
+            R"("severity":"Normal","source":"alice/main","tenant":"alice"})");
+}
+
 TEST(WhatHappenedTest, PrunesAreOfTheTenant) {
   EventRow guarded = event("PruneGuarded", Severity::Warning);
   guarded.subject = "alice";
