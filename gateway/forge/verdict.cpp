@@ -117,12 +117,9 @@ std::optional<CommitReport> refusal(const SourceStatus& source) {
                 first_line(stalled->message));
 }
 
-}  // namespace
-
-std::vector<CommitReport> reports_of(const SourceStatus& source,
-                                     const std::vector<ResourceStatus>& resources,
-                                     const std::string& waiting) {
-  if (!source.commit_status) return {};
+std::vector<CommitReport> all_reports(const SourceStatus& source,
+                                      const std::vector<ResourceStatus>& resources,
+                                      const std::string& waiting) {
   const std::string& revision = source.attempted_revision;
   const std::optional<CommitReport> refused = revision.empty() ? std::nullopt : refusal(source);
   if (!source.candidate_revision.empty()) {
@@ -139,6 +136,29 @@ std::vector<CommitReport> reports_of(const SourceStatus& source,
   if (find_condition(source.conditions, "Stalled") != nullptr) return {};
   if (source.applied_revision != revision) return {};
   return of_applied(source, resources, revision);
+}
+
+/// Where the first that the source declares is reached; empty if nothing of it is.
+std::string first_url(const SourceStatus& source, const std::vector<ResourceStatus>& resources) {
+  const auto found = std::ranges::find_if(resources, [&](const ResourceStatus& one) {
+    return one.source == source.key && !one.url.empty();
+  });
+  return found == resources.end() ? std::string() : found->url;
+}
+
+}  // namespace
+
+std::vector<CommitReport> reports_of(const SourceStatus& source,
+                                     const std::vector<ResourceStatus>& resources,
+                                     const std::string& waiting) {
+  if (!source.commit_status) return {};
+  std::vector<CommitReport> all = all_reports(source, resources, waiting);
+  const std::string context = context_of(source);
+  for (CommitReport& one : all) {
+    // Those of resources lead to where they are reached, or nowhere.
+    if (one.link.empty() && one.context == context) one.link = first_url(source, resources);
+  }
+  return all;
 }
 
 bool is_worth_posting(std::optional<CommitState> posted, CommitState state) {

@@ -145,6 +145,14 @@ TEST_F(VerdictTest, ReportsEachResourceIfWanted) {
   EXPECT_EQ(all[1].context, "croft/alice/Site/blog");
   source.commit_status->link.clear();
   EXPECT_EQ(reports_of(source, resources, "")[1].link, "http://x");
+  // Nothing says where the whole leads: to the first that can be reached.
+  resources[0].url.clear();
+  resources[1].url = "http://y";
+  const std::vector<CommitReport> reached = reports_of(source, resources, "");
+  EXPECT_EQ(reached[0].link, "http://y");
+  EXPECT_EQ(reached[1].link, "") << "another's URL says nothing of it";
+  resources[1].source = "alice/other";
+  EXPECT_EQ(first().link, "");
 }
 
 TEST_F(VerdictTest, NamesTheSourceIfATenantHasSeveral) {
