@@ -206,8 +206,9 @@ class Control {
     api.audit_log = settings.data / "audit.log";
     api.metrics = [this] { return metrics_.page(); };
     api.reasons_not_ready = [this] { return metrics_.reasons_not_ready(); };
-    api.on_merge_request = [this](const std::string& source, std::int64_t number) {
-      if (reporter_) reporter_->look_at_merge_request(source, number);
+    api.on_merge_request = [this](std::string source, std::int64_t number) -> Task<Result<void>> {
+      if (!reporter_) co_return fail(ErrorCode::Unavailable, "Croft is about to stop");
+      co_return co_await reporter_->look_at_merge_request(std::move(source), number);
     };
     if (receives_hooks(settings)) {
       api.hook_url = [this](const std::string& source) {

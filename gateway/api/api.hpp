@@ -43,8 +43,8 @@ struct ApiSettings {
   std::function<Task<std::string>()> metrics;
   /// Why the server cannot do its work now, for /readyz; unset: only the store is asked.
   std::function<Task<std::vector<std::string>>()> reasons_not_ready;
-  /// A merge request of a source has news.
-  std::function<void(const std::string& source, std::int64_t number)> on_merge_request;
+  /// A merge request of a source has news; ends once that is not lost any more.
+  std::function<Task<Result<void>>(std::string source, std::int64_t number)> on_merge_request;
 };
 
 /// What the API stands on; everything outlives the server that runs it.

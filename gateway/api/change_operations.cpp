@@ -89,7 +89,7 @@ Task<Result<HttpResponse>> look(Service& service, Call call) {
     const WorkScope scope(work);
     CO_TRY(service.parts.engine.look_at(key));
   } else if (service.settings.on_merge_request) {
-    service.settings.on_merge_request(key, merge_request);
+    CO_TRY(co_await service.settings.on_merge_request(key, merge_request));
   }
   co_return empty_response();
 }

@@ -1,7 +1,6 @@
 #include "gateway/forge/reporter.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <set>
 #include <variant>
@@ -46,7 +45,11 @@ constexpr int kMostTimeouts = 3;
 constexpr std::size_t kMostSaid = 10'000;
 constexpr std::size_t kLongestToken = 65'536;
 constexpr Duration kNoTimeout{86'400'000};
-constexpr std::size_t kEvents = 200;
+/// How far the events of a source are looked through for what was posted, or asked for.
+constexpr std::size_t kEventsPerPage = 1'000;
+constexpr int kEventPages = 50;
+/// At the most so many are asked for of what a forge shows of a commit.
+constexpr int kStatusPages = 50;
 constexpr std::size_t kCommentEvents = 10;
 /// On each merge request; the marker is looked for in no more.
 constexpr int kPages = 20;
@@ -62,17 +65,6 @@ struct Target {
 struct SourceMemory {
   std::map<std::string, PostedStatuses> revisions;
   bool had_turn = false;  ///< all that it has to say was looked at since start
-};
-
-/// Merge requests of a source that wait for a comment, in their order.
-struct AskedComments {
-  std::deque<std::int64_t> numbers;
-  std::map<std::int64_t, int> timeouts;
-
-  void add(std::int64_t number) {
-    const bool is_there = std::ranges::find(numbers, number) != numbers.end();
-    if (!is_there) numbers.push_back(number);
-  }
 };
 
 /// Not what was hoped for: how the pass ends.
@@ -122,6 +114,10 @@ struct ForgeReporter::State {
   void look() {
     for (const SourceStatus& source : parts.engine.sources("")) {
       if (!source.commit_status || source.tenant.empty()) continue;
+      if (source.commit_status->has_merge_requests && !recalled.contains(source.key) &&
+          !busy_with_comments.contains(source.key)) {
+        comments.add(source.key);
+      }
       // A forge that said when to come back is not asked before, unless it is told of anew.
       if (busy.contains(source.key) && !is_mended(source)) continue;
       const std::vector<CommitReport> all = reports(source);
@@ -202,6 +198,8 @@ struct ForgeReporter::State {
     const std::vector<CommitReport> all = reports(*source);
     SourceMemory& memory = posted[key];
     if (!all.empty()) forget_others(memory, all);
+    const Result<void> learnt = co_await learn(*source, all);
+    if (!learnt) co_return Retry{learnt.error()};
     for (const CommitReport& one : all) {
       std::optional<Outcome> outcome = co_await say(*target, one);
       if (outcome) co_return std::move(*outcome);
@@ -218,24 +216,31 @@ struct ForgeReporter::State {
 
   /// Nothing if that status is posted, or needs not be; else how the pass ends.
   Task<std::optional<Outcome>> say(Target target, CommitReport report) {
-    if (find_posted(target.source.key, report.revision) == nullptr) {
-      const Result<void> learnt = co_await learn(target.source, report.revision);
-      if (!learnt) co_return Outcome{Retry{learnt.error()}};
-    }
     PostedStatuses& known = *find_posted(target.source.key, report.revision);
     if (!is_due(known, report)) co_return std::nullopt;
     if (known.is_unsure(report.context)) {
-      HttpRequest question = statuses_request(target.repository, report.revision);
+      std::optional<Outcome> outcome = co_await ask(target, report.revision);
+      if (outcome) co_return std::move(*outcome);
+    }
+    if (known.was_shown(target.repository, report))
+      co_return co_await remember(target.source, report);
+    co_return co_await post(target, report);
+  }
+
+  /// What the forge shows of that commit, once for all contexts; how the pass ends if nobody knows.
+  Task<std::optional<Outcome>> ask(Target target, std::string revision) {
+    ShownStatuses shown;
+    for (int page = 1; page <= kStatusPages; ++page) {
+      HttpRequest question = statuses_request(target.repository, revision, page);
       const ForgeAnswer answer = co_await call(target, std::move(question));
       // Who may post may not be allowed to read: then a status too many is better than none.
-      const bool is_known =
-          answer.kind == ForgeAnswer::Kind::Done || answer.kind == ForgeAnswer::Kind::Refused;
-      if (!is_known) co_return outcome_of(answer, settings.after_refusal);
-      known.settle(report.context);
-      if (shows_report(target.repository, answer.body, report))
-        co_return co_await remember(target.source, report);
+      if (answer.kind == ForgeAnswer::Kind::Refused) break;
+      if (answer.kind != ForgeAnswer::Kind::Done)
+        co_return outcome_of(answer, settings.after_refusal);
+      if (!shown.add(target.repository, answer.body)) break;
     }
-    co_return co_await post(target, report);
+    find_posted(target.source.key, revision)->settle(std::move(shown));
+    co_return std::nullopt;
   }
 
   Task<std::optional<Outcome>> post(Target target, CommitReport report) {
@@ -271,16 +276,39 @@ struct ForgeReporter::State {
     co_return std::nullopt;
   }
 
-  Task<Result<void>> learn(SourceStatus source, std::string revision) {
+  /// What was posted of revisions that are new to us.
+  Task<Result<void>> learn(SourceStatus source, std::vector<CommitReport> all) {
+    std::map<std::string, std::set<std::string>> contexts;  // by revision
+    for (const CommitReport& one : all) {
+      if (find_posted(source.key, one.revision) == nullptr)
+        contexts[one.revision].insert(one.context);
+    }
+    for (const auto& [revision, wanted] : contexts) {
+      PostedStatuses known(revision, !posted[source.key].had_turn);
+      std::function<bool(const std::vector<EventRow>&)> take = [&](const auto& events) {
+        known.recall(events);
+        return !known.knows(wanted);
+      };
+      CO_TRY(co_await look_back(source, std::move(take)));
+      posted[source.key].revisions.insert_or_assign(revision, std::move(known));
+    }
+    co_return Result<void>();
+  }
+
+  /// Gives the source's events page after page, from the newest page to the oldest, each oldest
+  /// first, for so long as more are wanted.
+  Task<Result<void>> look_back(SourceStatus source,
+                               std::function<bool(const std::vector<EventRow>&)> wants_more) {
     EventQuery query;
     query.tenant = source.tenant;
     query.subject = source.key;
-    query.limit = kEvents;
-    CO_TRY_ASSIGN(const std::vector<EventRow> events,
-                  co_await parts.store.events(std::move(query)));
-    SourceMemory& memory = posted[source.key];
-    PostedStatuses known(revision, events, !memory.had_turn);
-    memory.revisions.insert_or_assign(revision, std::move(known));
+    query.limit = kEventsPerPage;
+    for (int page = 0; page < kEventPages; ++page) {
+      CO_TRY_ASSIGN(const std::vector<EventRow> events, co_await parts.store.events(query));
+      const bool is_last = events.size() < kEventsPerPage;
+      if (!wants_more(events) || is_last) break;
+      query.before = events.front().sequence;
+    }
     co_return Result<void>();
   }
 
@@ -321,16 +349,54 @@ struct ForgeReporter::State {
   // Comments.
 
   /// Whoever asks invents numbers as they like: so many of a source wait at most.
-  void ask_for_comment(const std::string& source, std::int64_t number) {
-    AskedComments& asked_here = asked[source];
-    if (asked_here.numbers.size() >= kMostAsked) return;
-    asked_here.add(number);
-    if (!busy_with_comments.contains(source)) comments.add(source);
+  Task<Result<void>> ask_for_comment(std::string key, std::int64_t number) {
+    const std::optional<SourceStatus> source = find(key);
+    const bool is_wanted = source && source->commit_status->has_merge_requests;
+    if (!is_wanted || asked[key].has(number) || asked[key].numbers.size() >= kMostAsked)
+      co_return Result<void>();
+    // Before it is written: whoever ends the one before it sees that there is another.
+    asked[key].add(number);
+    EventRow event = asked_event(*source, number, false, parts.clock.now());
+    Result<void> written = co_await append(std::move(event));
+    if (!written) std::erase(asked[key].numbers, number);
+    if (written && !busy_with_comments.contains(key)) comments.add(key);
+    co_return while_doing(std::move(written), "remembering that a comment is asked for");
+  }
+
+  /// What was asked for before the start, and is not over.
+  Task<Result<void>> recall_asked(SourceStatus source) {
+    std::map<std::int64_t, bool> all;
+    std::function<bool(const std::vector<EventRow>&)> take = [&](const auto& events) {
+      all.merge(asked_in(events));
+      return true;
+    };
+    CO_TRY(co_await look_back(source, std::move(take)));
+    for (const auto& [number, is_over] : all) {
+      if (!is_over && asked[source.key].numbers.size() < kMostAsked) asked[source.key].add(number);
+    }
+    recalled.insert(source.key);
+    co_return Result<void>();
+  }
+
+  /// Unless it was asked for anew meanwhile.
+  Task<> settle_comment(std::string key, std::int64_t number) {
+    const std::optional<SourceStatus> source = find(key);
+    if (!source || asked[key].has(number)) co_return;
+    EventRow event = asked_event(*source, number, true, parts.clock.now());
+    const Result<void> done = co_await append(std::move(event));
+    if (!done)
+      log_warning("forge", "a comment is not remembered; after a restart it is looked at again",
+                  {{"source", key}, {"error", done.error().describe()}});
   }
 
   /// One merge request of the source, then the turn is another source's.
   Task<Outcome> take_comment_turn(std::string source) {
     busy_with_comments.insert(source);
+    const std::optional<SourceStatus> known = find(source);
+    if (known && !recalled.contains(source)) {
+      const Result<void> done = co_await recall_asked(*known);
+      if (!done) co_return Retry{done.error()};
+    }
     AskedComments& asked_here = asked[source];
     if (!asked_here.numbers.empty()) {
       const std::int64_t number = asked_here.numbers.front();
@@ -343,6 +409,7 @@ struct ForgeReporter::State {
         co_return outcome;
       }
       asked_here.timeouts.erase(number);
+      co_await settle_comment(source, number);
     }
     busy_with_comments.erase(source);
     if (!asked_here.numbers.empty()) co_return After{Duration::zero()};
@@ -495,6 +562,7 @@ struct ForgeReporter::State {
   /// Of those that wait: with which declaration their last turn was.
   std::map<std::string, std::optional<CommitStatusDeclaration>> waits;
   std::map<std::string, AskedComments> asked;  ///< by source
+  std::set<std::string> recalled;              ///< sources: what was asked for before is in `asked`
   std::set<std::string> busy_with_comments;    ///< as `busy`
   std::map<std::string, std::string> said;     ///< by comment_subject(): the digest
   Queue statuses;                              ///< of sources
@@ -515,8 +583,9 @@ ForgeReporter::~ForgeReporter() {
   state_->changed.notify();
 }
 
-void ForgeReporter::look_at_merge_request(const std::string& source, std::int64_t number) {
-  state_->ask_for_comment(source, number);
+Task<Result<void>> ForgeReporter::look_at_merge_request(std::string source, std::int64_t number) {
+  const std::shared_ptr<State> state = state_;
+  co_return co_await state->ask_for_comment(std::move(source), number);
 }
 
 Task<> ForgeReporter::stop() {

@@ -47,8 +47,9 @@ class ForgeReporter {
   ForgeReporter(const ForgeReporter&) = delete;
   ForgeReporter& operator=(const ForgeReporter&) = delete;
 
-  /// A merge request of a source was opened, or has new commits.
-  void look_at_merge_request(const std::string& source, std::int64_t number);
+  /// A merge request of a source was opened, or has new commits. Once this ends well it is
+  /// remembered over a restart until the comment is there. Unavailable if that cannot be written.
+  Task<Result<void>> look_at_merge_request(std::string source, std::int64_t number);
   /// Posts nothing any more; returns when what is under way has ended.
   Task<> stop();
 

@@ -13,6 +13,8 @@ namespace {
 /// Of GitHub; the others take more.
 constexpr std::size_t kDescription = 140;
 constexpr std::size_t kBitbucketKey = 40;
+/// Statuses on a page: as many as they all give but Gitea, which gives what it likes.
+constexpr std::size_t kPerPage = 100;
 
 /// The word of a forge for a state.
 std::string_view word(Forge forge, CommitState state) {
@@ -103,39 +105,49 @@ HttpRequest status_request(const ForgeRepository& repository, const CommitReport
   return forge_request(repository, "POST", root + "/statuses/" + revision, github_body(report));
 }
 
-HttpRequest statuses_request(const ForgeRepository& repository, const std::string& revision) {
+HttpRequest statuses_request(const ForgeRepository& repository, const std::string& revision,
+                             int page) {
   const std::string root = repository_path(repository);
   const std::string id = percent_encode(revision);
+  std::string target;
   switch (repository.forge) {
     case Forge::GitHub:
-      return forge_request(repository, "GET", root + "/commits/" + id + "/statuses?per_page=100");
+      target = fmt::format("{}/commits/{}/statuses?per_page={}", root, id, kPerPage);
+      break;
     case Forge::GitLab:
-      return forge_request(repository, "GET",
-                           root + "/repository/commits/" + id + "/statuses?per_page=100");
+      target = fmt::format("{}/repository/commits/{}/statuses?per_page={}", root, id, kPerPage);
+      break;
     case Forge::Gitea:
-      return forge_request(repository, "GET",
-                           root + "/statuses/" + id + "?sort=recentupdate&limit=50");
+      target = fmt::format("{}/statuses/{}?sort=recentupdate&limit={}", root, id, kPerPage);
+      break;
     case Forge::Bitbucket:
-      return forge_request(repository, "GET", root + "/commit/" + id + "/statuses?pagelen=100");
+      target = fmt::format("{}/commit/{}/statuses?pagelen={}", root, id, kPerPage);
+      break;
   }
-  return {};
+  return forge_request(repository, "GET", fmt::format("{}&page={}", target, page));
 }
 
-bool shows_report(const ForgeRepository& repository, const Value& answer,
-                  const CommitReport& report) {
+bool ShownStatuses::add(const ForgeRepository& repository, const Value& answer) {
   const bool is_bitbucket = repository.forge == Forge::Bitbucket;
   const Value* list = is_bitbucket ? answer.find("values") : &answer;
   if (list == nullptr || !list->is_list()) return false;
   const char* name_field = is_bitbucket                        ? "key"
                            : repository.forge == Forge::GitLab ? "name"
                                                                : "context";
-  const std::string name = is_bitbucket ? bitbucket_key(report.context) : report.context;
   for (const Value& one : list->as_list()) {
-    if (one.text_or(name_field, "") != name) continue;
     // The first is the newest. GitHub and Bitbucket say `state`, the others `status`.
-    return one.text_or("state", one.text_or("status", "")) == word(repository.forge, report.state);
+    words_.try_emplace(one.text_or(name_field, ""),
+                       one.text_or("state", one.text_or("status", "")));
   }
-  return false;
+  const std::size_t count = list->as_list().size();
+  // How much a Gitea gives at the most is set by whoever runs it.
+  return repository.forge == Forge::Gitea ? count > 0 : count >= kPerPage;
+}
+
+bool ShownStatuses::shows(const ForgeRepository& repository, const CommitReport& report) const {
+  const bool is_bitbucket = repository.forge == Forge::Bitbucket;
+  const auto found = words_.find(is_bitbucket ? bitbucket_key(report.context) : report.context);
+  return found != words_.end() && found->second == word(repository.forge, report.state);
 }
 
 bool is_repetition(Forge forge, int status, std::string_view body) {

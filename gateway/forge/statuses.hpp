@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,11 +34,21 @@ struct CommitReport {
 /// POST of a status.
 HttpRequest status_request(const ForgeRepository& repository, const CommitReport& report);
 
-/// GET of the statuses that a commit has.
-HttpRequest statuses_request(const ForgeRepository& repository, const std::string& revision);
-/// Whether the forge's answer to that shows the report as its context's newest.
-bool shows_report(const ForgeRepository& repository, const Value& answer,
-                  const CommitReport& report);
+/// GET of a page (1, 2, ...) of the statuses that a commit has, the newest first.
+HttpRequest statuses_request(const ForgeRepository& repository, const std::string& revision,
+                             int page);
+
+/// The statuses that a forge shows of one commit: the newest of each context.
+class ShownStatuses {
+ public:
+  /// Takes in an answer to statuses_request(), page after page. True if more may follow.
+  bool add(const ForgeRepository& repository, const Value& answer);
+  /// Whether the report is its context's newest.
+  bool shows(const ForgeRepository& repository, const CommitReport& report) const;
+
+ private:
+  std::map<std::string, std::string> words_;  ///< states by context, both in the forge's words
+};
 
 /// Whether a forge's refusal says that the commit has that status already (GitLab's words).
 bool is_repetition(Forge forge, int status, std::string_view body);

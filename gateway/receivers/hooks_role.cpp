@@ -2,6 +2,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/signal_set.hpp>
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr Duration kStopGrace{5'000};
 constexpr int kAccepted = 202;
+/// Forges wait for ten seconds. While control is away, what it has to hear is kept here.
+constexpr Duration kTaken{3'000};
 
 /// The process's parts; its members end in the reverse order.
 class HooksRole {
@@ -23,7 +27,10 @@ class HooksRole {
   explicit HooksRole(const HooksRoleSettings& settings)
       : notifier_(io_.get_executor(), random_, notifier_settings(settings)),
         receiver_(receiver_settings(settings), clock_,
-                  [this](const HookNotice& notice) { notifier_.add(notice); }),
+                  [this](const HookNotice& notice) {
+                    notifier_.add(notice);
+                    concerned_.push_back(notice);
+                  }),
         server_(
             io_.get_executor(), [this](HttpRequest request) { return answer(std::move(request)); },
             receiver_.server_settings()) {
@@ -67,7 +74,14 @@ class HooksRole {
     const auto work = std::make_shared<Work>();
     if (exporter_) work->span = span ? span.context() : unsampled_context();
     const WorkScope scope(work);
+    concerned_.clear();
     HttpResponse response = receiver_.handle(request);
+    const std::vector<HookNotice> concerned = std::exchange(concerned_, {});
+    // Nothing but the hook ever tells of a merge request: who is told "accepted" must not need to
+    // say it again, whatever happens here.
+    for (const HookNotice& notice : concerned) {
+      if (notice.merge_request != 0) co_await notifier_.wait_until_taken(notice, kTaken);
+    }
     // What strangers send, or what tells of nothing, is no beginning of anything.
     if (response.status != kAccepted) span.discard();
     co_return response;
@@ -80,6 +94,7 @@ class HooksRole {
     io_.stop();
   }
 
+  std::vector<HookNotice> concerned_;  ///< by the delivery that is being handled
   SystemClock clock_;
   SystemRandom random_;
   asio::io_context io_{1};

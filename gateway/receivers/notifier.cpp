@@ -1,5 +1,6 @@
 #include "gateway/receivers/notifier.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -77,6 +78,21 @@ Duration Notifier::rest_of(const std::string& key) {
   return std::chrono::ceil<Duration>(known->second - now);
 }
 
+Task<> Notifier::wait_until_taken(HookNotice notice, Duration at_most) {
+  const std::string key = key_of(notice);
+  if (!waiting_.contains(key)) co_return;
+  const auto taken = std::make_shared<Signal>(co_await asio::this_coro::executor);
+  const auto place = awaited_.emplace(key, taken);
+  if (!co_await taken->wait(at_most)) awaited_.erase(place);
+}
+
+void Notifier::note_taken(const std::string& key) {
+  waiting_.erase(key);
+  const auto [first, last] = awaited_.equal_range(key);
+  std::for_each(first, last, [](const auto& one) { one.second->notify(); });
+  awaited_.erase(first, last);
+}
+
 Task<> Notifier::stop() { co_await queue_.stop(); }
 
 Task<Outcome> Notifier::pass_on(std::string key) {
@@ -100,7 +116,7 @@ Task<Outcome> Notifier::pass_on(std::string key) {
   // A source that is gone meanwhile is nobody's loss.
   if (answer->status >= 400)
     log_info("hooks", "control wants no look", {{"source", key}, {"answer", answer->body}});
-  waiting_.erase(key);
+  note_taken(key);
   rests_[key] = std::chrono::steady_clock::now() + settings_.rest;
   co_return Done{};
 }

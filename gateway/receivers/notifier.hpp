@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -31,6 +32,9 @@ class Notifier {
 
   /// Is part of the span of the work in hand (core/base/work.hpp), and says so to control.
   void add(const HookNotice& notice);
+  /// Ends when control has taken that merge request, which then is remembered, or has refused it;
+  /// at the latest after that long.
+  Task<> wait_until_taken(HookNotice notice, Duration at_most);
   /// Passes nothing on any more; returns when what is under way has ended.
   Task<> stop();
 
@@ -38,15 +42,17 @@ class Notifier {
   using Time = std::chrono::steady_clock::time_point;
 
   Task<Outcome> pass_on(std::string key);
+  void note_taken(const std::string& key);
   bool is_crowded(const std::string& source) const;
   /// What is left of a key's rest.
   Duration rest_of(const std::string& key);
 
   NotifierSettings settings_;
   HttpClient client_;
-  std::set<std::string> waiting_;                    ///< keys of merge requests
-  std::map<std::string, Time> rests_;                ///< by key: until when it rests
-  std::map<std::string, std::string> traceparents_;  ///< of what waits: the last one's
+  std::set<std::string> waiting_;                                ///< keys of merge requests
+  std::multimap<std::string, std::shared_ptr<Signal>> awaited_;  ///< by key of merge request
+  std::map<std::string, Time> rests_;                            ///< by key: until when it rests
+  std::map<std::string, std::string> traceparents_;              ///< of what waits: the last one's
   Queue queue_;
 };
 

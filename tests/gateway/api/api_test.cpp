@@ -168,8 +168,10 @@ TEST_F(ApiTest, LooksAtSourcesForThoseWhoMaySeeThem) {
   source.tenant.clear();
   engine.watched.push_back(source);
   std::vector<std::int64_t> merge_requests;
-  settings.on_merge_request = [&](const std::string&, std::int64_t number) {
+  settings.on_merge_request = [&](std::string, std::int64_t number) -> Task<Result<void>> {
     merge_requests.push_back(number);
+    if (number == 8) co_return fail(ErrorCode::Unavailable, "the store is full");
+    co_return Result<void>();
   };
   settings.hook_url = [](const std::string& key) { return "https://x/hooks/" + key; };
   start();
@@ -182,6 +184,8 @@ TEST_F(ApiTest, LooksAtSourcesForThoseWhoMaySeeThem) {
   EXPECT_EQ(engine.looked_at, (std::vector<std::string>{"platform", "alice/alice"}));
   EXPECT_EQ(ask("POST", "/v1/looks", R"({"source":"alice/alice","mergeRequest":7})").status, 204);
   EXPECT_EQ(merge_requests, std::vector<std::int64_t>{7});
+  EXPECT_EQ(ask("POST", "/v1/looks", R"({"source":"alice/alice","mergeRequest":8})").status, 503)
+      << "it is not remembered";
   const Value listed = json("GET", "/v1/sources?tenant=alice");
   EXPECT_EQ(listed.text_or("sources[0].hook", ""), "https://x/hooks/alice/alice");
 }

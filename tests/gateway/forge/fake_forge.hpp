@@ -74,6 +74,12 @@ class FakeForge {
     return rest.substr(0, rest.find('/'));
   }
 
+  static std::size_t number_after(const std::string& target, const std::string& name,
+                                  std::size_t otherwise) {
+    const std::size_t at = target.find(name);
+    return at == std::string::npos ? otherwise : std::stoul(target.substr(at + name.size()));
+  }
+
   HttpResponse list(const HttpRequest& request) const {
     Value all = Value::list();
     if (request.target.find("/comments") != std::string::npos) {
@@ -82,9 +88,15 @@ class FakeForge {
           all.push_back(Value::map({{"id", one.id}, {"body", one.text}}));
       }
     } else {
+      const std::size_t size = number_after(request.target, "per_page=", 30);
+      std::size_t skip = size * (number_after(request.target, "&page=", 1) - 1);
       for (auto one = statuses.rbegin(); one != statuses.rend(); ++one) {
-        if (request.target.find(one->revision) != std::string::npos)
+        if (request.target.find(one->revision) == std::string::npos) continue;
+        if (skip > 0) {
+          --skip;
+        } else if (all.as_list().size() < size) {
           all.push_back(Value::map({{"context", one->context}, {"state", one->state}}));
+        }
       }
     }
     HttpResponse response;

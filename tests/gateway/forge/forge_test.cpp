@@ -1,5 +1,6 @@
 #include "gateway/forge/forge.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "gateway/forge/caller.hpp"
@@ -114,7 +115,9 @@ TEST(ForgeTest, KeepsWithinWhatForgesTake) {
 TEST(ForgeTest, KnowsAStatusThatAForgeHas) {
   const CommitReport success = report(CommitState::Success);
   const auto shows = [&](const char* type, const char* url, const char* answer) {
-    return shows_report(repository(type, url), parse_json(answer).value(), success);
+    ShownStatuses shown;
+    shown.add(repository(type, url), parse_json(answer).value());
+    return shown.shows(repository(type, url), success);
   };
   EXPECT_TRUE(
       shows("github", "https://github.com/a/b",
@@ -133,6 +136,28 @@ TEST(ForgeTest, KnowsAStatusThatAForgeHas) {
   EXPECT_TRUE(
       is_repetition(Forge::GitLab, 400, "Cannot transition status via :enqueue from :pending"));
   EXPECT_FALSE(is_repetition(Forge::GitHub, 400, "Cannot transition status"));
+}
+
+TEST(ForgeTest, ReadsStatusesPageByPage) {
+  const ForgeRepository github = repository("github", "https://github.com/a/b");
+  const ForgeRepository gitea = repository("gitea", "https://codeberg.org/a/b");
+  EXPECT_TRUE(statuses_request(github, kRevision, 3).target.ends_with("?per_page=100&page=3"));
+  EXPECT_TRUE(statuses_request(gitea, kRevision, 2)
+                  .target.ends_with("?sort=recentupdate&limit=100&page=2"));
+  Value page = Value::list();
+  for (int i = 0; i < 50; ++i)
+    page.push_back(Value::map({{"context", fmt::format("c{}", i)}, {"state", "success"}}));
+  ShownStatuses shown;
+  EXPECT_TRUE(shown.add(gitea, page)) << "its operator may allow no more than 50";
+  EXPECT_FALSE(shown.add(gitea, Value::list()));
+  EXPECT_FALSE(shown.add(github, page)) << "less than a page";
+  CommitReport one = report(CommitState::Success);
+  one.context = "c49";
+  EXPECT_TRUE(shown.shows(github, one));
+  // What comes later is older.
+  const Value older = parse_json(R"([{"context":"c49","state":"pending"}])").value();
+  shown.add(github, older);
+  EXPECT_TRUE(shown.shows(github, one));
 }
 
 TEST(ForgeTest, KeepsCommentsAsEachForgeWantsThem) {

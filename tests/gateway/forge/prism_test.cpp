@@ -60,7 +60,7 @@ TEST_F(PrismTest, FindsNothingWrongWithOurRequests) {
                    201);
     }
   }
-  expect_valid(statuses_request(repository, revision), 200);
+  expect_valid(statuses_request(repository, revision, 2), 200);
   expect_valid(comments_request(repository, 7, 1), 200);
   expect_valid(comment_request(repository, 7, "**changes**"), 201);
 }

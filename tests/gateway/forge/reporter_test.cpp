@@ -1,5 +1,6 @@
 #include "gateway/forge/reporter.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 #include "gateway/forge/comments.hpp"
 #include "tests/gateway/forge/fake_forge.hpp"
 #include "tests/support/fake_engine.hpp"
+#include "tests/support/faulty_store.hpp"
 #include "tests/support/run_task.hpp"
 
 namespace croft {
@@ -35,12 +37,30 @@ class ReporterTest : public testing::Test {
   void start() {
     if (reporter) run_task(io, stop());
     reporter.reset();
+    reporter.emplace(ForgeReporterParts{engine, *store, clock, random, io.get_executor()},
+                     settings());
+  }
+  ForgeReporterSettings settings() const {
     ForgeReporterSettings settings;
     settings.secrets = std::make_shared<secret::OperatorSecrets>(directory.path());
     settings.markdown = [](const Changeset& changeset) { return "diff " + changeset.digest; };
     settings.gather = Duration(1);
-    reporter.emplace(ForgeReporterParts{engine, *store, clock, random, io.get_executor()},
-                     std::move(settings));
+    return settings;
+  }
+  void ask_for(const std::string& key, std::int64_t number) {
+    EXPECT_TRUE(run_task(io, reporter->look_at_merge_request(key, number)));
+  }
+  /// So many Instances of alice's, all ready, with a status each.
+  void add_resources(int count) {
+    source().commit_status->has_resources = true;
+    for (int i = 0; i < count; ++i) {
+      ResourceStatus resource;
+      resource.ref = {"alice", Kind::Instance, fmt::format("i{}", engine.resources.size())};
+      resource.source = "alice/alice";
+      resource.attempted_revision = resource.applied_revision = kFirst;
+      resource.conditions = {{"Ready", ConditionStatus::True, "Running", "", {}}};
+      engine.resources.push_back(std::move(resource));
+    }
   }
   Task<bool> stop() {
     co_await reporter->stop();
@@ -72,6 +92,11 @@ class ReporterTest : public testing::Test {
     query.subject = "alice/alice";
     const std::vector<EventRow> events = run_task(io, store->events(query)).value();
     return std::ranges::count(events, reason, &EventRow::reason);
+  }
+  bool is_remembered(std::string_view reason, std::ptrdiff_t count) {
+    for (int i = 0; i < 2'000 && events_of(reason) < count; ++i)
+      io.run_for(std::chrono::milliseconds(5));
+    return events_of(reason) == count;
   }
   /// Lets everything that was begun come to its end: a post of another revision is behind it.
   void settle(const std::string& revision) {
@@ -138,6 +163,41 @@ TEST_F(ReporterTest, PostsNothingTwiceOverARestart) {
   EXPECT_LE(forge.requests.size(), before + 2);
 }
 
+TEST_F(ReporterTest, KnowsAgainMoreThanAPageOfWhatItPosted) {
+  add_resources(150);
+  finish(kFirst);
+  ASSERT_TRUE(eventually([&] { return forge.statuses.size() == 151; }));
+  Transaction much;
+  for (int i = 0; i < 1'200; ++i) {
+    EventRow event;
+    event.tenant = "alice";
+    event.subject = "alice/alice";
+    event.reason = "Loaded";
+    much.add(AppendEvent{std::move(event)});
+  }
+  ASSERT_TRUE(run_task(io, store->commit(std::move(much))));
+  start();
+  add_resources(1);  // whose status comes after all others
+  engine.tell();
+  ASSERT_TRUE(
+      eventually([&] { return forge.statuses.back().context == "croft/alice/Instance/i150"; }));
+  EXPECT_THAT(forge.statuses, SizeIs(152));
+}
+
+TEST_F(ReporterTest, AsksForAllThatAForgeHasOnceForACommit) {
+  add_resources(150);
+  forge.statuses.push_back({kFirst, "croft/alice", "success", "", ""});
+  for (int i = 0; i < 150; ++i) {
+    forge.statuses.push_back(
+        {kFirst, fmt::format("croft/alice/Instance/i{}", i), "success", "", ""});
+  }
+  finish(kFirst);
+  ASSERT_TRUE(is_remembered("StatusPosted", 151));
+  EXPECT_THAT(forge.statuses, SizeIs(151));
+  EXPECT_EQ(forge.count("GET"), 2u);
+  EXPECT_EQ(forge.count("POST"), 0u);
+}
+
 TEST_F(ReporterTest, AsksTheForgeIfADaemonDiedBeforeItCouldRememberAPost) {
   forge.statuses.push_back({kFirst, "croft/alice", "success", "", ""});
   finish(kFirst);
@@ -201,19 +261,19 @@ TEST_F(ReporterTest, KeepsOneCommentOnAMergeRequest) {
   engine.ref_diff.changeset.digest = "one";
   forge.comments.push_back({1, "somebody's"});
   forge.comments.push_back({2, comment_marker("alice/alice") + "copied by Eve", false});
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] { return forge.comments.size() == 3; }));
   EXPECT_EQ(engine.ref_diffs.back().second, "refs/pull/7/head");
   EXPECT_NE(forge.comments[2].text.find("diff one"), std::string::npos);
   engine.ref_diff.changeset.digest = "two";
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(
       eventually([&] { return forge.comments[2].text.find("diff two") != std::string::npos; }));
   EXPECT_THAT(forge.comments, SizeIs(3));
   // The same again changes nothing.
   const std::size_t patches = forge.count("PATCH");
-  reporter->look_at_merge_request("alice/alice", 7);
-  reporter->look_at_merge_request("alice/alice", 8);
+  ask_for("alice/alice", 7);
+  ask_for("alice/alice", 8);
   ASSERT_TRUE(eventually([&] { return forge.comments.size() == 4; }));
   EXPECT_EQ(forge.comments[3].number, "8");
   EXPECT_EQ(forge.count("PATCH"), patches);
@@ -225,9 +285,8 @@ TEST_F(ReporterTest, ManyMergeRequestsOfOneSourceHoldUpNoOthers) {
   bob.tenant = "bob";
   engine.watched.push_back(std::move(bob));
   engine.stuck.insert("alice/alice");
-  for (int number = 1; number <= 30; ++number)
-    reporter->look_at_merge_request("alice/alice", number);
-  reporter->look_at_merge_request("bob/bob", 7);
+  for (int number = 1; number <= 30; ++number) ask_for("alice/alice", number);
+  ask_for("bob/bob", 7);
   EXPECT_TRUE(eventually([&] { return forge.comments.size() == 1; }));
   engine.stuck.clear();
   EXPECT_TRUE(eventually([&] { return forge.comments.size() == 31; }));
@@ -236,13 +295,13 @@ TEST_F(ReporterTest, ManyMergeRequestsOfOneSourceHoldUpNoOthers) {
 TEST_F(ReporterTest, GivesUpAMergeRequestThatCannotBeFetchedInTime) {
   const Error late(ErrorCode::Timeout, "it took longer than 1m");
   engine.failure = late;
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] {
     if (!engine.failure) engine.failure = late;
     return engine.ref_diffs.size() == 3;
   }));
   engine.failure.reset();
-  reporter->look_at_merge_request("alice/alice", 8);
+  ask_for("alice/alice", 8);
   ASSERT_TRUE(eventually([&] { return forge.comments.size() == 1; }));
   EXPECT_EQ(forge.comments[0].number, "8");
   EXPECT_EQ(engine.ref_diffs.back().second, "refs/pull/8/head");
@@ -251,14 +310,14 @@ TEST_F(ReporterTest, GivesUpAMergeRequestThatCannotBeFetchedInTime) {
 
 TEST_F(ReporterTest, TakesNobodysCopyForItsOwnComment) {
   engine.ref_diff.revision = kFirst;
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] { return forge.comments.size() == 1; }));
   // Our token may change Eve's, and hers comes first.
   const FakeForge::Comment eves{2, forge.comments[0].text, true};
   forge.comments.insert(forge.comments.begin(), eves);
   start();
   engine.ref_diff.changeset.digest = "two";
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(
       eventually([&] { return forge.comments[1].text.find("diff two") != std::string::npos; }));
   EXPECT_THAT(forge.comments, SizeIs(2));
@@ -269,13 +328,13 @@ TEST_F(ReporterTest, FindsAgainTheCommentWhoseAnswerWasLost) {
   engine.ref_diff.revision = kFirst;
   forge.comments.push_back({1, "somebody's"});
   forge.faults.push_back({502, {}, true});
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] { return forge.count("PATCH") == 1; }));
   EXPECT_THAT(forge.comments, SizeIs(2));
   // One that was removed is made anew.
   forge.comments.pop_back();
   engine.ref_diff.changeset.digest = "two";
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] { return forge.comments.size() == 2; }));
   EXPECT_NE(forge.comments[1].text.find("diff two"), std::string::npos);
 }
@@ -283,17 +342,56 @@ TEST_F(ReporterTest, FindsAgainTheCommentWhoseAnswerWasLost) {
 TEST_F(ReporterTest, MayGoWhileSomethingIsUnderWay) {
   engine.ref_diff.revision = kFirst;
   engine.stuck.insert("alice/alice");
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] { return engine.ref_diffs.size() == 1; }));
   reporter.reset();
   engine.stuck.clear();
   EXPECT_TRUE(eventually([&] { return forge.comments.size() == 1; }));
 }
 
+TEST_F(ReporterTest, ACommentThatWasAskedForComesAfterAKill) {
+  engine.ref_diff.revision = kFirst;
+  run_task(io, stop());
+  {
+    // What is destroyed with its loop goes as a killed process does: at once, wherever it was.
+    asio::io_context dying;
+    reporter.emplace(ForgeReporterParts{engine, *store, clock, random, dying.get_executor()},
+                     settings());
+    engine.stuck.insert("alice/alice");
+    ASSERT_TRUE(run_task(dying, reporter->look_at_merge_request("alice/alice", 7)));
+    ASSERT_TRUE(run_task(dying, reporter->look_at_merge_request("alice/alice", 9)));
+    reporter.reset();
+  }
+  EXPECT_THAT(forge.comments, SizeIs(0));
+  engine.stuck.clear();
+  start();
+  ASSERT_TRUE(eventually([&] { return forge.comments.size() == 2; }));
+  EXPECT_EQ(forge.comments[0].number, "7");
+  EXPECT_EQ(forge.comments[1].number, "9");
+  // And no further one after that.
+  ASSERT_TRUE(is_remembered("CommentSettled", 2));
+  const auto looked_at = engine.ref_diffs.size();
+  start();
+  ask_for("alice/alice", 8);
+  ASSERT_TRUE(eventually([&] { return forge.comments.size() == 3; }));
+  EXPECT_EQ(engine.ref_diffs.size(), looked_at + 1);
+}
+
+TEST_F(ReporterTest, WhatCannotBeRememberedIsNotTaken) {
+  run_task(io, stop());
+  FaultyStore faults(*store);
+  reporter.emplace(ForgeReporterParts{engine, faults, clock, random, io.get_executor()},
+                   settings());
+  faults.fail_commit(faults.commits() + 1, Error(ErrorCode::Unavailable, "it is full"));
+  EXPECT_FALSE(run_task(io, reporter->look_at_merge_request("alice/alice", 7)));
+  run_task(io, stop());
+  reporter.reset();
+}
+
 TEST_F(ReporterTest, SaysOnAMergeRequestWhatIsWrongWithIt) {
   engine.ref_diff.revision = kFirst;
   engine.ref_diff.problems = "site.yaml:1:1: error: no";
-  reporter->look_at_merge_request("alice/alice", 7);
+  ask_for("alice/alice", 7);
   ASSERT_TRUE(eventually([&] { return forge.comments.size() == 1; }));
   EXPECT_NE(forge.comments[0].text.find("site.yaml:1:1: error: no"), std::string::npos);
 }

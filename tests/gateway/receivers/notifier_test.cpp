@@ -92,6 +92,25 @@ TEST_F(NotifierTest, TellsOfTheFirstAtOnceAndOfEverybodyElseBesides) {
   EXPECT_EQ(control.told[2], R"({"mergeRequest":17,"source":"alice/alice"})");
 }
 
+TEST_F(NotifierTest, SaysWhenAMergeRequestIsTaken) {
+  const auto waited = [&](Notifier& notifier, HookNotice notice, Duration at_most) {
+    const auto wait = [](Notifier& by, HookNotice what, Duration most) -> Task<bool> {
+      co_await by.wait_until_taken(what, most);
+      co_return true;
+    };
+    const auto begun = std::chrono::steady_clock::now();
+    run_task(io, wait(notifier, std::move(notice), at_most));
+    return std::chrono::steady_clock::now() - begun;
+  };
+  Notifier notifier(io.get_executor(), random, settings(Duration(0)));
+  notifier.add({"alice/alice", 7});
+  EXPECT_GE(waited(notifier, {"alice/alice", 7}, Duration(100)), Duration(100)) << "nobody listens";
+  Control control(io.get_executor(), socket);
+  waited(notifier, {"alice/alice", 7}, Duration(60'000));
+  EXPECT_THAT(control.told, ElementsAre(R"({"mergeRequest":7,"source":"alice/alice"})"));
+  EXPECT_LT(waited(notifier, {"alice/alice", 7}, Duration(60'000)), Duration(30'000));
+}
+
 TEST_F(NotifierTest, ManySourcesDoNotWaitForEachOthersRest) {
   Control control(io.get_executor(), socket);
   Notifier notifier(io.get_executor(), random, settings(Duration(3'600'000)));
