@@ -147,8 +147,9 @@ Task<Result<void>> Dispatcher::State::forget_others(WebhookSet set) {
 
 Task<Result<void>> Dispatcher::State::begin(WebhookDeclaration declaration) {
   const auto before = known.find(declaration.ref);
+  const bool is_new = before == known.end();
   WebhookRow row;
-  if (before == known.end()) {
+  if (is_new) {
     CO_TRY_ASSIGN(row, co_await make_row(declaration));
   } else {
     row = before->second;
@@ -162,7 +163,8 @@ Task<Result<void>> Dispatcher::State::begin(WebhookDeclaration declaration) {
   }
   if (is_stopped) co_return Result<void>();
   const Ref ref = declaration.ref;
-  auto queue = std::make_shared<WebhookQueue>(parts, std::move(declaration), std::move(row));
+  auto queue =
+      std::make_shared<WebhookQueue>(parts, std::move(declaration), std::move(row), is_new);
   queues.insert_or_assign(ref, queue);
   spawn(parts->executor, WebhookQueue::run(std::move(queue)), "webhook");
   co_return Result<void>();

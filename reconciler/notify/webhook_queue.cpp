@@ -15,7 +15,7 @@ namespace croft::notify {
 namespace {
 
 constexpr std::size_t kBatch = 100;
-constexpr std::size_t kMostLoaded = 10'000;
+constexpr std::size_t kLoadedAtOnce = 1'000;
 /// How far the cursor in the store may lag behind for an endpoint that wants none of what happens.
 constexpr std::int64_t kLag = 1'000;
 
@@ -78,12 +78,13 @@ std::string footer(const Ref& webhook) {
 }  // namespace
 
 WebhookQueue::WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
-                           WebhookRow row)
+                           WebhookRow row, bool is_new)
     : parts_(std::move(parts)),
       declaration_(std::move(declaration)),
       row_(std::move(row)),
       row_turn_(parts_->executor, 1),
       work_(parts_->executor),
+      is_prompt_(!is_new && !row_.failing_since),
       seen_(row_.cursor) {
   take_template();
 }
@@ -132,7 +133,7 @@ WebhookStatus WebhookQueue::status() const {
   WebhookStatus status;
   status.declaration = declaration_;
   status.row = row_;
-  status.waiting = pending_.size();
+  status.waiting = waiting();
   status.last = last_;
   status.url = declaration_.url.empty() ? "" : shown_url(declaration_.url);
   status.ready = ready_of(declaration_, row_, held_up_);
@@ -143,20 +144,84 @@ bool WebhookQueue::is_in_use() const { return !row_.disabled_at && !declaration_
 
 bool WebhookQueue::may_take_more() const { return is_in_use() && !is_caught_up_ && has_room(); }
 
+std::size_t WebhookQueue::waiting() const {
+  std::size_t count = pending_.size();
+  for (const auto& [subject, line] : lines_) count += line.left;
+  return count;
+}
+
 /// What waits behind another of its subject waits for that one, and takes nobody's place.
 bool WebhookQueue::has_room() const {
-  const std::size_t window = parts_->settings.window;
-  if (pending_.size() + kBatch <= window) return true;
-  if (pending_.size() + kBatch > window * parts_->settings.windows) return false;
-  std::set<std::string_view> subjects;
-  for (const auto& [place, waiting] : pending_) subjects.insert(waiting.row.notification.subject);
-  return subjects.size() + kBatch <= window;
+  return lines_.size() + kBatch <= parts_->settings.window &&
+         waiting() + kBatch <= parts_->settings.most_waiting;
+}
+
+void WebhookQueue::line_up(DeliveryRow row) {
+  Line& line = lines_[row.notification.subject];
+  const std::size_t most =
+      pending_.size() < parts_->settings.most_held ? parts_->settings.of_subject : 1;
+  if (line.left > 0 || line.held >= most) {
+    ++line.left;
+  } else {
+    hold_in_memory(std::move(row));
+  }
+}
+
+void WebhookQueue::hold_in_memory(DeliveryRow row) {
+  Line& line = lines_[row.notification.subject];
+  const Place place{row.notification.sequence, row.id};
+  if (pending_.try_emplace(place, Waiting{std::move(row)}).second) ++line.held;
+}
+
+void WebhookQueue::let_go(const Place& place) {
+  const auto found = pending_.find(place);
+  const auto line = lines_.find(found->second.row.notification.subject);
+  pending_.erase(found);
+  if (--line->second.held == 0 && line->second.left == 0) lines_.erase(line);
+}
+
+Task<> WebhookQueue::read_on() {
+  std::vector<std::string> subjects;
+  for (const auto& [subject, line] : lines_) {
+    if (line.held == 0) subjects.push_back(subject);
+  }
+  for (const std::string& subject : subjects) {
+    const Result<void> done = co_await read_on_in(subject);
+    if (is_over_) co_return;
+    if (done) continue;
+    log_warning("notify", "what waits for a webhook cannot be read on",
+                {{"webhook", to_string(row_.ref)}, {"error", done.error().describe()}});
+    co_await sleep_for(parts_->settings.ask_again);
+    work_.notify();
+    co_return;
+  }
+}
+
+Task<Result<void>> WebhookQueue::read_on_in(std::string subject) {
+  DeliveryQuery query;
+  query.webhook = row_.ref;
+  query.only_pending = true;
+  query.subject = subject;
+  query.limit = parts_->settings.of_subject;
+  const std::size_t left_before = lines_[subject].left;
+  CO_TRY_ASSIGN(std::vector<DeliveryRow> rows, co_await parts_->store.deliveries(query));
+  const std::size_t count = rows.size();
+  for (DeliveryRow& row : rows) hold_in_memory(std::move(row));
+  Line& line = lines_[subject];
+  // What came to it meanwhile may be among what was read, or not: then it is found the next time.
+  const std::size_t come = line.left - left_before;
+  const bool is_last = count < query.limit;
+  line.left = come + (is_last ? 0 : std::max<std::size_t>(left_before, count + 1) - count);
+  if (line.held == 0 && line.left == 0) lines_.erase(subject);
+  co_return Result<void>();
 }
 
 Task<> WebhookQueue::run(std::shared_ptr<WebhookQueue> self) {
   co_await self->load_pending();
   while (!self->is_over_) {
     if (self->may_take_more()) co_await self->take_more();
+    if (self->is_over_) co_return;
+    co_await self->read_on();
     if (self->is_over_) co_return;
     const std::optional<Timestamp> due = self->begin_due(self);
     if (self->may_take_more()) continue;
@@ -169,18 +234,17 @@ Task<> WebhookQueue::run(std::shared_ptr<WebhookQueue> self) {
 
 /// What an earlier run had taken from the outbox, and did not finish.
 Task<> WebhookQueue::load_pending() {
+  DeliveryQuery query;
+  query.webhook = row_.ref;
+  query.only_pending = true;
+  query.limit = kLoadedAtOnce;
   while (!is_over_) {
-    DeliveryQuery query;
-    query.webhook = row_.ref;
-    query.only_pending = true;
-    query.limit = kMostLoaded;
-    Result<std::vector<DeliveryRow>> rows = co_await parts_->store.deliveries(std::move(query));
+    Result<std::vector<DeliveryRow>> rows = co_await parts_->store.deliveries(query);
     if (rows) {
-      for (DeliveryRow& row : *rows) {
-        const Place place{row.notification.sequence, row.id};
-        pending_.try_emplace(place, Waiting{std::move(row)});
-      }
-      co_return;
+      if (!rows->empty()) query.after = rows->back().notification.sequence;
+      for (DeliveryRow& row : *rows) line_up(std::move(row));
+      if (rows->size() < kLoadedAtOnce) co_return;
+      continue;
     }
     log_warning("notify", "what waits for a webhook cannot be read",
                 {{"webhook", to_string(row_.ref)}, {"error", rows.error().describe()}});
@@ -233,10 +297,7 @@ Task<Result<void>> WebhookQueue::take_over(std::vector<NotificationRow> notifica
     CO_TRY(co_await change_row(std::move(move_on), std::move(transaction)));
   }
   seen_ = newest;
-  for (DeliveryRow& row : rows) {
-    const Place place{row.notification.sequence, row.id};
-    pending_.try_emplace(place, Waiting{std::move(row)});
-  }
+  for (DeliveryRow& row : rows) line_up(std::move(row));
   co_return Result<void>();
 }
 
@@ -292,7 +353,7 @@ Task<> WebhookQueue::deliver(std::shared_ptr<WebhookQueue> self, Place place) {
   const bool has_ended = row.state != DeliveryState::Pending;
   self->last_ = row;
   if (has_ended) {
-    self->pending_.erase(place);
+    self->let_go(place);
   } else {
     self->pending_.at(place) = Waiting{std::move(row)};
   }
@@ -313,7 +374,7 @@ void WebhookQueue::put_off(const Place& place, const Error& why) {
 Task<Result<Attempt>> WebhookQueue::attempt(NotificationRow notification) {
   const bool is_letter = declaration_.format == MessageFormat::Email;
   AttemptTurns::Turn turn;  // mails have threads of their own, and a measure
-  if (!is_letter) turn = co_await parts_->turns->take(row_.ref.tenant);
+  if (!is_letter) turn = co_await parts_->turns->take(row_.ref.tenant, !is_prompt_);
   if (is_over_) co_return fail(ErrorCode::Cancelled, "the Webhook is declared no more");
   Result<Post> post = post_of(notification);
   // Secrets are opened some time after a start.
@@ -328,9 +389,9 @@ Task<Result<Attempt>> WebhookQueue::attempt(NotificationRow notification) {
   const Sender& sender = is_letter ? parts_->mail->sender : parts_->sender;
   const auto begun = std::chrono::steady_clock::now();
   attempt = co_await sender(std::move(*post));
-  metrics::registry()
-      .histogram(metrics::kWebhookSeconds)
-      .observe(std::chrono::steady_clock::now() - begun);
+  const auto took = std::chrono::steady_clock::now() - begun;
+  is_prompt_ = attempt.fate == Attempt::Fate::Taken && took <= parts_->settings.prompt;
+  metrics::registry().histogram(metrics::kWebhookSeconds).observe(took);
   co_return attempt;
 }
 
@@ -549,10 +610,7 @@ Task<Result<void>> WebhookQueue::replay(std::shared_ptr<WebhookQueue> self,
   }
   std::function<void(WebhookRow&)> no_change = [](WebhookRow&) {};
   CO_TRY(co_await self->change_row(std::move(no_change), std::move(transaction)));
-  for (DeliveryRow& row : rows) {
-    const Place place{row.notification.sequence, row.id};
-    self->pending_.try_emplace(place, Waiting{std::move(row)});
-  }
+  for (DeliveryRow& row : rows) self->line_up(std::move(row));
   self->work_.notify();
   co_return Result<void>();
 }

@@ -29,10 +29,17 @@ struct DispatcherSettings {
   int concurrency = 4;        ///< attempts at a time at one endpoint; one at one that fails
   int attempts_at_once = 64;  ///< over HTTP, of all endpoints
   int attempts_of_tenant = 8;
-  /// Subjects of which something waits for one endpoint; the rest stays in the outbox. Of one that
-  /// it does not take, there may be so many more deliveries that others still get their turn.
+  /// An endpoint that takes longer to answer shares half of the attempts with those that fail.
+  Duration prompt{3'000};
+  /// Subjects of which something waits for one endpoint; the rest stays in the outbox.
   std::size_t window = 500;
-  std::size_t windows = 4;  ///< so many times the window wait at the most, whatever they concern
+  /// Deliveries that wait for one endpoint, whatever they concern: so many of a subject that it
+  /// does not take may wait that others still get their turn.
+  std::size_t most_waiting = 20'000;
+  /// So many of a subject are held in memory, and read from the store when those have ended.
+  std::size_t of_subject = 20;
+  /// Deliveries of one endpoint in memory; past that, one of each subject.
+  std::size_t most_held = 2'000;
   Duration old_key_life{86'400'000};  ///< for so long a key signs beside the one that replaced it
   Duration ask_again{5'000};    ///< of a store that fails, and for a secret that is not there yet
   Duration look_again{60'000};  ///< the outbox is looked at so often, whether woken or not
@@ -87,8 +94,9 @@ struct HeldUp {
 /// process ended, and not noted, is sent again. On the control executor.
 class WebhookQueue {
  public:
-  WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration,
-               WebhookRow row);
+  /// `is_new`: nothing was ever sent to it.
+  WebhookQueue(std::shared_ptr<DispatchParts> parts, WebhookDeclaration declaration, WebhookRow row,
+               bool is_new);
 
   /// Until end(). Keeps `self` alive.
   static Task<> run(std::shared_ptr<WebhookQueue> self);
@@ -120,8 +128,21 @@ class WebhookQueue {
     bool is_under_way = false;
   };
   using Place = std::pair<std::int64_t, std::string>;  ///< sequence and id: the order
+  /// What waits of one subject.
+  struct Line {
+    std::size_t held = 0;  ///< in pending_
+    std::size_t left = 0;  ///< in the store only; read when none is held any more
+  };
 
   Task<> load_pending();
+  /// Into pending_, if there is room for it.
+  void line_up(DeliveryRow row);
+  void hold_in_memory(DeliveryRow row);
+  void let_go(const Place& place);
+  /// Reads the next of the subjects of which none is held any more.
+  Task<> read_on();
+  Task<Result<void>> read_on_in(std::string subject);
+  std::size_t waiting() const;
   bool is_in_use() const;
   bool may_take_more() const;
   bool has_room() const;
@@ -160,6 +181,8 @@ class WebhookQueue {
   Semaphore row_turn_;
   Signal work_;
   std::map<Place, Waiting> pending_;
+  std::map<std::string, Line> lines_;  ///< by subject; no empty ones
+  bool is_prompt_;                     ///< its last attempt was taken, and soon
   std::optional<DeliveryRow> last_;
   std::int64_t seen_ = -1;  ///< what was looked at; the row's cursor follows when it matters
   int under_way_ = 0;

@@ -47,15 +47,39 @@ class DispatcherBoundsTest : public DispatcherTest {
     }
     ASSERT_TRUE(run(store_->commit(std::move(all))).has_value());
   }
-  /// An endpoint that does not take what is about kApi.
+  /// An endpoint that does not take what is about kApi, for so long as it is picky.
   Answer picky() {
-    return [](HttpRequest request) -> Task<HttpResponse> {
+    return [this](HttpRequest request) -> Task<HttpResponse> {
       HttpResponse response;
-      response.status = request.body.find(kApi) == std::string::npos ? 204 : 500;
+      const bool is_taken = !is_picky_ || request.body.find(kApi) == std::string::npos;
+      response.status = is_taken ? 204 : 500;
       co_return response;
     };
   }
+  static Answer hanging() {
+    return [](HttpRequest) -> Task<HttpResponse> {
+      co_await sleep_for(Duration(600'000));
+      co_return HttpResponse{};
+    };
+  }
+  /// So many endpoints of that tenant that take what they are sent, and never answer.
+  void add_hanging(std::vector<WebhookDeclaration>& all, const std::string& tenant, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string name = fmt::format("hangs{}", i);
+      all.push_back(webhook(name, serve(tenant + "-" + name, hanging())));
+      all.back().ref.tenant = tenant;
+    }
+  }
+  /// Of "alice/Webhook/well", which has shown that it answers.
+  WebhookDeclaration proven() {
+    const WebhookDeclaration well = webhook("well", serve("well"));
+    declare({well});
+    tell("alice/Instance/first");
+    expect_received("well", 1);
+    return well;
+  }
 
+  bool is_picky_ = true;
   std::map<std::string, int> now_;
   std::map<std::string, int> most_;
 };
@@ -129,6 +153,95 @@ TEST_F(DispatcherBoundsTest, ASubjectThatIsNotTakenKeepsNoOthersBack) {
   tell("alice/Instance/other");
   expect_received("ops", 2);
   EXPECT_EQ(subjects("ops").back(), "alice/Instance/other");
+}
+
+TEST_F(DispatcherBoundsTest, ManyHangingEndpointsOfATenantDoNotSlowItsOthers) {
+  settings_.attempts_of_tenant = 4;
+  sender_.timeout = Duration(60'000);
+  restart();
+  std::vector<WebhookDeclaration> all{proven()};
+  add_hanging(all, "alice", 8);
+  declare(all);
+  tell("alice/Instance/second");
+  // They hang by now, and each of what follows makes more of them want to.
+  EXPECT_TRUE(runs_until([&] { return received_["alice-hangs0"].size() == 1; }));
+  std::vector<std::string> subjects;
+  for (int i = 0; i < 20; ++i) subjects.push_back(fmt::format("alice/Instance/i{}", i));
+  append(subjects);
+  dispatcher_->wake("alice");
+  EXPECT_TRUE(runs_until([&] { return received_["well"].size() == 22; }, Duration(2'500)))
+      << received_["well"].size();
+}
+
+TEST_F(DispatcherBoundsTest, ManyTenantsWithHangingEndpointsDoNotSlowAnother) {
+  settings_.attempts_of_tenant = 4;
+  settings_.attempts_at_once = 8;
+  sender_.timeout = Duration(60'000);
+  restart();
+  std::vector<WebhookDeclaration> all{proven()};
+  std::vector<std::string> subjects;
+  for (int tenant = 0; tenant < 8; ++tenant) {
+    add_hanging(all, fmt::format("t{}", tenant), 4);
+    subjects.push_back(fmt::format("t{}/Instance/x", tenant));
+  }
+  declare(all);
+  append(subjects);
+  for (int tenant = 0; tenant < 8; ++tenant) dispatcher_->wake(fmt::format("t{}", tenant));
+  const auto hanging_ones = [&] {
+    return std::ranges::count_if(received_, [](const auto& one) {
+      return one.first.find("hangs") != std::string::npos && !one.second.empty();
+    });
+  };
+  EXPECT_TRUE(runs_until([&] { return hanging_ones() == 4; }));
+  for (int i = 0; i < 20; ++i) tell(fmt::format("alice/Instance/i{}", i));
+  EXPECT_TRUE(runs_until([&] { return received_["well"].size() == 21; }, Duration(2'500)))
+      << received_["well"].size();
+  EXPECT_EQ(hanging_ones(), 4) << "half of all attempts";
+}
+
+TEST_F(DispatcherBoundsTest, ThousandsThatWaitOfOneSubjectKeepNoOthersBack) {
+  settings_.schedule.delays = {Duration(600'000)};
+  restart();
+  declare({webhook("ops", serve("ops", picky()))});
+  append(std::vector<std::string>(5'000, kApi));
+  tell("alice/Instance/other");
+  expect_received("ops", 2);
+  EXPECT_EQ(subjects("ops").back(), "alice/Instance/other");
+  EXPECT_TRUE(runs_until([&] { return status("ops").waiting == 5'000; }));
+  // And after a restart, from all that waits.
+  restart();
+  tell("alice/Instance/third");
+  EXPECT_TRUE(runs_until([&] { return subjects("ops").back() == "alice/Instance/third"; }));
+  EXPECT_TRUE(runs_until([&] { return status("ops").waiting == 5'000; }));
+}
+
+TEST_F(DispatcherBoundsTest, WhatWaitsInTheStoreOnlyIsSentInItsOrder) {
+  constexpr std::size_t kCount = 130;
+  settings_.of_subject = 4;
+  settings_.schedule.delays.assign(1'000, Duration(20));
+  restart();
+  declare({webhook("ops", serve("ops", picky()))});
+  append(std::vector<std::string>(kCount, kApi));
+  tell("alice/Instance/other");
+  ASSERT_TRUE(runs_until([&] { return status("ops").waiting == kCount; }));
+  restart();
+  is_picky_ = false;
+  ASSERT_TRUE(runs_until(
+      [&] { return received_["ops"].size() > kCount + 1 && status("ops").waiting == 0; }));
+  const std::vector<DeliveryRow> sent = deliveries("ops");
+  ASSERT_THAT(sent, SizeIs(kCount + 1));
+  std::vector<std::string> ids;
+  std::vector<std::string> expected;
+  for (const DeliveryRow& row : sent) {
+    EXPECT_EQ(row.state, DeliveryState::Delivered);
+    if (row.notification.subject == kApi) expected.push_back(row.notification.id);
+  }
+  for (const Received& one : received_["ops"]) {
+    const std::string id = one.headers.value_or("webhook-id", "");
+    const bool is_again = !ids.empty() && ids.back() == id;
+    if (one.subject() == kApi && !is_again) ids.push_back(id);
+  }
+  EXPECT_EQ(ids, expected);
 }
 
 TEST_F(DispatcherBoundsTest, WhatCannotBeWrittenIsTriedAgain) {
