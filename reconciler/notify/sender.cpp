@@ -107,7 +107,6 @@ Task<Attempt> send(std::shared_ptr<Desk> desk, Post post) {
   const auto executor = co_await asio::this_coro::executor;
   HttpClientSettings with = client_settings(desk->settings, post);
   with.resolver = desk->resolver;
-  with.lookup = desk->settings.lookup;
   with.lookups = lookups_of(*desk, post.tenant, executor);
   const HttpClient client(target->server, std::move(with));
   HttpRequest request;

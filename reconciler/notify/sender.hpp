@@ -7,7 +7,7 @@
 #include "core/base/async.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/hidden.hpp"
-#include "core/net/client.hpp"
+#include "core/net/http.hpp"
 #include "reconciler/notify/retry.hpp"
 
 namespace croft::notify {
@@ -31,7 +31,6 @@ struct SenderSettings {
   /// Private networks that anybody's endpoints may be in.
   std::vector<std::string> allowed_networks;
   std::string certificate_authorities;  ///< PEM file to trust besides the system's
-  NameLookup lookup;                    ///< unset: the system's resolver
 };
 
 /// Over HTTP: a POST on a connection of its own. Redirects are not followed: a key or an event
