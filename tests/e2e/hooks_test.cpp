@@ -300,6 +300,34 @@ TEST_F(HooksTest, ShowsOnAMergeRequestWhatItWouldChangeAndAppliesNothing) {
   EXPECT_EQ(daemon_.croft({"get", "-A"}).output.find("shop"), std::string::npos);
 }
 
+TEST_F(HooksTest, ACommentThatWasAskedForComesAfterAKill) {
+  start();
+  const std::vector<std::string> success{"croft/alice success"};
+  ASSERT_TRUE(wait_until([&] { return forge_.statuses(clone_.id_of()) == success; }))
+      << daemon_.log();
+  expect_hook();
+  clone_.start_branch("proposal");
+  clone_.commit(site_files("shop", "eve"));
+  clone_.push("+HEAD:refs/pull/7/head");
+  // The forge is of no use for now.
+  const auto posts = [&] { return forge_.look([](auto& forge) { return forge.count("POST"); }); };
+  const std::size_t before = posts();
+  forge_.look([](auto& forge) {
+    forge.faults.assign(1'000, {503, {}, false});
+    return true;
+  });
+  EXPECT_EQ(deliver("pull_request",
+                    R"({"action":"opened","number":7,"pull_request":{"base":{"ref":"main"}}})"),
+            202);
+  ASSERT_TRUE(wait_until([&] { return posts() > before; })) << daemon_.log();
+  for (const char* role : {"hooks", "control"}) ::kill(daemon_.role(role).value(), SIGKILL);
+  forge_.look([](auto& forge) {
+    forge.faults.clear();
+    return true;
+  });
+  ASSERT_TRUE(wait_until([&] { return forge_.comments().size() == 1; })) << daemon_.log();
+}
+
 }  // namespace
 
 }  // namespace croft::e2e
