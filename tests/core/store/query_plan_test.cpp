@@ -43,28 +43,17 @@ class QueryPlanTest : public testing::Test {
 };
 
 TEST_F(QueryPlanTest, FindsRowsByIndex) {
-  for (const std::string_view statement : {kEraseTenant,
-                                           kEraseSource,
-                                           kResourcesOfTenant,
-                                           kEraseResource,
-                                           kEraseDirective,
-                                           kUsageWithin,
-                                           kEraseToken,
-                                           kEraseAcknowledgement,
-                                           kPruneEvents,
-                                           kNextEvent,
-                                           kLockTenantNumbers,
-                                           kGiveTenantNumber,
-                                           kNotifications,
-                                           kNotificationsOfTenant,
-                                           kNewestNotifications,
-                                           kNewestNotificationsOfTenant,
-                                           kEraseWebhook,
-                                           kEraseDeliveries,
-                                           kPendingDeliveries,
-                                           kPendingDeliveriesOfSubject,
-                                           kNewestDeliveries,
-                                           kDelivery}) {
+  for (const std::string_view statement : {kEraseTenant,         kEraseSource,
+                                           kResourcesOfTenant,   kEraseResource,
+                                           kEraseDirective,      kUsageWithin,
+                                           kEraseToken,          kEraseAcknowledgement,
+                                           kPruneEvents,         kNextEvent,
+                                           kLockTenantNumbers,   kGiveTenantNumber,
+                                           kNotifications,       kNotificationsOfTenant,
+                                           kNewestNotifications, kNewestNotificationsOfTenant,
+                                           kEraseWebhook,        kEraseDeliveries,
+                                           kPendingDeliveries,   kPendingDeliveriesOfSubject,
+                                           kNewestDeliveries,    kDelivery}) {
     expect_no_scan(statement);
   }
 }
