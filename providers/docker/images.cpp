@@ -7,6 +7,7 @@
 
 #include "core/base/id.hpp"
 #include "core/base/log.hpp"
+#include "providers/docker/build_cgroup.hpp"
 #include "providers/docker/dockerfile.hpp"
 #include "providers/docker/engine/build_context.hpp"
 #include "providers/docker/image_name.hpp"
@@ -410,6 +411,22 @@ bool is_build_of(const Value& image, const std::string& uid) {
     return tag.starts_with(std::string(kBuildDomain) + "/") && tag.contains(end);
   });
 }
+/// A cgroup that bounds what the steps start; where there can be none, the operator is told once.
+Task<Result<std::string>> build_cgroup(CorePtr core, std::string uid, Limit limit) {
+  CO_TRY_ASSIGN(const Value info, co_await core->engine.system().info(limit.at));
+  const EngineKind kind = core->identity ? core->identity->kind : EngineKind::Docker;
+  const std::string why = reason_against_build_cgroup(core->settings, kind, info);
+  if (why.empty()) {
+    const std::int64_t processes = core->settings.build_processes;
+    auto making = core->pool.run([uid, processes] { return make_build_cgroup(uid, processes); });
+    Result<std::string> made = co_await std::move(making);
+    co_return made;
+  }
+  if (!std::exchange(core->has_told_of_builds, true))
+    log_warning("docker", "the steps of builds may start any number of processes: " + why);
+  co_return std::string();
+}
+
 
 /// Images of this resource's earlier builds: the only ones whose layers a build may take from the
 /// cache. The engine's own cache is everybody's, and would tell one tenant what another's step
@@ -417,6 +434,7 @@ bool is_build_of(const Value& image, const std::string& uid) {
 Task<std::vector<std::string>> earlier_builds(CorePtr core, std::string uid, Limit limit) {
   const Filters filter{{"label", {"croft.build=" + uid}}};
   const Result<Value> list = co_await core->engine.images().list(filter, limit.at);
+  CO_TRY_ASSIGN(plan->request.cgroup_parent, co_await build_cgroup(core, effect->uid, limit));
   std::vector<std::string> ids;
   if (list && list->is_list()) {
     for (const Value& image : list->as_list()) {
@@ -425,6 +443,11 @@ Task<std::vector<std::string>> earlier_builds(CorePtr core, std::string uid, Lim
   }
   co_return ids;
 }
+  auto tidying = core->pool.run([uid = effect->uid] {
+    remove_build_cgroup(uid);
+    return 0;
+  });
+  co_await std::move(tidying);
 
 Task<Result<ImageFacts>> ensure_built(CorePtr core, EffectPtr effect, Value workload, Limit limit) {
   auto planning = core->pool.run([core, effect, workload]() -> Result<std::shared_ptr<BuildPlan>> {

@@ -66,6 +66,12 @@ Result<int> parse_log_files(const std::string& text) {
 }
 
 Result<std::string> parse_pool(const std::string& text) {
+Result<std::int64_t> parse_build_processes(const std::string& text) {
+  const auto number = whole_number(text);
+  if (number && *number >= 16 && *number <= 1'000'000) return *number;
+  return fail(ErrorCode::Invalid, fmt::format("'{}' is no number from 16 to 1000000", text));
+}
+
   if (is_network(text) && subnet_at(text, kSubnetLength, 0)) return text;
   return fail(ErrorCode::Invalid,
               fmt::format("'{}' is no network of at least /{}", text, kSubnetLength));
@@ -144,6 +150,7 @@ Result<void> read_credentials(ProviderSettings& settings, const Value& spec,
   TRY_ASSIGN(const Secret<std::string> text, secrets.find(name, kLongestCredential));
   TRY_ASSIGN(settings.logins,
              while_doing(parse_logins(text.reveal()), "reading the secret '" + name + "'"));
+      {"buildProcesses", set_parsed(&S::build_processes, parse_build_processes)},
   return {};
 }
 

@@ -52,6 +52,7 @@ struct ProviderSettings {
       60'000};  ///< measureEvery: measures volumes, looks after the packet filter
   /// credentials: {secret: NAME}, a file as docker login writes it: {"auths": {SERVER: {"auth":
   /// BASE64 of USER:PASSWORD}}}.
+  std::int64_t build_processes = 1024;   ///< buildProcesses: of each step of a build, all together
   struct Login {
     std::string user;
     Secret<std::string> password;
