@@ -27,6 +27,7 @@ constexpr std::size_t kLongestLine = 4'000;
 constexpr std::int64_t kBuildProcesses = 4096;
 constexpr const char* kSentDockerfile = ".croft.dockerfile";
 
+constexpr const char* kIgnoreFile = ".dockerignore";
 RegistryLogin login_for(const ProviderSettings& settings, const std::string& registry) {
   const auto found = settings.logins.find(registry);
   if (found == settings.logins.end()) return {};
@@ -236,14 +237,14 @@ Result<std::string> read_dockerfile(const BuildPlan& plan) {
   return plan.context->read(entry->id, kLargestDockerfile);
 }
 
-/// The engine gets the very text that was checked, whatever else the tree holds. A
-/// DOCKERFILE.dockerignore goes on to count.
-Result<void> send_checked(BuildPlan& plan, const std::string& text) {
-  const Result<TreeEntry> ignore = plan.context->entry(plan.dockerfile + ".dockerignore");
-  if (ignore && ignore->mode == FileMode::Regular) {
-    TRY_ASSIGN(std::string content, plan.context->read(ignore->id, kLargestDockerfile));
-    plan.context = tree_with_file(plan.context, std::string(kSentDockerfile) + ".dockerignore",
-                                  std::move(content));
+/// What the context leaves out, as its author wrote it: DOCKERFILE.dockerignore goes before
+/// .dockerignore.
+Result<std::string> read_ignore(const BuildPlan& plan) {
+  for (const std::string& path : {plan.dockerfile + ".dockerignore", std::string(kIgnoreFile)}) {
+    const Result<TreeEntry> entry = plan.context->entry(path);
+    if (!entry || (entry->mode != FileMode::Regular && entry->mode != FileMode::Executable))
+      continue;
+    return plan.context->read(entry->id, kLargestDockerfile);
   }
   plan.context = tree_with_file(plan.context, kSentDockerfile, text);
   plan.dockerfile = kSentDockerfile;
@@ -291,6 +292,17 @@ Result<BuildPlan> plan_build(const Core& core, const Effect& effect, const Value
                   .shm = 0,
                   .processes = is_docker ? kBuildProcesses : 0,
                   .cache_from = {},
+  return std::string();
+}
+
+/// The engine gets the very text that was checked, whatever else the tree holds. Once it has read
+/// the Dockerfile it takes away what .dockerignore names: so nobody's `COPY . .` finds what only
+/// we put there.
+Result<void> send_checked(BuildPlan& plan, const std::string& text) {
+  TRY_ASSIGN(std::string ignore, read_ignore(plan));
+  std::string lines = fmt::format("\n{}\n", kSentDockerfile);
+  if (!plan.context->entry(kIgnoreFile)) lines += std::string(kIgnoreFile) + "\n";
+  plan.context = tree_with_file(plan.context, kIgnoreFile, ignore + lines);
                   .extra_hosts = {},
                   .logins = all_logins(core.settings)};
   plan.request.labels[label::kTenant] = effect.tenant.uid;

@@ -184,6 +184,27 @@ TEST_F(DockerImageTest, ANewerBuildWaitsForTheOneBefore) {
   const auto dockerfile = [](const std::string& text) {
     return make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN " + text + "\n"}});
   };
+TEST_F(DockerImageTest, ABuildFindsNothingThatItsRepositoryDoesNotHold) {
+  using Files = std::vector<std::pair<std::string, std::string>>;
+  const auto built = [&](const Ref& ref, Files more) {
+    more.emplace_back("app/Dockerfile",
+                      "FROM busybox:test\nCOPY . /src/\nRUN busybox ls -A /src >/made\n");
+    more.emplace_back("app/marker", "x\n");
+    source_ = make_memory_tree(more);
+    const Result<void> made = create(ref, build_spec());
+    EXPECT_TRUE(made) << made.error().describe();
+    EXPECT_TRUE(says(ref, "marker"));
+    return log_of(ref);
+  };
+  EXPECT_EQ(built(instance("plain"), {}), "Dockerfile\nmarker\n");
+  EXPECT_EQ(built(instance("ignores"), {{"app/.dockerignore", "no*"}, {"app/not", "x"}}),
+            ".dockerignore\nDockerfile\nmarker\n");
+  EXPECT_EQ(built(instance("own"),
+                  {{"app/Dockerfile.dockerignore", "Dockerfile*\nno*"}, {"app/not", "x"}}),
+            "marker\n")
+      << "one of the Dockerfile's own counts, too";
+}
+
   deadline_ = Duration(1'000);
   for (const char* step : {"sleep 4; echo one >/made", "echo two >/made"}) {
     source_ = dockerfile(step);
