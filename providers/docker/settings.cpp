@@ -100,6 +100,17 @@ Result<std::vector<std::string>> parse_networks(const std::string& text) {
 }
 
 Result<std::map<std::string, std::pair<std::int64_t, std::int64_t>>> parse_ulimits(
+Result<std::vector<std::string>> parse_registries(const std::string& text) {
+  std::vector<std::string> registries = split_list(text);
+  for (const std::string& registry : registries) {
+    const Result<ImageName> name = parse_image_name(registry + "/a");
+    if (!name || name->registry != registry)
+      return fail(Error(ErrorCode::Invalid, fmt::format("'{}' is no registry", registry))
+                      .with_hint("write docker.io, or HOST or HOST:PORT as images have it"));
+  }
+  return registries;
+}
+
     const std::string& text) {
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> limits;
   for (const std::string& one : split_list(text)) {
@@ -134,6 +145,8 @@ const std::map<std::string_view, Setter>& setters() {
       {"defaultUlimits", set_parsed(&S::default_ulimits, parse_ulimits)},
       {"builds", set_parsed(&S::can_build, parse_allow)},
       {"buildMemory", set_parsed(&S::build_memory, parse_bytes)},
+      {"registries", set_parsed(&S::registries, parse_registries)},
+      {"localImages", set_parsed(&S::has_local_images, parse_allow)},
       {"buildCpu", set_parsed(&S::build_cpu_millis, parse_build_cpu)},
       {"buildTimeout", set_parsed(&S::build_timeout, parse_duration)},
       {"pullTimeout", set_parsed(&S::pull_timeout, parse_duration)},

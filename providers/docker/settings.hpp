@@ -44,6 +44,11 @@ struct ProviderSettings {
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> default_ulimits;
   bool can_build = true;                 ///< builds: allow | deny
   Bytes build_memory{1 << 30};           ///< buildMemory: of each step of a build
+  /// registries, comma separated: images come from these alone ("docker.io",
+  /// "registry.example.com:5000"); empty: from all that are at addresses of the outside.
+  std::vector<std::string> registries;
+  bool has_local_images = false;         ///< localImages: allow | deny, of what is here and at no
+                                         ///< registry
   std::int64_t build_cpu_millis = 1000;  ///< buildCpu
   Duration build_timeout{900'000};       ///< buildTimeout: of a whole build
   Duration pull_timeout{900'000};        ///< pullTimeout: of a whole pull
