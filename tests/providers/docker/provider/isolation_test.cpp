@@ -169,6 +169,64 @@ TEST_F(DockerIsolationTest, APlanThatLosesItsWayOutClosesWhatRuns) {
   EXPECT_FALSE(reaches(web, outside.public4, 80));
 }
 
+/// A name server of the host's loopback, as resolvers on servers often are, that the engine is told
+/// of; it knows nothing and counts who asks.
+class CountingResolver {
+ public:
+  explicit CountingResolver(const std::filesystem::path& directory)
+      : log_(directory / "names"),
+        process_(
+            {"/usr/bin/python3", "-c",
+             "import socket\n"
+             "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', 53))\n"
+             "while True:\n"
+             "  q, who = s.recvfrom(4096); print(q[12:60], flush=True)\n"
+             "  s.sendto(q[:2] + b'\\x81\\x83' + q[4:6] + bytes(6) + q[12:], who)\n"},
+            log_, "", SIGKILL) {
+    shell_says(
+        fmt::format("echo nameserver 127.0.0.1 >{0}/resolv.conf; "
+                    "mount --bind {0}/resolv.conf /etc/resolv.conf",
+                    directory.string()));
+  }
+  ~CountingResolver() { shell_says("umount /etc/resolv.conf"); }
+  bool was_asked_for(const std::string& name) const {
+    return read_file(log_, 1 << 20).value_or("").contains(name);
+  }
+
+ private:
+  std::string log_;
+  ServerProcess process_;
+};
+
+TEST_F(DockerIsolationTest, NamesAreNoWayOutWhereThePlanDeniesIt) {
+  const CountingResolver resolver(directory_->path());
+  const auto asks = [&](const Ref& ref, const std::string& name) {
+    (void)exec(ref, fmt::format("busybox timeout 5 busybox nslookup {}.example.com", name));
+  };
+  const Ref open = instance("open", "mallory");
+  ASSERT_TRUE(create(open, shell("sleep 1000"), "mallory"));
+  ASSERT_TRUE(eventually([&] {
+    asks(open, "control");
+    return resolver.was_asked_for("control");
+  })) << "the control: the engine asks for whoever has the way out";
+  allow_egress_ = false;
+  const Ref sender = part(Kind::Service, "shop.worker", "mallory");
+  const Ref receiver = part(Kind::Service, "shop.web", "mallory");
+  Value worker = shell("sleep 1000");
+  Value server = web("by name");
+  server.erase("http");
+  for (Value* spec : {&worker, &server})
+    spec->set("networks", Value(Value::List{Value::map({{"name", "default"}})}));
+  ASSERT_TRUE(create(part(Kind::Network, "shop.default", "mallory"), Value::map(), "mallory"));
+  ASSERT_TRUE(create(sender, worker, "mallory"));
+  ASSERT_TRUE(create(receiver, server, "mallory"));
+  asks(sender, "secret");
+  EXPECT_FALSE(resolver.was_asked_for("secret"));
+  EXPECT_TRUE(eventually([&] {
+    return exec(sender, "[ \"$(wget -q -O - http://web:8080/)\" = 'by name' ]") == 0;
+  })) << "services know each other all the same";
+}
+
 TEST_F(DockerIsolationTest, TheFilterOutlivesTheEngineAndAFlush) {
   settings_.measure_every = Duration(200);
   restart_croft();
@@ -246,24 +304,6 @@ TEST_F(DockerIsolationTest, AVolumeOfAnotherTenantIsAnotherVolume) {
   EXPECT_EQ(made.error().code(), ErrorCode::Conflict);
 }
 
-TEST_F(DockerIsolationTest, ABuildHasTheSameWalls) {
-  const HostServer server(directory_->path());
-  ASSERT_TRUE(eventually([&] { return host_answers("127.0.0.1"); }));
-  victim();
-  const std::string tries = fmt::format(
-      "FROM busybox:test\nRUN for at in '{} 8080' '172.17.0.1 18080' \"$(busybox ip route | "
-      "busybox "
-      "sed -n 's/default via \\([0-9.]*\\).*/\\1/p') 18080\"; do printf 'GET / "
-      "HTTP/1.0\\r\\n\\r\\n' "
-      "| busybox timeout 3 busybox nc -w 2 $at | busybox grep . && exit 9; done; exit 0\n",
-      address_of(alice_));
-  source_ = make_memory_tree({{"app/Dockerfile", tries}});
-  const Result<void> made = create(mallory_, build_spec(), "mallory");
-  EXPECT_TRUE(made) << made.error().describe();
-}
-
-}  // namespace
-}  // namespace croft
 TEST_F(DockerIsolationTest, NoStepOfABuildIsFetchedByTheEngineItself) {
   const std::string log = directory_->path() / "requests";
   const ServerProcess server(
@@ -311,3 +351,21 @@ TEST_F(DockerIsolationTest, AStepOfABuildStartsOnlySoManyProcesses) {
   EXPECT_EQ(shell_says("find /sys/fs/cgroup -name 'croft-build-" + uid_of(mallory_) + "'"), "");
 }
 
+TEST_F(DockerIsolationTest, ABuildHasTheSameWalls) {
+  const HostServer server(directory_->path());
+  ASSERT_TRUE(eventually([&] { return host_answers("127.0.0.1"); }));
+  victim();
+  const std::string tries = fmt::format(
+      "FROM busybox:test\nRUN for at in '{} 8080' '172.17.0.1 18080' \"$(busybox ip route | "
+      "busybox "
+      "sed -n 's/default via \\([0-9.]*\\).*/\\1/p') 18080\"; do printf 'GET / "
+      "HTTP/1.0\\r\\n\\r\\n' "
+      "| busybox timeout 3 busybox nc -w 2 $at | busybox grep . && exit 9; done; exit 0\n",
+      address_of(alice_));
+  source_ = make_memory_tree({{"app/Dockerfile", tries}});
+  const Result<void> made = create(mallory_, build_spec(), "mallory");
+  EXPECT_TRUE(made) << made.error().describe();
+}
+
+}  // namespace
+}  // namespace croft

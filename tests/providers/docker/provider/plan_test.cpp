@@ -49,6 +49,20 @@ TEST_F(PlanTest, WhatTheOperatorAllowedReachesTheEngine) {
   EXPECT_EQ(host(plan(R"({"image":"a","pid":"host"})")).text_or("PidMode", ""), "host");
 }
 
+TEST_F(PlanTest, WithoutAWayOutNobodyIsAskedForNames) {
+  const char* spec = R"({"image":"a","dns":["203.0.113.1"]})";
+  effect_.allow_egress = true;
+  EXPECT_EQ(texts_at(host(plan(spec)), "Dns"), std::vector<std::string>{"203.0.113.1"});
+  effect_.allow_egress = false;
+  EXPECT_EQ(texts_at(host(plan(spec)), "Dns"), std::vector<std::string>{"127.0.0.1"});
+}
+
+TEST_F(PlanTest, WhatIsWrittenBesideVolumesIsBoundedWhereTheOperatorSaysSo) {
+  EXPECT_EQ(host(plan(R"({"image":"a"})")).find("StorageOpt"), nullptr);
+  settings_.layer_size = Bytes{2LL << 30};
+  EXPECT_EQ(host(plan(R"({"image":"a"})")).text_or("StorageOpt.size", ""), "2147483648");
+}
+
 TEST_F(PlanTest, EveryContainerHasItsWalls) {
   const ContainerPlan made = plan(R"({"image":"a"})");
   EXPECT_EQ(texts_at(host(made), "CapDrop"), std::vector<std::string>{"ALL"});
