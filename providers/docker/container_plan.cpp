@@ -169,7 +169,8 @@ Value device_of(const Value& device) {
 /// it is told to: without a way out at the container's own loopback, where nobody answers. Podman
 /// would answer none at all then.
 std::vector<std::string> resolvers(const PlanInput& input) {
-  if (!input.effect.allow_egress && input.has_resolver) return {"127.0.0.1"};
+  const bool has_network = input.workload.text_or("networkMode", "").empty();
+  if (!input.effect.allow_egress && input.has_resolver && has_network) return {"127.0.0.1"};
   return texts_at(input.workload, "dns");
 }
 

@@ -55,6 +55,8 @@ TEST_F(PlanTest, WithoutAWayOutNobodyIsAskedForNames) {
   EXPECT_EQ(texts_at(host(plan(spec)), "Dns"), std::vector<std::string>{"203.0.113.1"});
   effect_.allow_egress = false;
   EXPECT_EQ(texts_at(host(plan(spec)), "Dns"), std::vector<std::string>{"127.0.0.1"});
+  EXPECT_EQ(host(plan(R"({"image":"a","networkMode":"service:db"})")).find("Dns"), nullptr)
+      << "the engine refuses it where the network is another's";
 }
 
 TEST_F(PlanTest, WhatIsWrittenBesideVolumesIsBoundedWhereTheOperatorSaysSo) {
