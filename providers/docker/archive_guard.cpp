@@ -32,7 +32,7 @@ Result<void> check_type(const TarEntry& entry) {
 
 }  // namespace
 
-Result<std::string> ArchiveGuard::feed(std::string_view bytes) {
+Result<std::string> ArchiveRewriter::feed(std::string_view bytes) {
   TRY_ASSIGN(std::vector<TarReader::Part> parts, reader_.feed(bytes));
   std::string out;
   for (TarReader::Part& part : parts) {
@@ -46,12 +46,27 @@ Result<std::string> ArchiveGuard::feed(std::string_view bytes) {
   return out;
 }
 
-Result<std::string> ArchiveGuard::finish() {
+Result<std::string> ArchiveRewriter::finish() {
   TRY(reader_.finish());
   return TarWriter::finish();
 }
 
-Result<std::string> ArchiveGuard::begin(TarEntry entry) {
+Result<std::string> ArchiveRewriter::begin(TarEntry entry) {
+  TRY_ASSIGN(const bool is_taken, take(entry));
+  size_ = left_ = entry.type == TarType::File ? entry.size : 0;
+  if (!is_taken) return std::string();
+  entry.extras.clear();
+  return writer_.begin(entry);
+}
+
+std::string ArchiveRewriter::content(std::string_view bytes) {
+  std::string out(bytes);
+  left_ -= std::min<std::uint64_t>(left_, bytes.size());
+  if (left_ == 0) out += TarWriter::padding(std::exchange(size_, 0));
+  return out;
+}
+
+Result<bool> ArchiveGuard::take(TarEntry& entry) {
   TRY(check_type(entry));
   TRY_ASSIGN(const std::string cleaned, clean_tar_path(entry.path));
   const std::string path = without_slash(cleaned);
@@ -66,16 +81,7 @@ Result<std::string> ArchiveGuard::begin(TarEntry entry) {
   if (entry.type == TarType::Link) links_.insert(path);
   TRY(charge(kEntryCost + entry.target.size() + entry.size));
   entry.mode &= entry.type == TarType::Directory ? 01777U : 0777U;
-  entry.extras.clear();
-  size_ = left_ = entry.type == TarType::File ? entry.size : 0;
-  return writer_.begin(entry);
-}
-
-std::string ArchiveGuard::content(std::string_view bytes) {
-  std::string out(bytes);
-  left_ -= std::min<std::uint64_t>(left_, bytes.size());
-  if (left_ == 0) out += TarWriter::padding(std::exchange(size_, 0));
-  return out;
+  return true;
 }
 
 Result<void> ArchiveGuard::charge(std::uint64_t bytes) {
@@ -97,5 +103,7 @@ Result<void> ArchiveGuard::check_way(const std::string& path, const std::string&
   }
   return {};
 }
+
+Result<bool> ExportFilter::take(TarEntry& entry) { return check_type(entry).has_value(); }
 
 }  // namespace croft::docker

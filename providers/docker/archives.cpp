@@ -141,8 +141,21 @@ Task<Result<void>> export_archive(CorePtr core, std::string uid, std::string vol
                 co_await find_volume(core, std::move(uid), std::move(volume), a_while()));
   CO_TRY_ASSIGN(const std::string helper, co_await open_helper(core, found.name, a_while()));
   const std::string path = std::string(kPlace) + "/.";
-  Result<void> done = co_await core->engine.containers().get_archive(helper, path, std::move(sink));
+  const auto filter = std::make_shared<ExportFilter>();
+  ByteSink filtered = [filter, sink](std::string bytes) -> Task<Result<void>> {
+    CO_TRY_ASSIGN(std::string piece, filter->feed(bytes));
+    if (piece.empty()) co_return Result<void>{};
+    Result<void> written = co_await sink(std::move(piece));
+    co_return written;
+  };
+  Result<void> done =
+      co_await core->engine.containers().get_archive(helper, path, std::move(filtered));
   co_await close_helper(core, helper);
+  if (done) {
+    Result<std::string> end = filter->finish();
+    if (!end) co_return std::unexpected(std::move(end.error()).while_doing("exporting the volume"));
+    done = co_await sink(std::move(*end));
+  }
   co_return while_doing(std::move(done), "exporting the volume");
 }
 

@@ -110,5 +110,17 @@ TEST(ArchiveGuardTest, WhatPassesIsTheSameWithoutSetUserBitsAndAttributes) {
                                                   {entry("link", TarType::Link, "tool"), ""}}));
 }
 
+TEST(ExportFilterTest, LeavesOutWhatCannotComeInAgain) {
+  TarEntry tool = entry("tool", TarType::File);
+  tool.mode = 04755;
+  const std::string archive = archive_of({{entry("pipe", TarType::Fifo), ""},
+                                          {tool, std::string(600, 'x')},
+                                          {entry("disk", TarType::BlockDevice), ""}});
+  ExportFilter filter;
+  std::string out = filter.feed(archive).value();
+  out += filter.finish().value();
+  EXPECT_EQ(out, archive_of({{tool, std::string(600, 'x')}}));
+}
+
 }  // namespace
 }  // namespace croft::docker

@@ -33,7 +33,10 @@ class DockerDataTest : public DockerTest {
 
 TEST_F(DockerDataTest, AVolumeTravelsAsAnArchive) {
   ASSERT_TRUE(create(ref_, with_volume()));
-  ASSERT_EQ(exec(ref_, "busybox mkdir /data/deep; echo -n treasure >/data/deep/note"), 0);
+  ASSERT_EQ(exec(ref_,
+                 "busybox mkdir /data/deep; echo -n treasure >/data/deep/note; "
+                 "busybox mkfifo /data/deep/pipe"),
+            0);
   const auto archive = std::make_shared<std::string>();
   ByteSink sink = [archive](std::string bytes) -> Task<Result<void>> {
     *archive += bytes;
