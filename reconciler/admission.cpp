@@ -10,12 +10,6 @@ namespace {
 
 using plans::Footprint;
 
-const plans::FilesSize* size_of(const FilesSizes* sizes, const Value& spec) {
-  if (sizes == nullptr) return nullptr;
-  const auto found = sizes->find(spec.text_or("files.tree", ""));
-  return found == sizes->end() ? nullptr : &found->second;
-}
-
 /// Those that were stopped by hand.
 std::set<Ref> stopped_in(const World& world) {
   std::set<Ref> refs;
@@ -31,24 +25,24 @@ bool is_stopped(const std::set<Ref>& stopped, const Ref& ref) {
   return stopped.contains(ref) || (stack && stopped.contains(*stack));
 }
 
-std::vector<Footprint> footprints_of(const std::map<Ref, Desired>& desired,
+std::vector<Footprint> footprints_of(const World& world, const std::map<Ref, Desired>& desired,
                                      const std::set<Ref>& stopped, const FilesSizes* sizes) {
   std::vector<Footprint> set;
   set.reserve(desired.size());
   for (const auto& [ref, one] : desired) {
     if (!one.spec) continue;
-    set.push_back(footprint_of(ref, one.provider, *one.spec, size_of(sizes, *one.spec)));
+    set.push_back(footprint_in(world, sizes, ref, one.provider, *one.spec));
     set.back().runs = !is_stopped(stopped, ref);
   }
   return set;
 }
 
-std::vector<Footprint> footprints_of(const std::vector<ResourceRow>& inventory,
-                                     const std::set<Ref>& stopped, const FilesSizes* sizes) {
+std::vector<Footprint> footprints_of_inventory(const World& world, const std::set<Ref>& stopped,
+                                               const FilesSizes* sizes) {
   std::vector<Footprint> set;
-  for (const ResourceRow& row : inventory) {
+  for (const ResourceRow& row : world.inventory) {
     if (row.state != InventoryState::Owned || !row.applied) continue;
-    set.push_back(footprint_of(row.ref, row.provider, *row.applied, size_of(sizes, *row.applied)));
+    set.push_back(footprint_in(world, sizes, row.ref, row.provider, *row.applied));
     set.back().runs = !is_stopped(stopped, row.ref);
   }
   return set;
@@ -84,11 +78,12 @@ class Admitter {
     std::vector<const plans::PlanTerms*> others;
     if (request_.platform != nullptr) others = other_plans(*request_.platform, request_.plan->name);
     std::vector<std::vector<Footprint>> before{
-        footprints_of(world.inventory, stopped, request_.sizes)};
+        footprints_of_inventory(world, stopped, request_.sizes)};
     if (request_.accepted != nullptr)
-      before.push_back(footprints_of(*request_.accepted, stopped, request_.sizes));
-    plans::QuotaVerdict verdict = check_quotas(
-        *request_.plan, before, footprints_of(world.desired, stopped, request_.sizes), others);
+      before.push_back(footprints_of(world, *request_.accepted, stopped, request_.sizes));
+    plans::QuotaVerdict verdict =
+        check_quotas(*request_.plan, before,
+                     footprints_of(world, world.desired, stopped, request_.sizes), others);
     out_.refusals = std::move(verdict.refusals);
     out_.quotas = std::move(verdict.uses);
     out_.reached = std::move(verdict.reached);
@@ -159,8 +154,8 @@ Result<void> admit_start(const plans::PlanTerms& plan, const PlatformTerms& plat
                          const World& world, const Ref& ref) {
   std::set<Ref> stopped = stopped_in(world);
   const auto all = [&] {
-    return world.desired.empty() ? footprints_of(world.inventory, stopped, nullptr)
-                                 : footprints_of(world.desired, stopped, nullptr);
+    return world.desired.empty() ? footprints_of_inventory(world, stopped, nullptr)
+                                 : footprints_of(world, world.desired, stopped, nullptr);
   };
   const std::vector<Footprint> before = all();
   std::erase_if(stopped, [&](const Ref& other) { return concerns(ref, other); });

@@ -6,13 +6,11 @@
 
 #include "plans/admission/quotas.hpp"
 #include "plans/admission/walls.hpp"
+#include "reconciler/footprints.hpp"
 #include "reconciler/terms.hpp"
 #include "reconciler/world.hpp"
 
 namespace croft {
-
-/// Sizes of what Sites serve, by tree id.
-using FilesSizes = std::map<std::string, plans::FilesSize>;
 
 /// Whether a tenant may have what it asks for.
 struct AdmissionRequest {

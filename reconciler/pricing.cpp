@@ -60,12 +60,7 @@ class UsageBasis {
   PricedResource priced(const Ref& ref, const std::string& uid, const std::string& provider,
                         const Value& spec, bool counts) {
     PricedResource resource;
-    const plans::FilesSize* size = nullptr;
-    if (usage_.sizes != nullptr) {
-      const auto found = usage_.sizes->find(spec.text_or("files.tree", ""));
-      if (found != usage_.sizes->end()) size = &found->second;
-    }
-    resource.footprint = footprint_of(ref, provider, spec, size);
+    resource.footprint = footprint_in(*usage_.world, usage_.sizes, ref, provider, spec);
     std::optional<Timestamp> created_at;
     const auto row = rows_.find(uid);
     if (row != rows_.end() && usage_.world->is_observed) created_at = row->second->created_at;

@@ -49,6 +49,8 @@ struct World {
   std::map<std::string, Observed> observed;  ///< by uid: of this tenant's rows and refs
   std::set<std::string>
       unobserved;  ///< providers that could not be observed: their things are left alone
+  /// Of volumes and what has some: the bytes that were last measured to lie there.
+  std::map<Ref, std::int64_t> storage_used;
   std::vector<DirectiveRow> directives;  ///< those in force at `now`; others are skipped by `until`
   /// Failed to load. What `desired` still has of them (the last good revision) is kept up as usual;
   /// what it has not is left as it is, but for stop, start and suspension. Nothing of theirs is

@@ -251,7 +251,7 @@ def stack_files(composes: dict) -> dict:
 
 def provider_file(engine) -> dict:
     return {"docker.yaml": "apiVersion: croft/v1\nkind: Provider\nmetadata: {name: docker}\n"
-                           f"spec: {{adapter: docker, settings: {{host: \"{engine.host}\"}}}}\n"}
+                           f"spec: {{adapter: docker, settings: {{host: \"{engine.host}\", localImages: allow}}}}\n"}
 
 
 def rounds(engine, croft: Croft, scratch: pathlib.Path, count: int) -> None:

@@ -8,6 +8,7 @@
 #include "core/base/id.hpp"
 #include "providers/docker/archive_guard.hpp"
 #include "providers/docker/objects.hpp"
+#include "providers/docker/spec.hpp"
 
 namespace croft::docker {
 
@@ -37,6 +38,54 @@ Task<Result<ObjectSummary>> find_volume(CorePtr core, std::string uid, std::stri
                                           ? std::string("there is no such volume")
                                           : fmt::format("there is no volume '{}'", volume));
 }
+
+/// What the resource declares that the volume holds at most. What only an image declares has no
+/// size; it may hold what a Volume may that says nothing.
+std::uint64_t declared_size(const Core& core, const ObjectSummary& volume,
+                            const std::string& name) {
+  constexpr std::int64_t kUndeclared = 1LL << 30;
+  const std::shared_ptr<const Record> record = core.records.find(volume.uid());
+  const Result<Value> labelled = parse_json(label_or_empty(volume.labels, label::kFields));
+  const Value fields = record && record->fields ? *record->fields
+                       : labelled               ? *labelled
+                                                : Value::map();
+  std::int64_t size = name.empty() ? fields.integer_or("size", 0) : 0;
+  for (const Value& one : elements_at(fields, "volumes")) {
+    if (!name.empty() && one.text_or("name", "") == name) size = one.integer_or("size", 0);
+  }
+  return static_cast<std::uint64_t>(size > 0 ? size : kUndeclared);
+}
+
+/// What of an archive may pass. An empty piece is its end, so that it is asked until there is one.
+class GuardedArchive {
+ public:
+  GuardedArchive(ByteSource source, std::uint64_t limit)
+      : source_(std::move(source)), guard_(limit) {}
+
+  Task<Result<std::string>> next() {
+    std::string out;
+    while (out.empty() && !is_over_) {
+      Result<std::string> piece = co_await source_();
+      if (!piece) co_return piece;
+      is_over_ = piece->empty();
+      Result<std::string> passed = is_over_ ? guard_.finish() : guard_.feed(*piece);
+      if (!passed) {
+        problem_ = passed.error();
+        co_return passed;
+      }
+      out = std::move(*passed);
+    }
+    co_return out;
+  }
+  /// What the guard found.
+  const std::optional<Error>& problem() const { return problem_; }
+
+ private:
+  ByteSource source_;
+  ArchiveGuard guard_;
+  std::optional<Error> problem_;
+  bool is_over_ = false;
+};
 
 /// An image with nothing in it: what is never started needs none.
 Task<Result<void>> ensure_empty_image(CorePtr core, Limit limit) {
@@ -92,32 +141,38 @@ Task<Result<void>> export_archive(CorePtr core, std::string uid, std::string vol
                 co_await find_volume(core, std::move(uid), std::move(volume), a_while()));
   CO_TRY_ASSIGN(const std::string helper, co_await open_helper(core, found.name, a_while()));
   const std::string path = std::string(kPlace) + "/.";
-  Result<void> done = co_await core->engine.containers().get_archive(helper, path, std::move(sink));
+  const auto filter = std::make_shared<ExportFilter>();
+  ByteSink filtered = [filter, sink](std::string bytes) -> Task<Result<void>> {
+    CO_TRY_ASSIGN(std::string piece, filter->feed(bytes));
+    if (piece.empty()) co_return Result<void>{};
+    Result<void> written = co_await sink(std::move(piece));
+    co_return written;
+  };
+  Result<void> done =
+      co_await core->engine.containers().get_archive(helper, path, std::move(filtered));
   co_await close_helper(core, helper);
+  if (done) {
+    Result<std::string> end = filter->finish();
+    if (!end) co_return std::unexpected(std::move(end.error()).while_doing("exporting the volume"));
+    done = co_await sink(std::move(*end));
+  }
   co_return while_doing(std::move(done), "exporting the volume");
 }
 
 Task<Result<void>> import_archive(CorePtr core, std::string uid, std::string volume,
                                   ByteSource source) {
   CO_TRY_ASSIGN(const ObjectSummary found,
-                co_await find_volume(core, std::move(uid), std::move(volume), a_while()));
+                co_await find_volume(core, std::move(uid), volume, a_while()));
   CO_TRY_ASSIGN(const std::string helper, co_await open_helper(core, found.name, a_while()));
-  const auto guard = std::make_shared<ArchiveGuard>();
-  const auto problem = std::make_shared<std::optional<Error>>();
-  ByteSource guarded = [source, guard, problem]() -> Task<Result<std::string>> {
-    Result<std::string> piece = co_await source();
-    if (!piece) co_return piece;
-    Result<void> fine = piece->empty() ? guard->finish() : guard->feed(*piece);
-    if (fine) co_return piece;
-    *problem = fine.error();
-    co_return std::unexpected(std::move(fine.error()));
-  };
+  const auto archive =
+      std::make_shared<GuardedArchive>(std::move(source), declared_size(*core, found, volume));
+  ByteSource guarded = [archive] { return archive->next(); };
   Result<void> done =
       co_await core->engine.containers().put_archive(helper, kPlace, std::move(guarded));
   co_await close_helper(core, helper);
   core->volume_sizes.erase(found.name);
   // What the guard found says more than that the stream broke.
-  if (*problem) done = std::unexpected(std::move(**problem));
+  if (archive->problem()) done = std::unexpected(*archive->problem());
   co_return while_doing(std::move(done), "importing into the volume");
 }
 

@@ -164,13 +164,23 @@ Value device_of(const Value& device) {
                      {"CgroupPermissions", device.text_or("permissions", "rwm")}});
 }
 
+/// Names are a way out, too: whoever looks up SECRET.example.com tells it to the outside. Docker
+/// answers those of the networks itself, and asks for all others, from within the container, where
+/// it is told to: without a way out at the container's own loopback, where nobody answers. Podman
+/// would answer none at all then.
+std::vector<std::string> resolvers(const PlanInput& input) {
+  const bool has_network = input.workload.text_or("networkMode", "").empty();
+  if (!input.effect.allow_egress && input.has_resolver && has_network) return {"127.0.0.1"};
+  return texts_at(input.workload, "dns");
+}
+
 void add_details(const PlanInput& input, Value& host) {
   const Value& workload = input.workload;
   if (const Value* shm = workload.at_path("resources.shm")) host.set("ShmSize", *shm);
   const bool is_welcome = input.has_init && workload.boolean_or("prefersInit", false);
   host.set("Init", is_welcome || workload.boolean_or("init", false));
   set_list(host, "GroupAdd", texts_at(workload, "groups"));
-  set_list(host, "Dns", texts_at(workload, "dns"));
+  set_list(host, "Dns", resolvers(input));
   set_list(host, "DnsSearch", texts_at(workload, "dnsSearch"));
   set_list(host, "DnsOptions", texts_at(workload, "dnsOptions"));
   std::vector<std::string> hosts = texts_at(workload, "extraHosts");
@@ -179,6 +189,8 @@ void add_details(const PlanInput& input, Value& host) {
       entry[equals] = ':';
   }
   set_list(host, "ExtraHosts", hosts);
+  if (const std::int64_t size = input.settings.layer_size.count; size > 0)
+    host.set("StorageOpt", Value::map({{"size", fmt::format("{}", size)}}));
   Value tmpfs = Value::map();
   for (const Value& one : elements_at(workload, "tmpfs")) {
     std::string options = "rw,nosuid,nodev";

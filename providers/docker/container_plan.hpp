@@ -63,6 +63,7 @@ struct PlanInput {
   const ProviderSettings& settings;
   std::vector<PlannedFile> files;  ///< planned_files(), with `at` filled in where they are bound
   bool has_init = true;            ///< the engine brings one along
+  bool has_resolver = true;        ///< the engine answers names inside of each container
   std::string joined_container;    ///< of `networkMode: service:NAME`: that service's container
   std::string joined_processes;    ///< of `pid: service:NAME`
 };

@@ -99,6 +99,7 @@ struct Core : std::enable_shared_from_this<Core> {
   asio::steady_timer events_timer;
   std::function<void(const std::string&)> listener;
   std::function<void(ProviderNews)> news;
+  bool has_told_of_builds = false;  ///< that their processes are not bounded here
   bool is_closed = false;
 };
 

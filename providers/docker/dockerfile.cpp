@@ -131,6 +131,11 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
+struct Instruction {
+  std::string text;
+  std::size_t line;  ///< it begins at, from 1
+};
+
 /// Joins continued lines and leaves comments out. What engines of different ages read differently
 /// is refused: a doubled escape at a line's end, and an instruction after an indented comment
 /// within another.
@@ -139,6 +144,7 @@ class Joiner {
   explicit Joiner(char escape) : escape_(escape) {}
 
   Result<void> add(const std::string& line) {
+    ++line_;
     const std::string plain = trimmed(line);
     if (plain.starts_with('#')) {
       is_doubtful_ = is_doubtful_ || (goes_on_ && !line.starts_with('#'));
@@ -152,6 +158,7 @@ class Joiner {
                                       words[0]),
                           "move the comment to the line's beginning, or out of the instruction"));
     is_doubtful_ = false;
+    if (!goes_on_) begins_at_ = line_;
     std::string_view rest = goes_on_ ? std::string_view(line) : std::string_view(plain);
     const std::string_view body = without_right_space(rest);
     goes_on_ = body.ends_with(escape_);
@@ -163,21 +170,24 @@ class Joiner {
     if (!goes_on_) end();
     return {};
   }
-  std::vector<std::string> finish() && {
+  std::vector<Instruction> finish() && {
     end();
     return std::move(instructions_);
   }
 
  private:
   void end() {
-    if (!trimmed(current_).empty()) instructions_.push_back(std::move(current_));
+    if (!trimmed(current_).empty())
+      instructions_.push_back({.text = std::move(current_), .line = begins_at_});
     current_.clear();
   }
   char escape_;
   bool goes_on_ = false;
   bool is_doubtful_ = false;
+  std::size_t line_ = 0;
+  std::size_t begins_at_ = 0;
   std::string current_;
-  std::vector<std::string> instructions_;
+  std::vector<Instruction> instructions_;
 };
 
 struct Reading {
@@ -386,6 +396,33 @@ Result<void> read_from(Reading& reading, const std::string& instruction,
   return {};
 }
 
+/// The sources of an ADD that lie elsewhere would be fetched by the engine itself, on this side of
+/// all walls: from what listens at the host's loopback, too. Engines fill variables in and take
+/// quotes and escapes out before they look, so that what could become an address is refused as
+/// well.
+Result<void> check_sources(const std::vector<std::string>& words, std::size_t first) {
+  std::string sources;
+  for (std::size_t i = first; i < words.size(); ++i) {
+    sources += words[i];
+    sources += ' ';
+  }
+  while (sources.ends_with(']') || sources.ends_with(' ')) sources.pop_back();
+  // The last is where it goes to; what JSON has between its commas is a word, too.
+  sources.resize(std::min(sources.size(), sources.find_last_of(" ,") + 1));
+  if (sources.find_first_of("$\\`") != std::string::npos)
+    return fail(refusal(fmt::format("the Dockerfile's ADD has a variable or an escape in '{}', "
+                                    "which could make an address",
+                                    sources),
+                        "write the source plainly, or use COPY for files of the repository"));
+  std::erase_if(sources, [](char c) { return c == '"' || c == '\''; });
+  if (!sources.contains("://") && !sources.contains("git@")) return {};
+  return fail(refusal(
+      fmt::format("the Dockerfile's ADD takes '{}' from elsewhere, and the engine itself would "
+                  "fetch it, past all walls",
+                  trimmed(sources)),
+      "put the file into the repository, or fetch it in a RUN step, which has the walls"));
+}
+
 /// "<<EOF": the classic builder has none, and what follows would be read in two ways.
 bool begins_document(std::string_view word) {
   while (!word.empty() && word.front() >= '0' && word.front() <= '9') word.remove_prefix(1);
@@ -413,14 +450,17 @@ Result<void> read_instruction(Reading& reading, const std::string& instruction) 
     return {};
   }
   if (verb != "copy" && verb != "add" && verb != "run") return {};
-  TRY(read_flags(reading, words));
+  TRY_ASSIGN(const std::size_t first, read_flags(reading, words));
+  if (verb == "add") {
+    TRY(check_sources(words, first));
+  }
   if (std::ranges::any_of(words, begins_document))
     return fail(refusal("the Dockerfile has a here-document in '" + instruction.substr(0, 60) + "'",
                         "engines build without BuildKit here: write a file and COPY it"));
   return {};
 }
 
-Result<std::vector<std::string>> instructions_of(std::string_view text) {
+Result<std::vector<Instruction>> instructions_of(std::string_view text) {
   TRY_ASSIGN(const std::vector<std::string> lines, lines_of(text));
   TRY_ASSIGN(const char escape, escape_of(lines));
   Joiner joiner(escape);
@@ -435,9 +475,10 @@ Result<std::vector<std::string>> instructions_of(std::string_view text) {
 Result<std::vector<std::string>> images_of_dockerfile(std::string_view text,
                                                       const Variables& arguments) {
   Reading reading{.given = arguments};
-  TRY_ASSIGN(const std::vector<std::string> instructions, instructions_of(text));
-  for (const std::string& instruction : instructions) {
-    TRY(read_instruction(reading, instruction));
+  TRY_ASSIGN(const std::vector<Instruction> instructions, instructions_of(text));
+  for (const Instruction& instruction : instructions) {
+    TRY(while_doing(read_instruction(reading, instruction.text),
+                    fmt::format("reading line {} of the Dockerfile", instruction.line)));
   }
   return std::move(reading.images);
 }
@@ -458,7 +499,9 @@ Result<void> check_dockerfile(std::string_view text, const Variables& arguments)
 Result<void> check_triggers(const std::vector<std::string>& triggers) {
   const Variables none;
   for (const std::string& trigger : triggers) {
-    TRY_ASSIGN(const std::vector<std::string> images, images_of_dockerfile(trigger, none));
+    TRY_ASSIGN(const std::vector<std::string> images,
+               while_doing(images_of_dockerfile(trigger, none),
+                           fmt::format("reading its step 'ONBUILD {}'", trigger)));
     if (images.empty()) continue;
     return fail(refusal(
         fmt::format("it has the step 'ONBUILD {}', which takes from '{}'", trigger, images.front()),

@@ -11,7 +11,8 @@ namespace croft::docker {
 
 /// Pure: the images that a Dockerfile takes something from (`FROM`, `--from`, `--mount` with
 /// from=), build stages left out, variables filled in from `arguments` and the file's own defaults.
-/// Invalid for what engines may read in another way. Source:
+/// Invalid, with the line, for what engines may read in another way, and for an ADD of what the
+/// engine itself would fetch from elsewhere. Source:
 /// https://docs.docker.com/reference/dockerfile/
 Result<std::vector<std::string>> images_of_dockerfile(
     std::string_view text, const std::map<std::string, std::string>& arguments);
@@ -21,7 +22,8 @@ Result<std::vector<std::string>> images_of_dockerfile(
 Result<void> check_dockerfile(std::string_view text,
                               const std::map<std::string, std::string>& arguments);
 
-/// Pure: Invalid if an ONBUILD step of a base image takes something from another image.
+/// Pure: Invalid if an ONBUILD step of a base image takes something from another image, or from
+/// elsewhere.
 Result<void> check_triggers(const std::vector<std::string>& triggers);
 
 }  // namespace croft::docker

@@ -1,10 +1,16 @@
 #include "providers/docker/image_name.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <memory>
+#include <netdb.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "providers/docker/names.hpp"
+#include "providers/local/addresses.hpp"
 
 namespace croft::docker {
 
@@ -64,10 +70,65 @@ void split_registry(std::string_view text, ImageName& name) {
     name.repository = "library/" + name.repository;
 }
 
+/// "registry.example.com:5000" and "[2001:db8::1]:5000" without the port, in small letters.
+std::string host_of(std::string_view registry) {
+  std::string host(registry);
+  if (host.starts_with('[')) {
+    host = host.substr(1, host.find(']') - 1);
+  } else {
+    host.resize(std::min(host.size(), host.find(':')));
+  }
+  while (host.ends_with('.')) host.pop_back();
+  for (char& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return host;
+}
+
+/// "127.0.0.1", and what resolvers take for it: "127.1", "0x7f000001".
+bool is_numeric(const std::string& host) {
+  const std::string last = host.substr(host.rfind('.') + 1);
+  return host.find(':') != std::string::npos || last.starts_with("0x") ||
+         last.find_first_not_of("0123456789") == std::string::npos;
+}
+
+Error not_outside(const std::string& registry) {
+  return Error(ErrorCode::Denied,
+               fmt::format("the registry '{}' is on this host or in a private network", registry))
+      .with_hint("the operator can name it in `registries` of the Provider");
+}
+
 }  // namespace
 
 std::string ImageName::full() const {
   return digest.empty() ? fmt::format("{}:{}", name(), tag) : with_digest(digest);
+}
+
+Result<void> check_registry(const std::string& registry, const std::vector<std::string>& allowed) {
+  if (std::ranges::find(allowed, registry) != allowed.end()) return {};
+  if (!allowed.empty())
+    return fail(Error(ErrorCode::Denied,
+                      fmt::format("images may not come from the registry '{}'", registry))
+                    .with_hint(fmt::format("use {}", fmt::join(allowed, ", "))));
+  const std::string host = host_of(registry);
+  const bool is_here = host == "localhost" || host.ends_with(".localhost");
+  if (is_here || (is_numeric(host) && !is_outside(host))) return fail(not_outside(registry));
+  return {};
+}
+
+Result<void> check_registry_addresses(const std::string& registry,
+                                      const std::vector<std::string>& allowed) {
+  TRY(check_registry(registry, allowed));
+  if (!allowed.empty()) return {};
+  const addrinfo hints{.ai_socktype = SOCK_STREAM};
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(host_of(registry).c_str(), nullptr, &hints, &list) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(list, &::freeaddrinfo);
+  for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    ::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0,
+                  NI_NUMERICHOST);
+    if (!is_outside(text.data())) return fail(not_outside(registry));
+  }
+  return {};
 }
 
 Result<ImageName> parse_image_name(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.hpp"
 
@@ -26,5 +27,15 @@ struct ImageName {
 /// Reads what stands in a spec (https://github.com/distribution/reference). Invalid for what is no
 /// name, for ids, and for names where Croft keeps tenants' builds.
 Result<ImageName> parse_image_name(std::string_view text);
+
+/// Pure: Denied if images of that registry may not be had: it is not among `allowed`, or, where
+/// that is empty, it is written as an address or name of this host or of a network that is not the
+/// outside. An engine asks registries itself, on this side of all walls.
+Result<void> check_registry(const std::string& registry, const std::vector<std::string>& allowed);
+
+/// The same for what a registry's name means now, where `allowed` is empty. A name that means
+/// nothing is left to the engine. Blocks.
+Result<void> check_registry_addresses(const std::string& registry,
+                                      const std::vector<std::string>& allowed);
 
 }  // namespace croft::docker

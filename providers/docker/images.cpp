@@ -7,6 +7,7 @@
 
 #include "core/base/id.hpp"
 #include "core/base/log.hpp"
+#include "providers/docker/build_cgroup.hpp"
 #include "providers/docker/dockerfile.hpp"
 #include "providers/docker/engine/build_context.hpp"
 #include "providers/docker/image_name.hpp"
@@ -21,10 +22,12 @@ namespace {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr Duration kProgressEvery{5'000};
+constexpr Duration kRegistryAnswersWithin{30'000};
 constexpr std::size_t kLargestDockerfile = 1 << 20;
 constexpr std::size_t kLongestLine = 4'000;
 constexpr std::int64_t kBuildProcesses = 4096;
 constexpr const char* kSentDockerfile = ".croft.dockerfile";
+constexpr const char* kIgnoreFile = ".dockerignore";
 
 RegistryLogin login_for(const ProviderSettings& settings, const std::string& registry) {
   const auto found = settings.logins.find(registry);
@@ -121,6 +124,18 @@ Task<Result<std::string>> pull(CorePtr core, std::string image, std::string regi
   co_return image;
 }
 
+/// Whether the engine may ask that registry: it does so on this side of all walls.
+Task<Result<void>> check_registry_of(CorePtr core, ImageName name) {
+  const std::string registry = name.registry;
+  const std::vector<std::string> allowed = core->settings.registries;
+  CO_TRY(check_registry(registry, allowed));
+  if (registry == "docker.io") co_return Result<void>{};
+  auto looking =
+      core->pool.run([registry, allowed] { return check_registry_addresses(registry, allowed); });
+  Result<void> looked = co_await std::move(looking);
+  co_return looked;
+}
+
 Task<Result<Value>> pull_and_inspect(CorePtr core, std::string uid, ImageName name,
                                      std::string platform, Limit limit) {
   const std::string image = name.full();
@@ -149,35 +164,67 @@ Task<bool> is_run_by(CorePtr core, std::string uid, std::string reference, Limit
   });
 }
 
-/// What the tag means at its registry now; pulled only if that is not here. An image that came from
-/// no registry is taken as it is, as is one whose registry does not answer; but that an image is
-/// here gives nobody what the registry denies.
+/// An image that came from no registry, or under other names than this one. Podman calls
+/// "localhost" what was made on its machine, and gives it a digest all the same.
+bool is_local_only(const Value& image, const ImageName& name) {
+  if (name.registry == "localhost") return true;
+  return std::ranges::none_of(repo_digests(image), [&](const std::string& digest) {
+    return is_of_repository(digest, name);
+  });
+}
+
+/// What is here was made by whoever has the engine, for whom is not known.
+Result<void> check_local(const Core& core, const ImageName& name) {
+  if (core.settings.has_local_images) return {};
+  return fail(
+      Error(ErrorCode::Denied,
+            fmt::format("the image {} is on the engine's machine and came from no registry",
+                        name.full()))
+          .with_hint("push it to a registry; or the operator gives such images to all with the "
+                     "Provider's setting localImages: allow"));
+}
+
+/// That an image is here gives nobody what its registry denies, or says not to have. A resource
+/// that runs with it goes on.
+Task<Result<void>> check_refused(CorePtr core, EffectPtr effect, ImageName name, Value here,
+                                 Error refused, Limit limit) {
+  // Podman does not know the question, and finds nothing.
+  const bool knows = !core->identity || core->identity->kind == EngineKind::Docker;
+  const bool is_refused =
+      refused.code() == ErrorCode::Denied || (knows && refused.code() == ErrorCode::NotFound);
+  if (!is_refused) co_return Result<void>{};
+  const std::string reference = facts_of(here, &name).reference;
+  const bool has_it = co_await is_run_by(core, effect->uid, reference, limit);
+  if (has_it) co_return Result<void>{};
+  co_return std::unexpected(
+      std::move(refused).with_hint("give the Provider a login for " + name.registry));
+}
+
+/// What the tag means at its registry now; pulled only if that is not here. An image whose registry
+/// does not answer is taken as it is.
 Task<Result<Value>> resolve(CorePtr core, EffectPtr effect, ImageName name, std::string platform,
                             Limit limit) {
   const std::string image = name.full();
   Result<Value> here = co_await core->engine.images().inspect(image, limit.at);
   if (!here && here.error().code() != ErrorCode::NotFound) co_return here;
-  const bool is_local_only = here && repo_digests(*here).empty();
-  if (here && (is_local_only || !name.digest.empty())) co_return here;
+  if (here && is_local_only(*here, name)) {
+    CO_TRY(check_local(*core, name));
+    co_return here;
+  }
+  CO_TRY(co_await check_registry_of(core, name));
   if (here) {
     RegistryLogin login = login_for(core->settings, name.registry);
-    const Limit soon = limit.at_most(limit.left() / 3);
+    const Limit soon = limit.at_most(std::min(limit.left() / 3, kRegistryAnswersWithin));
     const Result<std::string> digest =
         co_await core->engine.images().registry_digest(image, std::move(login), soon.at);
-    if (!digest && digest.error().code() == ErrorCode::Denied) {
-      const std::string reference = facts_of(*here, &name).reference;
-      const bool has_it = co_await is_run_by(core, effect->uid, reference, limit);
-      if (!has_it)
-        co_return std::unexpected(
-            Error(digest.error()).with_hint("give the Provider a login for " + name.registry));
-    }
+    if (digest && has_digest(*here, *digest)) co_return here;
     if (!digest) {
+      CO_TRY(co_await check_refused(core, effect, name, *here, digest.error(), limit));
       core->tell(effect->uid, "RegistryUnreachable",
                  fmt::format("{} is taken as it is here: {}", image, digest.error().message()),
                  Severity::Warning);
       co_return here;
     }
-    if (has_digest(*here, *digest)) co_return here;
   }
   Result<Value> pulled =
       co_await pull_and_inspect(core, effect->uid, std::move(name), std::move(platform), limit);
@@ -195,6 +242,7 @@ Task<Result<ImageFacts>> ensure_named(CorePtr core, EffectPtr effect, Value work
     // It ran with this very one; the tag may mean another by now.
     ImageName same = name;
     same.digest = kept.substr(at + 1);
+    CO_TRY(co_await check_registry_of(core, same));
     image = co_await pull_and_inspect(core, effect->uid, std::move(same), platform, limit);
   }
   if (!image) image = co_await resolve(core, effect, name, platform, limit);
@@ -235,15 +283,26 @@ Result<std::string> read_dockerfile(const BuildPlan& plan) {
   return plan.context->read(entry->id, kLargestDockerfile);
 }
 
-/// The engine gets the very text that was checked, whatever else the tree holds. A
-/// DOCKERFILE.dockerignore goes on to count.
-Result<void> send_checked(BuildPlan& plan, const std::string& text) {
-  const Result<TreeEntry> ignore = plan.context->entry(plan.dockerfile + ".dockerignore");
-  if (ignore && ignore->mode == FileMode::Regular) {
-    TRY_ASSIGN(std::string content, plan.context->read(ignore->id, kLargestDockerfile));
-    plan.context = tree_with_file(plan.context, std::string(kSentDockerfile) + ".dockerignore",
-                                  std::move(content));
+/// What the context leaves out, as its author wrote it: DOCKERFILE.dockerignore goes before
+/// .dockerignore.
+Result<std::string> read_ignore(const BuildPlan& plan) {
+  for (const std::string& path : {plan.dockerfile + ".dockerignore", std::string(kIgnoreFile)}) {
+    const Result<TreeEntry> entry = plan.context->entry(path);
+    if (!entry || (entry->mode != FileMode::Regular && entry->mode != FileMode::Executable))
+      continue;
+    return plan.context->read(entry->id, kLargestDockerfile);
   }
+  return std::string();
+}
+
+/// The engine gets the very text that was checked, whatever else the tree holds. Once it has read
+/// the Dockerfile it takes away what .dockerignore names: so nobody's `COPY . .` finds what only
+/// we put there.
+Result<void> send_checked(BuildPlan& plan, const std::string& text) {
+  TRY_ASSIGN(std::string ignore, read_ignore(plan));
+  std::string lines = fmt::format("\n{}\n", kSentDockerfile);
+  if (!plan.context->entry(kIgnoreFile)) lines += std::string(kIgnoreFile) + "\n";
+  plan.context = tree_with_file(plan.context, kIgnoreFile, ignore + lines);
   plan.context = tree_with_file(plan.context, kSentDockerfile, text);
   plan.dockerfile = kSentDockerfile;
   return {};
@@ -335,23 +394,37 @@ Task<Result<std::string>> build_network(CorePtr core, EffectPtr effect, Limit li
   co_return name;
 }
 
-/// Base images are here before the build begins, and are looked at: what they do later in this
-/// build must not take from others.
+/// Base images are here before the build begins, and are what their registries give this tenant:
+/// the builder takes whatever is here. They are looked at, too: what they do later in this build
+/// must not take from others.
 Task<Result<void>> check_bases(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
                                Limit limit) {
   for (const std::string& base : plan->bases) {
     CO_TRY_ASSIGN(ImageName name, parse_image_name(base));
-    Result<Value> image = co_await core->engine.images().inspect(base, limit.at);
-    if (!image && image.error().code() == ErrorCode::NotFound) {
-      const std::string platform = plan->request.platform;
-      image = co_await pull_and_inspect(core, effect->uid, std::move(name), platform, limit);
-    }
-    if (!image) co_return std::unexpected(std::move(image.error()));
     const std::string doing = "looking at the Dockerfile's image " + base;
+    const std::string platform = plan->request.platform;
+    Result<Value> image = co_await resolve(core, effect, std::move(name), platform, limit);
+    if (!image) co_return std::unexpected(std::move(image.error()).while_doing(doing));
     CO_TRY(while_doing(check_owner(*image, *effect), doing));
     CO_TRY(while_doing(check_triggers(texts_at(*image, "Config.OnBuild")), doing));
   }
   co_return Result<void>{};
+}
+
+/// A cgroup that bounds what the steps start; where there can be none, the operator is told once.
+Task<Result<std::string>> build_cgroup(CorePtr core, std::string uid, Limit limit) {
+  CO_TRY_ASSIGN(const Value info, co_await core->engine.system().info(limit.at));
+  const EngineKind kind = core->identity ? core->identity->kind : EngineKind::Docker;
+  const std::string why = reason_against_build_cgroup(core->settings, kind, info);
+  if (why.empty()) {
+    const std::int64_t processes = core->settings.build_processes;
+    auto making = core->pool.run([uid, processes] { return make_build_cgroup(uid, processes); });
+    Result<std::string> made = co_await std::move(making);
+    co_return made;
+  }
+  if (!std::exchange(core->has_told_of_builds, true))
+    log_warning("docker", "the steps of builds may start any number of processes: " + why);
+  co_return std::string();
 }
 
 Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
@@ -361,6 +434,7 @@ Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
   CO_TRY(co_await check_bases(core, effect, plan, limit));
   CO_TRY_ASSIGN(const std::string network, co_await build_network(core, effect, limit));
   plan->request.network = network;
+  CO_TRY_ASSIGN(plan->request.cgroup_parent, co_await build_cgroup(core, effect->uid, limit));
   CO_TRY_ASSIGN(ByteSource context,
                 co_await build_context(plan->context, plan->dockerfile, core->pool));
   const auto lines = std::make_shared<LineTeller>(core, job);
@@ -369,6 +443,11 @@ Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
   Result<std::string> built = co_await core->engine.images().build(
       std::move(request), std::move(context), std::move(sink), limit.at);
   lines->finish();
+  auto tidying = core->pool.run([uid = effect->uid] {
+    remove_build_cgroup(uid);
+    return 0;
+  });
+  co_await std::move(tidying);
   if (network != "none")
     (void)co_await remove_network(core, network, limit.at_most(Duration(30'000)));
   if (!built && is_out_of_space(built.error()))
@@ -459,8 +538,10 @@ Task<Result<ImageFacts>> ensure_built(CorePtr core, EffectPtr effect, Value work
 /// registry does not say.
 Task<std::string> moved_digest(CorePtr core, ImageName name, std::string runs_with) {
   const std::string image = name.full();
+  const Result<void> may_ask = co_await check_registry_of(core, name);
+  if (!may_ask) co_return std::string();
   RegistryLogin login = login_for(core->settings, name.registry);
-  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const Deadline deadline = std::chrono::steady_clock::now() + kRegistryAnswersWithin;
   const Result<std::string> digest =
       co_await core->engine.images().registry_digest(image, std::move(login), deadline);
   if (!digest || runs_with.ends_with("@" + *digest)) co_return std::string();

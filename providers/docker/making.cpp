@@ -113,12 +113,14 @@ Task<Result<MakingPtr>> plan_making(CorePtr core, EffectPtr effect, Value worklo
   const std::string pid = workload.text_or("pid", "");
   CO_TRY_ASSIGN(const std::string joined, co_await joined_container(core, effect, mode, limit));
   CO_TRY_ASSIGN(const std::string processes, co_await joined_container(core, effect, pid, limit));
+  const bool is_docker = core->identity && core->identity->kind == EngineKind::Docker;
   const PlanInput input{.effect = *effect,
                         .workload = making->workload,
                         .image = image,
                         .settings = core->settings,
                         .files = std::move(files),
-                        .has_init = core->identity && core->identity->kind == EngineKind::Docker,
+                        .has_init = is_docker,
+                        .has_resolver = is_docker,
                         .joined_container = joined,
                         .joined_processes = processes};
   making->plan = plan_container(input);

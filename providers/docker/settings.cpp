@@ -8,6 +8,7 @@
 
 #include "core/base/base64.hpp"
 #include "core/base/files.hpp"
+#include "providers/docker/image_name.hpp"
 #include "providers/local/addresses.hpp"
 
 namespace croft::docker {
@@ -65,6 +66,12 @@ Result<int> parse_log_files(const std::string& text) {
   return fail(ErrorCode::Invalid, fmt::format("'{}' is no number from 1 to 100", text));
 }
 
+Result<std::int64_t> parse_build_processes(const std::string& text) {
+  const auto number = whole_number(text);
+  if (number && *number >= 16 && *number <= 1'000'000) return *number;
+  return fail(ErrorCode::Invalid, fmt::format("'{}' is no number from 16 to 1000000", text));
+}
+
 Result<std::string> parse_pool(const std::string& text) {
   if (is_network(text) && subnet_at(text, kSubnetLength, 0)) return text;
   return fail(ErrorCode::Invalid,
@@ -93,6 +100,17 @@ Result<std::vector<std::string>> parse_networks(const std::string& text) {
   return networks;
 }
 
+Result<std::vector<std::string>> parse_registries(const std::string& text) {
+  std::vector<std::string> registries = split_list(text);
+  for (const std::string& registry : registries) {
+    const Result<ImageName> name = parse_image_name(registry + "/a");
+    if (!name || name->registry != registry)
+      return fail(Error(ErrorCode::Invalid, fmt::format("'{}' is no registry", registry))
+                      .with_hint("write docker.io, or HOST or HOST:PORT as images have it"));
+  }
+  return registries;
+}
+
 Result<std::map<std::string, std::pair<std::int64_t, std::int64_t>>> parse_ulimits(
     const std::string& text) {
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> limits;
@@ -119,6 +137,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"certFile", set_parsed(&S::cert_file, take_text)},
       {"keyFile", set_parsed(&S::key_file, take_text)},
       {"isolation", set_parsed(&S::isolation, parse_isolation)},
+      {"layerSize", set_parsed(&S::layer_size, parse_bytes)},
       {"logSize", set_parsed(&S::log_size, parse_bytes)},
       {"logFiles", set_parsed(&S::log_files, parse_log_files)},
       {"ipv4Pool", set_parsed(&S::ipv4_pool, parse_pool)},
@@ -126,9 +145,12 @@ const std::map<std::string_view, Setter>& setters() {
       {"egressAllow", set_parsed(&S::egress_allow, parse_networks)},
       {"egressDeny", set_parsed(&S::egress_deny, parse_networks)},
       {"defaultUlimits", set_parsed(&S::default_ulimits, parse_ulimits)},
+      {"registries", set_parsed(&S::registries, parse_registries)},
+      {"localImages", set_parsed(&S::has_local_images, parse_allow)},
       {"builds", set_parsed(&S::can_build, parse_allow)},
       {"buildMemory", set_parsed(&S::build_memory, parse_bytes)},
       {"buildCpu", set_parsed(&S::build_cpu_millis, parse_build_cpu)},
+      {"buildProcesses", set_parsed(&S::build_processes, parse_build_processes)},
       {"buildTimeout", set_parsed(&S::build_timeout, parse_duration)},
       {"pullTimeout", set_parsed(&S::pull_timeout, parse_duration)},
       {"imageCheckEvery", set_parsed(&S::image_check_every, parse_duration)},

@@ -33,6 +33,8 @@ struct ProviderSettings {
   std::string cert_file;
   std::string key_file;
   Isolation isolation = Isolation::Full;    ///< isolation: full | none
+  Bytes layer_size{0};                      ///< layerSize: what a container writes beside volumes;
+                                            ///< 0: as much as the disk holds
   Bytes log_size{10 << 20};                 ///< logSize: of one log file
   int log_files = 3;                        ///< logFiles
   std::string ipv4_pool = "10.214.0.0/16";  ///< ipv4Pool: each network gets a /26 of it
@@ -42,9 +44,15 @@ struct ProviderSettings {
   std::vector<std::string> egress_deny;   ///< egressDeny: networks of the outside that they may not
   /// defaultUlimits: "nofile=1024:4096,nproc=4096:4096"; of containers that say nothing else.
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> default_ulimits;
+  /// registries, comma separated: images come from these alone ("docker.io",
+  /// "registry.example.com:5000"); empty: from all that are at addresses of the outside.
+  std::vector<std::string> registries;
+  bool has_local_images = false;         ///< localImages: allow | deny, of what is here and at no
+                                         ///< registry
   bool can_build = true;                 ///< builds: allow | deny
   Bytes build_memory{1 << 30};           ///< buildMemory: of each step of a build
   std::int64_t build_cpu_millis = 1000;  ///< buildCpu
+  std::int64_t build_processes = 1024;   ///< buildProcesses: of each step of a build, all together
   Duration build_timeout{900'000};       ///< buildTimeout: of a whole build
   Duration pull_timeout{900'000};        ///< pullTimeout: of a whole pull
   Duration image_check_every{300'000};   ///< imageCheckEvery: looks whether tags moved; 0: never

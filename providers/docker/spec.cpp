@@ -48,6 +48,10 @@ Result<void> check_image(const ProviderSettings& settings, const Value& spec) {
   if (image.empty() || build != nullptr) return {};
   const Result<ImageName> name = parse_image_name(image);
   if (!name) return refuse("spec.image", name.error().message(), name.error().hint());
+  // "localhost/a" is what Podman calls an image of its own machine.
+  if (name->registry == "localhost" && settings.has_local_images) return {};
+  const Result<void> may = check_registry(name->registry, settings.registries);
+  if (!may) return refuse("spec.image", may.error().message(), may.error().hint());
   return {};
 }
 

@@ -60,6 +60,11 @@ void FakeWorld::end_process(const std::string& uid, std::string message) {
   changed(uid);
 }
 
+void FakeWorld::fills(const std::string& uid, std::int64_t bytes) {
+  if (FakeThing* one = thing(uid)) one->observed.storage_bytes = bytes;
+  changed(uid);
+}
+
 void FakeWorld::crash_loop(const std::string& uid) {
   if (FakeThing* found = thing(uid)) {
     found->observed.phase = Phase::Failed;

@@ -88,6 +88,7 @@ class FakeWorld {
                    std::string message = "its process is gone");  ///< Stopped
   void started(const std::string& uid, Timestamp at);             ///< its run began then
   void crash_loop(const std::string& uid);                        ///< Failed, reason CrashLoop
+  void fills(const std::string& uid, std::int64_t bytes);         ///< that lie on its volumes
   void set_field(const std::string& uid, const std::string& path,
                  Value value);  ///< changed outside of Croft; null erases
   /// Something with no labels of ours at all, or of a uid nobody knows.

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -53,6 +54,16 @@ std::string networks_of_family(const std::vector<std::string>& networks, int fam
   return text;
 }
 
+bool is_in(const Prefix& address, const Prefix& network) {
+  if (address.family != network.family) return false;
+  for (int bit = 0; bit < network.length; ++bit) {
+    const auto at = static_cast<std::size_t>(bit / 8);
+    const unsigned differs = address.bytes[at] ^ network.bytes[at];
+    if ((differs & (0x80U >> (bit % 8))) != 0) return false;
+  }
+  return true;
+}
+
 /// At once, so that an app says what is wrong instead of waiting for an answer.
 constexpr const char* kRefuse = "reject with icmpx type admin-prohibited";
 
@@ -80,6 +91,17 @@ std::string outside_rules(const std::vector<std::string>& resolvers,
   text +=
       rule("ip daddr", kClosedNetworks4, kRefuse) + rule("ip6 daddr", kClosedNetworks6, kRefuse);
   return text + "    accept\n";
+}
+
+bool is_outside(const std::string& address) {
+  Prefix wanted;
+  if (!parse_prefix(address, wanted)) return false;
+  std::istringstream networks(std::string(kClosedNetworks4) + ", " + kClosedNetworks6);
+  for (std::string text; std::getline(networks >> std::ws, text, ',');) {
+    Prefix network;
+    if (parse_prefix(text, network) && is_in(wanted, network)) return false;
+  }
+  return true;
 }
 
 std::int64_t slots_of_pool(const std::string& pool) {

@@ -37,6 +37,9 @@ bool do_overlap(const std::string& one, const std::string& other);
 
 /// Pure: true for "10.0.0.0/8", "203.0.113.7", "fd00::/8".
 bool is_network(const std::string& text);
+/// Pure: whether an address is of the outside, where outside_rules() lets everything pass. False
+/// for what is no address.
+bool is_outside(const std::string& address);
 /// How many slots a pool has; 0 if it is none.
 std::int64_t slots_of_pool(const std::string& pool);
 

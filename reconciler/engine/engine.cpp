@@ -197,6 +197,7 @@ Task<Result<Prepared>> EngineImpl::prepare_for(DiffRequest request) {
     co_return fail(ErrorCode::Invalid, render_problems(tree.get(), resources, prepared.problems));
   }
   prepared.is_judged = instead.has_value() || has_candidate(prepared);
+  note_storage_used(prepared.world);
   co_return prepared;
 }
 

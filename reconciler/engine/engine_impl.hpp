@@ -243,6 +243,8 @@ class EngineImpl final : public Engine {
                    const std::optional<SourceOverride>& instead, bool use_candidates) const;
   std::vector<ProviderOffer> offers() const;
   /// What plan and policy say to it.
+  /// As it was last observed: what quotas and prices count.
+  void note_storage_used(World& world) const;
   Admission admission_of(const Prepared& prepared) const;
   std::shared_ptr<const plans::PlanTerms> terms_of(const std::string& tenant) const;
   FilesSizes sizes_of(const Prepared& prepared) const;

@@ -119,6 +119,7 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
   note_fact("revision", revisions_of(prepared));
   std::vector<std::string> warnings;
   if (prepared.problems.empty() && has_candidate(prepared)) {
+    note_storage_used(prepared.world);
     Admission admission = admission_of(prepared);
     prepared.refusals = std::move(admission.refusals);
     prepared.reached = std::move(admission.reached);

@@ -35,6 +35,16 @@ FilesSizes EngineImpl::sizes_of(const Prepared& prepared) const {
   return sizes;
 }
 
+void EngineImpl::note_storage_used(World& world) const {
+  for (const ResourceRow& row : world.inventory) {
+    const bool has_volumes = row.ref.kind == Kind::Volume || is_workload(row.ref.kind);
+    if (row.state != InventoryState::Owned || !has_volumes) continue;
+    const Observed* observed = observed_of(row);
+    if (observed != nullptr && observed->storage_bytes)
+      world.storage_used.emplace(row.ref, *observed->storage_bytes);
+  }
+}
+
 Admission EngineImpl::admission_of(const Prepared& prepared) const {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(prepared.world.tenant);
   const auto state = tenant_states_.find(prepared.world.tenant);

@@ -139,6 +139,7 @@ Call build_call(const BuildImage& request, ByteSource context, Deadline deadline
   add("target", request.target);
   add("networkmode", request.network);
   add("platform", request.platform);
+  add("cgroupparent", request.cgroup_parent);
   if (request.pull) add("pull", "1");
   if (request.no_cache) add("nocache", "1");
   if (!request.cache_from.empty()) add("cachefrom", to_json(texts(request.cache_from)));

@@ -32,6 +32,7 @@ struct BuildImage {
   std::int64_t cpu_quota = 0;
   std::int64_t shm = 0;
   std::int64_t processes = 0;  ///< of a RUN's user (ulimit nproc; not of root's); 0: no limit
+  std::string cgroup_parent;   ///< of a RUN: "/NAME" (cgroupfs) or "NAME.slice" (systemd)
   std::vector<std::string> cache_from;
   std::vector<std::string> extra_hosts;  ///< "name:address"
   std::vector<RegistryLogin> logins;     ///< for base images

@@ -112,7 +112,7 @@ void Platform::operate(const std::string& file, const std::string& yaml) {
 void Platform::provide_docker(const std::string& host) {
   operate("docker.yaml",
           fmt::format("apiVersion: croft/v1\nkind: Provider\nmetadata: {{name: docker}}\nspec: "
-                      "{{adapter: docker, settings: {{host: \"{}\"}}}}\n",
+                      "{{adapter: docker, settings: {{host: \"{}\", localImages: allow}}}}\n",
                       host));
 }
 

@@ -449,6 +449,26 @@ TEST_F(PlansTest, AThresholdIsToldOnceItsPushIsAcknowledged) {
   EXPECT_TRUE(daemon_->run_until([&] { return told() == 1; }));
 }
 
+TEST_F(PlansTest, WhatLiesOnVolumesCountsWhereItIsMoreThanDeclared) {
+  const std::string volumes = "  volumes: [{name: data, path: /data, size: 1GiB}]\n";
+  bed_.push_platform(
+      platform_with(R"({quotas: {storage: 4GiB}, price: {amount: "1", currency: USD, per: month}, )"
+                    R"(rates: [{meter: storage, tiers: [{amount: "1"}]}]})"));
+  push({"a"}, volumes);
+  start();
+  EXPECT_EQ(diff().quotas[0].used, "1GiB");
+  const std::int64_t before = diff().price->after.minor;
+  bed_.world->fills(daemon_->status("alice/Instance/a").uid, 5LL << 30);
+  ASSERT_TRUE(daemon_->run_until([&] { return diff().quotas[0].used == "5GiB"; }));
+  EXPECT_EQ(diff().quotas[0].is_exceeded, true);
+  EXPECT_EQ(diff().price->after.minor, before + 400) << "four GiB more";
+  EXPECT_EQ(diff().price->delta.minor, 0) << "no change of the declaration";
+  push({"a"}, volumes + "  env: {DEBUG: '1'}\n");
+  EXPECT_TRUE(passes()) << "what raises nothing goes through";
+  push({"a", "b"}, volumes);
+  EXPECT_THAT(refusal(), HasSubstr("allows 4GiB of storage, this asks for 6GiB (5GiB now)"));
+}
+
 TEST_F(PlansTest, SizesOfSitesCount) {
   bed_.push_platform(platform_with("{quotas: {storage: 100B, fileSize: 60B}}"));
   const auto site = [&](const std::string& page, const std::string& extra = "") {

@@ -25,6 +25,7 @@ class DockerHarness final : public ProviderHarness {
     settings_.data = directory_.path() / "data";
     settings_.name = "contract";
     settings_.host = subject_.host;
+    settings_.has_local_images = true;
     settings_.image_check_every = Duration(0);
     if (subject_.image.starts_with("localhost/"))
       settings_.default_ulimits = {{"nofile", {1024, 4096}}, {"nproc", {4096, 4096}}};

@@ -33,7 +33,10 @@ class DockerDataTest : public DockerTest {
 
 TEST_F(DockerDataTest, AVolumeTravelsAsAnArchive) {
   ASSERT_TRUE(create(ref_, with_volume()));
-  ASSERT_EQ(exec(ref_, "busybox mkdir /data/deep; echo -n treasure >/data/deep/note"), 0);
+  ASSERT_EQ(exec(ref_,
+                 "busybox mkdir /data/deep; echo -n treasure >/data/deep/note; "
+                 "busybox mkfifo /data/deep/pipe"),
+            0);
   const auto archive = std::make_shared<std::string>();
   ByteSink sink = [archive](std::string bytes) -> Task<Result<void>> {
     *archive += bytes;
@@ -78,6 +81,39 @@ TEST_F(DockerDataTest, AnArchiveThatLeadsOutIsRefused) {
   ASSERT_FALSE(imported);
   EXPECT_EQ(imported.error().code(), ErrorCode::Invalid) << imported.error().describe();
   EXPECT_NE(imported.error().message().find("../../escaped"), std::string::npos);
+}
+
+TEST_F(DockerDataTest, AnArchiveThatHoldsMoreThanTheVolumeMayIsRefused) {
+  ASSERT_TRUE(create(ref_, with_volume()));
+  std::vector<std::pair<TarEntry, std::string>> many(300);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i].first.path = fmt::format("f{}", i);
+  for (const std::string& archive :
+       {archive_of("big", std::string(2 << 20, 'x')), archive_of(many)}) {
+    const auto imported = import(archive);
+    ASSERT_FALSE(imported);
+    EXPECT_EQ(imported.error().code(), ErrorCode::Invalid);
+    EXPECT_NE(imported.error().describe().find("more than 1MiB"), std::string::npos)
+        << imported.error().describe();
+  }
+  EXPECT_EQ(exec(ref_, "[ $(busybox du -sk /data | busybox cut -f1) -le 1100 ]"), 0);
+  EXPECT_EQ(docker({"ps", "-aq", "--filter", "name=croft-archive"}), "");
+  const auto fits = import(archive_of("big", std::string(1'000'000, 'x')));
+  EXPECT_TRUE(fits) << fits.error().describe();
+  EXPECT_EQ(exec(ref_, "[ $(busybox stat -c %s /data/big) = 1000000 ]"), 0);
+}
+
+TEST_F(DockerDataTest, AnArchiveBringsNoPipesAndNoSetUserBits) {
+  ASSERT_TRUE(create(ref_, with_volume()));
+  TarEntry pipe;
+  pipe.path = "pipe";
+  pipe.type = TarType::Fifo;
+  EXPECT_FALSE(import(archive_of({{pipe, ""}})));
+  TarEntry tool;
+  tool.path = "tool";
+  tool.mode = 06755;
+  const auto imported = import(archive_of({{tool, "x"}}));
+  ASSERT_TRUE(imported) << imported.error().describe();
+  EXPECT_EQ(exec(ref_, "[ $(busybox stat -c %a /data/tool) = 755 ] && [ ! -e /data/pipe ]"), 0);
 }
 
 TEST_F(DockerDataTest, FilesOfTheRepositoryAreThereAndReadOnly) {

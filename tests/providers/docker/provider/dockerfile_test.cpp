@@ -6,7 +6,9 @@
 namespace croft::docker {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::vector<std::string> images(const char* text,
@@ -92,6 +94,52 @@ TEST(DockerfileTest, RefusesWhatEnginesReadInAnotherWay) {
   };
   for (const Bypass& bypass : bypasses)
     EXPECT_FALSE(check_dockerfile(bypass.text, bypass.arguments)) << bypass.what;
+}
+
+TEST(DockerfileTest, RefusesToAddWhatTheEngineWouldFetch) {
+  const std::vector<const char*> bypasses{
+      "ADD http://127.0.0.1:18080/ /d\n",
+      "add https://example.com/a.tar.gz b /d\n",
+      "ADD --chown=1:1 http://127.0.0.1/ /d\n",
+      "ADD [\"http://127.0.0.1/\", \"/d\"]\n",
+      "ADD [\"http:\\/\\/127.0.0.1/\",\"/d\"]\n",
+      "ADD [\"http:\\u002f/127.0.0.1/\",\"/d\"]\n",
+      "ADD [\"a\",\"http://127.0.0.1/\",\"/d\"]\n",
+      "ADD http:\\/\\/127.0.0.1/ /d\n",
+      "ADD \"http:\"//127.0.0.1/ /d\n",
+      "ADD ht'tp:/'/127.0.0.1/ /d\n",
+      "ADD http:/\"\"/127.0.0.1/ /d\n",
+      "ADD http:\\\n//127.0.0.1/ /d\n",
+      "# escape=`\nADD http:`/`/127.0.0.1/ /d\n",
+      "ENV S=http://127.0.0.1/\nADD $S /d\n",
+      "ENV S=http://127.0.0.1/\nADD [\"${S}\",\"/d\"]\n",
+      "ENV S=:\nADD http$S//127.0.0.1/ /d\n",
+      "ADD git@127.0.0.1:a/b.git /d\n",
+      "ADD ssh://git@127.0.0.1/a /d\n",
+      "ONBUILD ADD http://127.0.0.1/ /d\n",
+      "ONBUILD\tadd [\"http://127.0.0.1/\",\"/d\"]\n",
+  };
+  for (const char* text : bypasses) {
+    const std::string whole = (text[0] == '#' ? "" : "FROM alpine\n") + std::string(text);
+    EXPECT_FALSE(check_dockerfile(whole, {})) << text;
+    EXPECT_FALSE(check_triggers({text})) << text;
+  }
+}
+
+TEST(DockerfileTest, SaysWhereAnAddIsRefusedAndWhatToDo) {
+  const Result<void> refused =
+      check_dockerfile("FROM alpine\n\n# a comment\nADD \\\n  http://example.com/a /a\n", {});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().describe(),
+              AllOf(HasSubstr("line 4"), HasSubstr("http://example.com/a"), HasSubstr("RUN step")));
+}
+
+TEST(DockerfileTest, TakesAnAddOfTheRepositorysFiles) {
+  for (const char* text : {"ADD app.tar.gz a.txt $HOME/\n", "ADD [\"a file\", \"${HOME}/\" ]\n",
+                           "ADD . .\n", "ADD --chown=1:1 a/b /c\n", "ONBUILD ADD . /app\n"}) {
+    const Result<void> checked = check_dockerfile(std::string("FROM alpine\n") + text, {});
+    EXPECT_TRUE(checked) << text << (checked ? "" : checked.error().describe());
+  }
 }
 
 TEST(DockerfileTest, TakesWhatIsUsual) {

@@ -24,6 +24,7 @@ void DockerTest::SetUp() {
   settings_.name = "test";
   settings_.host = DockerEngine::shared().host();
   settings_.image_check_every = Duration(0);
+  settings_.has_local_images = true;  // "busybox:test" is at no registry
   adjust(settings_);
   restart_croft();
 }

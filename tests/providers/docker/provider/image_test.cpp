@@ -19,6 +19,11 @@ class DockerImageTest : public DockerTest {
     if (!text.empty()) text.pop_back();
     return text;
   }
+  /// Registries on this machine have to be named.
+  void take_from(const std::string& registry) {
+    settings_.registries = {"docker.io", registry};
+    restart_croft();
+  }
   void push(const std::string& name, const std::string& marker) {
     const std::string base = fmt::format("croft-test-{}", marker);
     docker({"create", "--name", base, "busybox:test", "true"});
@@ -36,6 +41,7 @@ class DockerImageTest : public DockerTest {
 };
 
 TEST_F(DockerImageTest, AnImageThatIsNowhereSaysSo) {
+  take_from("127.0.0.1:1");
   Value spec = shell("true");
   spec.set("image", "127.0.0.1:1/nothing:1");
   const Result<void> made = create(instance("api"), spec);
@@ -46,6 +52,7 @@ TEST_F(DockerImageTest, AnImageThatIsNowhereSaysSo) {
 TEST_F(DockerImageTest, ATagMeansWhatItMeantWhenItWasApplied) {
   if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
   DockerRegistry registry;
+  take_from(registry.address());
   const std::string name = registry.address() + "/team/app:1";
   push(name, "one");
   const Ref ref = instance("api");
@@ -71,8 +78,8 @@ TEST_F(DockerImageTest, AMovedTagIsAnEventOrADifference) {
   if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
   settings_.measure_every = Duration(100);
   settings_.image_check_every = Duration(200);
-  restart_croft();
   DockerRegistry registry;
+  take_from(registry.address());
   const std::string name = registry.address() + "/team/app:1";
   push(name, "one");
   Value spec = shell("sleep 1000");
@@ -94,6 +101,7 @@ TEST_F(DockerImageTest, AMovedTagIsAnEventOrADifference) {
 TEST_F(DockerImageTest, PrivateRegistriesGetTheProvidersLogin) {
   if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
   DockerRegistry registry(DockerRegistry::Access::Login);
+  take_from(registry.address());
   docker(
       {"login", "-u", DockerRegistry::kUser, "-p", DockerRegistry::kPassword, registry.address()});
   const std::string name = registry.address() + "/secret/app:1";
@@ -117,6 +125,49 @@ TEST_F(DockerImageTest, PrivateRegistriesGetTheProvidersLogin) {
   spec.set("env", Value::map({{"A", "1"}}));
   const Result<void> updated = update(instance("api"), spec);
   EXPECT_TRUE(updated) << updated.error().describe();
+  // Nor does a build give it away.
+  for (const char* dockerfile : {"FROM {}\n", "FROM busybox:test\nCOPY --from={} /bin /stolen\n"}) {
+    source_ = make_memory_tree({{"app/Dockerfile", fmt::format(fmt::runtime(dockerfile), name)}});
+    const Result<void> built = create(instance("thief", "mallory"), build_spec(), "mallory");
+    ASSERT_FALSE(built) << dockerfile;
+    EXPECT_EQ(built.error().code(), ErrorCode::Denied) << built.error().describe();
+  }
+}
+
+TEST_F(DockerImageTest, ARegistryOfThisMachineOrAPrivateNetworkHasToBeNamed) {
+  if (!DockerRegistry::missing().empty()) GTEST_SKIP() << DockerRegistry::missing();
+  DockerRegistry registry;
+  const std::string name = registry.address() + "/team/app:1";
+  push(name, "one");
+  docker({"pull", name});
+  Value spec = shell("sleep 1000");
+  spec.set("image", name);
+  const auto judged = provider_->normalize(instance("api"), spec);
+  ASSERT_FALSE(judged) << "before anything runs";
+  EXPECT_THAT(judged.error().describe(), HasSubstr("`registries`"));
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM " + name + "\n"}});
+  const Result<void> built = create(instance("thief"), build_spec());
+  ASSERT_FALSE(built) << "that it is here makes no difference";
+  EXPECT_EQ(built.error().code(), ErrorCode::Denied) << built.error().describe();
+  take_from(registry.address());
+  EXPECT_TRUE(create(instance("thief"), build_spec())) << "the control";
+  EXPECT_TRUE(create(instance("api"), spec));
+}
+
+TEST_F(DockerImageTest, AnImageOfTheMachineIsForWhomTheOperatorSays) {
+  settings_.has_local_images = false;
+  restart_croft();
+  source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\n"}});
+  const Result<void> run = create(instance("api"), shell("sleep 1000"));
+  const Result<void> built = create(instance("thief"), build_spec());
+  for (const Result<void>& refused : {run, built}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::Denied);
+    EXPECT_THAT(refused.error().describe(), HasSubstr("localImages: allow"));
+  }
+  settings_.has_local_images = true;
+  restart_croft();
+  EXPECT_TRUE(create(instance("api"), shell("sleep 1000"))) << "the control";
 }
 
 TEST_F(DockerImageTest, BuildsFromTheRepositoryAndTells) {
@@ -131,6 +182,27 @@ TEST_F(DockerImageTest, BuildsFromTheRepositoryAndTells) {
   for (const ProviderNews& news : news_)
     was_heard = was_heard || (news.reason == "BuildOutput" && news.message == "step says hello");
   EXPECT_TRUE(was_heard);
+}
+
+TEST_F(DockerImageTest, ABuildFindsNothingThatItsRepositoryDoesNotHold) {
+  using Files = std::vector<std::pair<std::string, std::string>>;
+  const auto built = [&](const Ref& ref, Files more) {
+    more.emplace_back("app/Dockerfile",
+                      "FROM busybox:test\nCOPY . /src/\nRUN busybox ls -A /src >/made\n");
+    more.emplace_back("app/marker", "x\n");
+    source_ = make_memory_tree(more);
+    const Result<void> made = create(ref, build_spec());
+    EXPECT_TRUE(made) << made.error().describe();
+    EXPECT_TRUE(says(ref, "marker"));
+    return log_of(ref);
+  };
+  EXPECT_EQ(built(instance("plain"), {}), "Dockerfile\nmarker\n");
+  EXPECT_EQ(built(instance("ignores"), {{"app/.dockerignore", "no*"}, {"app/not", "x"}}),
+            ".dockerignore\nDockerfile\nmarker\n");
+  EXPECT_EQ(built(instance("own"),
+                  {{"app/Dockerfile.dockerignore", "Dockerfile*\nno*"}, {"app/not", "x"}}),
+            "marker\n")
+      << "one of the Dockerfile's own counts, too";
 }
 
 TEST_F(DockerImageTest, ABuildThatFailsSaysWhy) {
@@ -219,6 +291,13 @@ TEST_F(DockerImageTest, NoBuildTakesFromAnothersImage) {
   const Result<void> run = create(instance("thief", "mallory"), spec, "mallory");
   ASSERT_FALSE(run);
   EXPECT_EQ(run.error().code(), ErrorCode::Denied);
+  for (const char* dockerfile :
+       {"FROM harmless:1\n", "FROM busybox:test\nCOPY --from=harmless:1 /made /stolen\n"}) {
+    source_ = make_memory_tree({{"app/Dockerfile", dockerfile}});
+    const Result<void> taken = create(instance("thief", "mallory"), build_spec(), "mallory");
+    ASSERT_FALSE(taken) << dockerfile;
+    EXPECT_EQ(taken.error().code(), ErrorCode::Denied) << taken.error().describe();
+  }
   docker({"rmi", "harmless:1"});
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <csignal>
+
 #include <fmt/format.h>
 
 #include "core/base/child.hpp"
@@ -55,6 +58,18 @@ class DockerIsolationTest : public DockerTest {
    private:
     ServerProcess process_;
   };
+  Value build_spec() const {
+    Value spec = shell("sleep 1000");
+    spec.erase("image");
+    spec.set("build", Value::map({{"context", "app"}, {"dockerfile", "Dockerfile"}}));
+    return spec;
+  }
+  /// Whether a step of a build said that.
+  bool was_built(const std::string& line) const {
+    return std::ranges::any_of(news_, [&](const ProviderNews& one) {
+      return one.reason == "BuildOutput" && one.message == line;
+    });
+  }
   bool host_answers(const std::string& address) {
     return shell_says(fmt::format("curl -s -o /dev/null --max-time 2 http://{}:18080/hostname && "
                                   "echo answered",
@@ -154,6 +169,64 @@ TEST_F(DockerIsolationTest, APlanThatLosesItsWayOutClosesWhatRuns) {
   EXPECT_FALSE(reaches(web, outside.public4, 80));
 }
 
+/// A name server of the host's loopback, as resolvers on servers often are, that the engine is told
+/// of; it knows nothing and counts who asks.
+class CountingResolver {
+ public:
+  explicit CountingResolver(const std::filesystem::path& directory)
+      : log_(directory / "names"),
+        process_(
+            {"/usr/bin/python3", "-c",
+             "import socket\n"
+             "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', 53))\n"
+             "while True:\n"
+             "  q, who = s.recvfrom(4096); print(q[12:60], flush=True)\n"
+             "  s.sendto(q[:2] + b'\\x81\\x83' + q[4:6] + bytes(6) + q[12:], who)\n"},
+            log_, "", SIGKILL) {
+    shell_says(
+        fmt::format("echo nameserver 127.0.0.1 >{0}/resolv.conf; "
+                    "mount --bind {0}/resolv.conf /etc/resolv.conf",
+                    directory.string()));
+  }
+  ~CountingResolver() { shell_says("umount /etc/resolv.conf"); }
+  bool was_asked_for(const std::string& name) const {
+    return read_file(log_, 1 << 20).value_or("").contains(name);
+  }
+
+ private:
+  std::string log_;
+  ServerProcess process_;
+};
+
+TEST_F(DockerIsolationTest, NamesAreNoWayOutWhereThePlanDeniesIt) {
+  const CountingResolver resolver(directory_->path());
+  const auto asks = [&](const Ref& ref, const std::string& name) {
+    (void)exec(ref, fmt::format("busybox timeout 5 busybox nslookup {}.example.com", name));
+  };
+  const Ref open = instance("open", "mallory");
+  ASSERT_TRUE(create(open, shell("sleep 1000"), "mallory"));
+  ASSERT_TRUE(eventually([&] {
+    asks(open, "control");
+    return resolver.was_asked_for("control");
+  })) << "the control: the engine asks for whoever has the way out";
+  allow_egress_ = false;
+  const Ref sender = part(Kind::Service, "shop.worker", "mallory");
+  const Ref receiver = part(Kind::Service, "shop.web", "mallory");
+  Value worker = shell("sleep 1000");
+  Value server = web("by name");
+  server.erase("http");
+  for (Value* spec : {&worker, &server})
+    spec->set("networks", Value(Value::List{Value::map({{"name", "default"}})}));
+  ASSERT_TRUE(create(part(Kind::Network, "shop.default", "mallory"), Value::map(), "mallory"));
+  ASSERT_TRUE(create(sender, worker, "mallory"));
+  ASSERT_TRUE(create(receiver, server, "mallory"));
+  asks(sender, "secret");
+  EXPECT_FALSE(resolver.was_asked_for("secret"));
+  EXPECT_TRUE(eventually([&] {
+    return exec(sender, "[ \"$(wget -q -O - http://web:8080/)\" = 'by name' ]") == 0;
+  })) << "services know each other all the same";
+}
+
 TEST_F(DockerIsolationTest, TheFilterOutlivesTheEngineAndAFlush) {
   settings_.measure_every = Duration(200);
   restart_croft();
@@ -231,6 +304,53 @@ TEST_F(DockerIsolationTest, AVolumeOfAnotherTenantIsAnotherVolume) {
   EXPECT_EQ(made.error().code(), ErrorCode::Conflict);
 }
 
+TEST_F(DockerIsolationTest, NoStepOfABuildIsFetchedByTheEngineItself) {
+  const std::string log = directory_->path() / "requests";
+  const ServerProcess server(
+      {"/bin/busybox", "httpd", "-f", "-vv", "-p", "127.0.0.1:18083", "-h", "/etc"}, log, "",
+      SIGKILL);
+  const auto requests = [&] {
+    const std::string said = read_file(log, 1 << 20).value_or("");
+    return std::ranges::count(said, '\n');
+  };
+  ASSERT_EQ(requests(), 0);
+  const std::string dockerfile = "FROM busybox:test\nADD http://127.0.0.1:18083/hostname /stolen\n";
+  ASSERT_TRUE(eventually([&] {
+    return shell_says(fmt::format("printf '{}' | DOCKER_BUILDKIT=0 docker --host {} build -q -",
+                                  "FROM scratch\\nADD http://127.0.0.1:18083/hostname /stolen",
+                                  settings_.host))
+        .starts_with("sha256:");
+  })) << "the control: the engine would";
+  const auto before = requests();
+  EXPECT_GT(before, 0);
+  source_ = make_memory_tree({{"app/Dockerfile", dockerfile}});
+  const Result<void> made = create(mallory_, build_spec(), "mallory");
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), ErrorCode::Invalid);
+  EXPECT_NE(made.error().describe().find("RUN step"), std::string::npos);
+  EXPECT_EQ(requests(), before);
+}
+
+TEST_F(DockerIsolationTest, AStepOfABuildStartsOnlySoManyProcesses) {
+  const auto forks = [&](int count) {
+    source_ = make_memory_tree(
+        {{"app/Dockerfile", fmt::format("FROM busybox:test\nRUN i=0; while [ $i -lt {} ]; do "
+                                        "sleep 100 & i=$((i+1)); done; echo made them all\n",
+                                        count)}});
+    return create(mallory_, build_spec(), "mallory");
+  };
+  deadline_ = Duration(120'000);
+  const Result<void> bomb = forks(2'000);
+  ASSERT_FALSE(bomb);
+  EXPECT_NE(bomb.error().describe().find("returned a non-zero code"), std::string::npos)
+      << bomb.error().describe();
+  EXPECT_FALSE(was_built("made them all"));
+  const Result<void> usual = forks(100);
+  EXPECT_TRUE(usual) << usual.error().describe();
+  EXPECT_TRUE(was_built("made them all")) << "the control";
+  EXPECT_EQ(shell_says("find /sys/fs/cgroup -name 'croft-build-" + uid_of(mallory_) + "'"), "");
+}
+
 TEST_F(DockerIsolationTest, ABuildHasTheSameWalls) {
   const HostServer server(directory_->path());
   ASSERT_TRUE(eventually([&] { return host_answers("127.0.0.1"); }));
@@ -243,10 +363,7 @@ TEST_F(DockerIsolationTest, ABuildHasTheSameWalls) {
       "| busybox timeout 3 busybox nc -w 2 $at | busybox grep . && exit 9; done; exit 0\n",
       address_of(alice_));
   source_ = make_memory_tree({{"app/Dockerfile", tries}});
-  Value spec = shell("sleep 1000");
-  spec.erase("image");
-  spec.set("build", Value::map({{"context", "app"}, {"dockerfile", "Dockerfile"}}));
-  const Result<void> made = create(mallory_, spec, "mallory");
+  const Result<void> made = create(mallory_, build_spec(), "mallory");
   EXPECT_TRUE(made) << made.error().describe();
 }
 

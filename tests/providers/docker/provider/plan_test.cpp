@@ -1,13 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "providers/docker/archive_guard.hpp"
 #include "providers/docker/container_plan.hpp"
 #include "providers/docker/firewall.hpp"
 #include "providers/docker/names.hpp"
 #include "providers/docker/spec.hpp"
 #include "providers/local/addresses.hpp"
-#include "tests/support/tar_archive.hpp"
 
 namespace croft::docker {
 namespace {
@@ -49,6 +47,22 @@ TEST_F(PlanTest, WhatTheOperatorAllowedReachesTheEngine) {
   EXPECT_EQ(host(made).text_or("Runtime", ""), "runsc");
   EXPECT_EQ(host(made).text_or("PidMode", ""), "container:donor");
   EXPECT_EQ(host(plan(R"({"image":"a","pid":"host"})")).text_or("PidMode", ""), "host");
+}
+
+TEST_F(PlanTest, WithoutAWayOutNobodyIsAskedForNames) {
+  const char* spec = R"({"image":"a","dns":["203.0.113.1"]})";
+  effect_.allow_egress = true;
+  EXPECT_EQ(texts_at(host(plan(spec)), "Dns"), std::vector<std::string>{"203.0.113.1"});
+  effect_.allow_egress = false;
+  EXPECT_EQ(texts_at(host(plan(spec)), "Dns"), std::vector<std::string>{"127.0.0.1"});
+  EXPECT_EQ(host(plan(R"({"image":"a","networkMode":"service:db"})")).find("Dns"), nullptr)
+      << "the engine refuses it where the network is another's";
+}
+
+TEST_F(PlanTest, WhatIsWrittenBesideVolumesIsBoundedWhereTheOperatorSaysSo) {
+  EXPECT_EQ(host(plan(R"({"image":"a"})")).find("StorageOpt"), nullptr);
+  settings_.layer_size = Bytes{2LL << 30};
+  EXPECT_EQ(host(plan(R"({"image":"a"})")).text_or("StorageOpt.size", ""), "2147483648");
 }
 
 TEST_F(PlanTest, EveryContainerHasItsWalls) {
@@ -199,33 +213,6 @@ TEST(FirewallTest, ForbidsTheHostOthersAndWhatIsNotTheOutside) {
   EXPECT_THAT(script, HasSubstr("169.254.0.0/16"));
   EXPECT_THAT(script, HasSubstr("ip daddr { 10.0.0.2 } udp dport 53 accept"));
   EXPECT_THAT(script, HasSubstr("203.0.113.0/24"));
-}
-
-TEST(ArchiveGuardTest, StopsWhatLeadsOutside) {
-  const auto verdict = [](const std::string& archive) {
-    ArchiveGuard guard;
-    // In pieces, as it comes over a network.
-    for (std::size_t at = 0; at < archive.size(); at += 700) {
-      if (!guard.feed(std::string_view(archive).substr(at, 700))) return false;
-    }
-    return guard.finish().has_value();
-  };
-  const auto entry = [](const std::string& path, TarType type, const std::string& target) {
-    TarEntry made;
-    made.path = path;
-    made.type = type;
-    made.target = target;
-    return archive_of({{made, ""}});
-  };
-  EXPECT_TRUE(verdict(archive_of("a/b", std::string(1500, 'x'))));
-  EXPECT_TRUE(verdict(archive_of(std::string(150, 'n'), "long name")));
-  EXPECT_TRUE(verdict(entry("link", TarType::Link, "/anywhere")));
-  for (const char* path : {"../x", "/x", "a/../../x"}) EXPECT_FALSE(verdict(archive_of(path, "")));
-  EXPECT_FALSE(verdict(archive_of("../" + std::string(150, 'n'), "")));
-  EXPECT_FALSE(verdict(entry("hard", TarType::HardLink, "../../etc/shadow")));
-  EXPECT_FALSE(verdict(entry("disk", TarType::BlockDevice, "")));
-  ArchiveGuard guard;
-  EXPECT_FALSE(guard.feed(std::string(512, 'x')));
 }
 
 }  // namespace

@@ -50,6 +50,10 @@ TEST_F(DockerStackTest, AServiceMayShareTheNetworkOfAnother) {
   EXPECT_EQ(early.error().code(), ErrorCode::Conflict) << early.error().describe();
   ASSERT_TRUE(create(web_, web_service()));
   ASSERT_TRUE(create(worker_, sidecar));
+  allow_egress_ = false;
+  ASSERT_TRUE(update(web_, web_service()));
+  const Result<void> closed = update(worker_, sidecar);
+  ASSERT_TRUE(closed) << closed.error().describe();
   EXPECT_TRUE(eventually([&] {
     return exec(worker_, "[ \"$(wget -q -O - http://127.0.0.1:8080/)\" = 'from web' ]") == 0;
   }));
