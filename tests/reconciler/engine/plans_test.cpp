@@ -453,7 +453,7 @@ TEST_F(PlansTest, WhatLiesOnVolumesCountsWhereItIsMoreThanDeclared) {
   const std::string volumes = "  volumes: [{name: data, path: /data, size: 1GiB}]\n";
   bed_.push_platform(
       platform_with(R"({quotas: {storage: 4GiB}, price: {amount: "1", currency: USD, per: month}, )"
-                    R"(rates: [{meter: storage, tiers: [{amount: "1"}]}]})"));
+                    R"(rates: [{meter: storage, amount: "1"}]})"));
   push({"a"}, volumes);
   start();
   EXPECT_EQ(diff().quotas[0].used, "1GiB");
