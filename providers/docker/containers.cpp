@@ -375,6 +375,7 @@ Task<Result<void>> destroy_container(CorePtr core, EffectPtr effect, DataPolicy 
     }
   }
   const std::string uid = effect->uid;
+  core->wanted_builds.erase(uid);
   co_await forget_record(core, uid);
   if (!all.empty()) spawn(core->executor, remove_builds(core, uid, ""), "removing builds");
   co_return Result<void>{};
