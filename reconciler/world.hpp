@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,7 +47,12 @@ struct World {
   std::vector<ResourceRow> inventory;        ///< Retained rows too: their data may return
   std::map<std::string, Observed> observed;  ///< by uid: of this tenant's rows and refs
   std::set<std::string>
-      unobserved;  ///< providers that could not be observed: their things are left alone
+      unobserved;             ///< providers that could not be observed: their things are left alone
+  bool allow_egress = false;  ///< of the plan; what a provider reports otherwise is updated
+  /// Pure, of the providers by name: Provider::how_updated(). Empty: nobody tells.
+  std::function<std::optional<UpdateManner>(const std::string& provider, const Ref& ref,
+                                            const Value& before, const Value& after, bool is_anew)>
+      how_updated;
   std::vector<DirectiveRow> directives;  ///< those in force at `now`; others are skipped by `until`
   /// Failed to load. What `desired` still has of them (the last good revision) is kept up as usual;
   /// what it has not is left as it is, but for stop, start and suspension. Nothing of theirs is
@@ -78,6 +85,7 @@ struct World {
 ///   and is guarded; it is not refused outright, because the owner may know better and can
 ///   acknowledge it
 /// - its fields differ: updated, or replaced if one of them cannot be changed in place
+/// - it must be made anew, or may reach the outside otherwise than its plan says: updated
 /// - it is stopped, stopping, or was made and never started: started; so is what a restart was
 ///   asked for after it started
 /// - else it is kept. What fails (CrashLoop) is its provider's to try again

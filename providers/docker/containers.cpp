@@ -132,7 +132,7 @@ Task<Result<void>> replace(CorePtr core, EffectPtr effect, Value workload,
                 co_await plan_making(core, effect, workload, std::move(kept), limit));
   CO_TRY_ASSIGN(const std::string id, co_await make(core, making, limit));
   Result<void> done;
-  if (before && before->is_running() && can_overlap(workload) && !before->is_gone()) {
+  if (before && before->is_running() && why_not_beside(workload).empty() && !before->is_gone()) {
     done = co_await replace_beside(core, making, id, limit);
   } else if (before) {
     done = co_await replace_after(core, making, id, *before, limit);

@@ -356,6 +356,11 @@ class DockerProvider final : public Provider {
     TRY(core_->check_enforceable());
     return normalize_spec(core_->settings, ref, spec);
   }
+  std::optional<UpdateManner> how_updated(const Ref& ref, const Value& before, const Value& after,
+                                          bool is_anew) const override {
+    const bool is_podman = core_->identity && core_->identity->kind == EngineKind::Podman;
+    return manner_of_update(ref, before, after, is_anew || is_podman);
+  }
 
   Task<Result<std::vector<Observed>>> observe() override { return observe_all(core_); }
   Task<Result<std::vector<Use>>> use() override { return use_of_all(core_); }

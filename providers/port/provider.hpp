@@ -24,6 +24,7 @@
 #include "core/resource/ref.hpp"
 #include "core/resource/status.hpp"
 #include "providers/port/endpoint.hpp"
+#include "providers/port/update_way.hpp"
 
 namespace croft {
 
@@ -197,6 +198,13 @@ class Provider {
   /// Pure: the spec with this provider's defaults filled in. A field that it cannot honour is
   /// Invalid, never dropped.
   virtual Result<Value> normalize(const Ref& ref, const Value& spec) const = 0;
+  /// Pure: how update() brings what runs with `before` to `after`, both normalised. `is_anew`: it
+  /// is to be made anew whatever they say. Nothing: this provider does not tell.
+  virtual std::optional<UpdateManner> how_updated(const Ref& ref, const Value& before,
+                                                  const Value& after, bool is_anew) const {
+    (void)ref, (void)before, (void)after, (void)is_anew;
+    return std::nullopt;
+  }
   /// Everything we own there, in one go. Never changes anything.
   virtual Task<Result<std::vector<Observed>>> observe() = 0;
 
