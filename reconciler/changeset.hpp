@@ -53,6 +53,7 @@ struct FieldChange {
 /// - DataReturned: declared again within retention: created with the uid and the data it had
 /// - SpecChanged: its declaration changed
 /// - ProviderChanged: it moves to another provider
+/// - PlanChanged: its declaration is the same; whether its plan lets it reach the outside is not
 /// - Drifted: nobody changed the declaration; the world moved and is put right
 /// - Removed: no longer declared
 /// - TenantRemoved: its tenant is gone from the platform

@@ -1,6 +1,7 @@
 #include "providers/docker/docker_provider.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -70,7 +71,9 @@ bool has_completed(const Core& core, const Record* record, const std::string& id
   return is_recorded || core.completed.contains(id) || !is_told;
 }
 
-Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary container, Limit limit) {
+/// `standing`: the containers that stand for their resources now.
+Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary container,
+                                         const std::set<std::string>& standing, Limit limit) {
   CO_TRY_ASSIGN(const std::shared_ptr<const ContainerDetails> details,
                 co_await details_of(core, container, limit));
   // The engine tells of an end before its list knows of it, and does not tell again; an inspection
@@ -92,6 +95,7 @@ Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary containe
                             .moved_image = has_moved ? moved->second : std::string()};
   Observed seen = describe_container(container, *details, known);
   judge_storage(*core, seen);
+  seen.outdated = outdated_by_joins(*details, standing);
   if (seen.phase == Phase::Starting && seen.reason == "CrashLoop")
     spawn(core->executor, look_again(core, uid), "looking again after a restart");
   co_return seen;
@@ -101,9 +105,11 @@ Task<Result<void>> observe_containers(CorePtr core, std::vector<Observed>& out, 
   CO_TRY_ASSIGN(const std::vector<ContainerSummary> all, co_await list_containers(core, "", limit));
   std::map<std::string, std::vector<const ContainerSummary*>> by_uid;
   for (const ContainerSummary& one : all) by_uid[one.uid()].push_back(&one);
+  std::set<std::string> standing;
+  for (const auto& [uid, those] : by_uid) standing.insert(choose_current(those)->id);
   for (const auto& [uid, those] : by_uid) {
     const ContainerSummary current = *choose_current(those);
-    Result<Observed> seen = co_await observe_container(core, current, limit);
+    Result<Observed> seen = co_await observe_container(core, current, standing, limit);
     // Gone between the list and the look: the event of that brings the next pass.
     if (!seen && seen.error().code() == ErrorCode::NotFound) continue;
     if (!seen) co_return std::unexpected(std::move(seen.error()));

@@ -95,6 +95,7 @@ Task<Result<std::vector<Observed>>> FakeProvider::observe() {
         left->second-- <= 0) {
       thing.observed.phase = Phase::Running;
     }
+    thing.observed.allows_egress = thing.allows_egress;
     all.push_back(thing.observed);
   }
   co_return all;

@@ -117,6 +117,11 @@ struct Observed {
   /// What an interrupted effect left beside it: "the container before it". Any effect of the
   /// resource ends and removes it. Empty: nothing.
   std::string left_behind;
+  /// Why it must be made anew although its fields are as they should be: "it shares the network of
+  /// a container that is gone". Any update does that. Empty: it need not.
+  std::string outdated;
+  /// Whether it may reach the outside, of a provider that knows.
+  std::optional<bool> allows_egress;
 };
 
 /// All endpoints of it as one text, for the journal: "tcp:127.0.0.1:32768", or by its own ports
