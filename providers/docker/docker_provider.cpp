@@ -14,6 +14,7 @@
 #include "providers/docker/events.hpp"
 #include "providers/docker/exec_session.hpp"
 #include "providers/docker/logs.hpp"
+#include "providers/docker/measures.hpp"
 #include "providers/docker/objects.hpp"
 #include "providers/docker/spec.hpp"
 
@@ -147,49 +148,6 @@ Task<Result<std::vector<Observed>>> observe_all(CorePtr core) {
   add_objects(*core, networks, all);
   add_objects(*core, volumes, all);
   co_return all;
-}
-
-// What containers use
-
-/// From the answer to GET /containers/ID/stats; without `uid` and `at`.
-Use use_in(const Value& stats) {
-  Use use;
-  const Value* cpu = stats.at_path("cpu_stats.cpu_usage.total_usage");
-  if (cpu != nullptr && cpu->is_integer())
-    use.cpu_seconds = static_cast<double>(cpu->as_integer()) / 1e9;
-  const Value* memory = stats.find("memory_stats");
-  if (memory != nullptr && memory->find("usage") != nullptr) {
-    const Value* details = memory->find("stats");
-    // cgroup v1 has both, and the first is of the container's own level only.
-    const std::int64_t droppable =
-        details == nullptr
-            ? 0
-            : details->integer_or("total_inactive_file", details->integer_or("inactive_file", 0));
-    use.memory = std::max<std::int64_t>(0, memory->integer_or("usage", 0) - droppable);
-    const std::int64_t limit = memory->integer_or("limit", 0);
-    if (limit > 0) use.memory_limit = limit;
-  }
-  const Value* pids = stats.find("pids_stats");
-  if (pids != nullptr && pids->find("current") != nullptr)
-    use.processes = pids->integer_or("current", 0);
-  return use;
-}
-
-Task<Result<std::vector<Use>>> use_of_all(CorePtr core) {
-  const Limit limit{std::chrono::steady_clock::now() + kObserveWithin};
-  CO_TRY_ASSIGN(const std::vector<ContainerSummary> all, co_await list_containers(core, "", limit));
-  std::vector<Use> uses;
-  for (const ContainerSummary& container : all) {
-    if (!container.is_running()) continue;
-    const Result<Value> stats = co_await core->engine.containers().stats(container.id, limit.at);
-    if (!stats && stats.error().code() == ErrorCode::NotFound) continue;  // gone meanwhile
-    if (!stats) co_return std::unexpected(stats.error());
-    Use use = use_in(*stats);
-    use.uid = container.uid();
-    use.at = core->clock.now();
-    uses.push_back(std::move(use));
-  }
-  co_return uses;
 }
 
 // Volumes and Networks of Stacks
