@@ -66,7 +66,7 @@ TEST(EngineTest, WhatHangsForOneTenantHoldsUpNobodyElse) {
   bed.push_alice(many);
   bed.world->held_tenants.insert("alice");
   const GitRepository bobs = GitRepository::make_bare();
-  const GitRepository bob = bobs.clone();
+  GitRepository bob = bobs.clone();
   bob.commit({{"a.yaml", instance_yaml("api")}}, "bob's");
   bob.push("HEAD:refs/heads/main");
   Daemon daemon(bed);

@@ -33,10 +33,11 @@ class DockerMeasuresTest : public DockerTest {
   /// Each with a mebibyte of its own to hold.
   void make(int count) {
     for (int i = 0; i < count; ++i) {
-      Value spec = shell("head -c 1048576 /dev/zero >/dev/shm/held; sleep 1000");
+      Value spec = shell("head -c 1048576 /dev/zero >/dev/shm/held; echo ready; sleep 1000");
       const Result<void> made = create(instance(fmt::format("app{}", i)), spec);
       ASSERT_TRUE(made) << made.error().describe();
     }
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(says(instance(fmt::format("app{}", i)), "ready"));
   }
   std::map<std::string, Use> use() {
     const auto begin = std::chrono::steady_clock::now();
