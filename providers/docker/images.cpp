@@ -381,9 +381,11 @@ Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
 /// A build that is under way; its tenant may begin another one when it goes.
 class BuildTurn {
  public:
-  BuildTurn(CorePtr core, std::string tenant, Semaphore::Permit of_tenant, Semaphore::Permit of_all)
+  BuildTurn(CorePtr core, std::string tenant, Core::LockPtr lock, Semaphore::Permit of_tenant,
+            Semaphore::Permit of_all)
       : core_(std::move(core)),
         tenant_(std::move(tenant)),
+        lock_(std::move(lock)),
         of_tenant_(std::move(of_tenant)),
         of_all_(std::move(of_all)) {
     core_->building.insert(tenant_);
@@ -397,6 +399,7 @@ class BuildTurn {
  private:
   CorePtr core_;
   std::string tenant_;
+  Core::LockPtr lock_;  ///< forgotten once nobody has it, though its permit is out
   Semaphore::Permit of_tenant_;
   Semaphore::Permit of_all_;
 };
@@ -415,7 +418,7 @@ Task<BuildTurn> take_build_turn(CorePtr core, std::string tenant, std::shared_pt
   const Core::LockPtr own = core->lock_of("builds of " + tenant);
   Semaphore::Permit of_tenant = co_await own->acquire();
   Semaphore::Permit of_all = co_await core->build_turns.acquire();
-  co_return BuildTurn(core, std::move(tenant), std::move(of_tenant), std::move(of_all));
+  co_return BuildTurn(core, std::move(tenant), own, std::move(of_tenant), std::move(of_all));
 }
 
 /// One build of a resource at a time, for its network and for the engine's sake. What is not
