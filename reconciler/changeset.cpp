@@ -27,12 +27,15 @@ std::string_view to_string(Action action) {
 }
 
 bool has_changes(const Changeset& changeset) {
-  return std::ranges::any_of(changeset.changes,
+  return !changeset.records.empty() ||
+         std::ranges::any_of(changeset.changes,
                              [](const Change& change) { return change.action != Action::Keep; });
 }
 
 std::size_t count_of(const Changeset& changeset, Action action) {
-  return static_cast<std::size_t>(std::ranges::count(changeset.changes, action, &Change::action));
+  return static_cast<std::size_t>(
+      std::ranges::count(changeset.changes, action, &Change::action) +
+      std::ranges::count(changeset.records, action, &RecordChange::action));
 }
 
 }  // namespace croft

@@ -3,6 +3,7 @@
 //
 //   changeset         what would be done and why: what `croft diff` shows and the daemon applies
 //   world, diff       the pure middle: (desired, directives, last applied, observed) → changeset
+//   records           the same of Secrets and Webhooks, which nothing runs
 //   fields            the field-by-field comparison that diff() stands on
 //   order             what is applied before what
 //   expand            declared resources → what each provider shall run
@@ -103,6 +104,15 @@ struct Change {
   std::optional<plans::ChangePrice> price;  ///< a month, if the changeset is priced
 };
 
+/// What becomes of a Secret or a Webhook, which nothing runs: it holds once its revision is
+/// accepted, and needs no applying.
+struct RecordChange {
+  Ref ref;
+  Action action = Action::Create;  ///< or Update, Destroy
+  std::vector<FieldChange> fields;
+  bool operator==(const RecordChange&) const = default;
+};
+
 /// Why a changeset waits for a person.
 struct Guard {
   std::string reason;  ///< "EmptySource", "TenantRemoved", "SourceRemoved", "DataLoss", "TooMany"
@@ -138,6 +148,7 @@ struct Changeset {
   /// declared or owned has one. What was removed before and is there again (Leftover) has one of
   /// its own beside.
   std::vector<Change> changes;
+  std::vector<RecordChange> records;  ///< by ref; those that differ
   std::vector<std::string>
       notes;  ///< for people: "source alice/old failed to load: its 3 resources are left alone"
   std::optional<Guard> guard;  ///< set: nothing is applied until acknowledged
@@ -151,8 +162,9 @@ struct Changeset {
   std::string digest;  ///< 64 hexadecimal digits
 };
 
-/// True if applying it would do anything.
+/// True if accepting and applying it would do anything.
 bool has_changes(const Changeset& changeset);
+/// Of changes and records.
 std::size_t count_of(const Changeset& changeset, Action action);
 
 }  // namespace croft

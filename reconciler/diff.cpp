@@ -43,6 +43,7 @@ class Differ {
       if (is_declared) ++desired;
     }
     order_changes(changeset.changes);
+    changeset.records = diff_records(world_.records_before, world_.records);
     changeset.notes = notes_on(changeset.changes);
     changeset.guard = guard_of(world_, changeset.changes);
     if (world_.wants_digest || changeset.guard || has_changes(changeset))

@@ -147,6 +147,15 @@ void add_directives(Canonical& form, const World& world) {
   }
 }
 
+/// Nothing where nothing of it changes: what is the same in both takes no part.
+void add_records(Canonical& form, const World& world) {
+  for (const RecordChange& change : diff_records(world.records_before, world.records)) {
+    form.line("record").add(change.ref).add(static_cast<std::int64_t>(change.action));
+    const auto after = world.records.find(change.ref);
+    if (after != world.records.end()) add_spec(form, change.ref.kind, after->second.get(), {});
+  }
+}
+
 void add_names(Canonical& form, std::string_view what, const std::set<std::string>& names) {
   form.line(what);
   for (const std::string& name : names) form.add(name);
@@ -166,6 +175,7 @@ std::string digest_of(const World& world) {
   add_desired(form, world);
   add_inventory(form, world);
   add_directives(form, world);
+  add_records(form, world);
   return form.digest();
 }
 

@@ -97,9 +97,7 @@ class Expander {
   }
 
   /// A Stack is what it expands to, a Webhook is Croft's own, a Secret is for others' specs.
-  static bool is_for_no_provider(Kind kind) {
-    return kind == Kind::Stack || kind == Kind::Webhook || is_input(kind);
-  }
+  static bool is_for_no_provider(Kind kind) { return kind == Kind::Stack || is_record(kind); }
 
   void check_secrets(const Resource& resource) {
     if (input_.secrets == nullptr || input_.may_use_operator_secrets) return;

@@ -320,6 +320,14 @@ void add_fingerprints(const Resource& resource, Value& spec, const SecretTable& 
                         "they lie in memory; put what is large into the image or a volume"});
 }
 
+std::set<std::string> secrets_named_in(Kind kind, const Value& spec) {
+  std::set<std::string> names;
+  for_each_secret(spec_of(kind), spec, [&](const std::string&, const Value& reference) {
+    names.insert(parse_secret_name(reference.text_or("secret", "")).name);
+  });
+  return names;
+}
+
 bool names_secret(Kind kind, const Value& spec) {
   bool is_any = false;
   for_each_secret(spec_of(kind), spec, [&](const std::string&, const Value&) { is_any = true; });

@@ -77,6 +77,9 @@ SecretTable open_secrets(const std::vector<Resource>& resources,
 void add_fingerprints(const Resource& resource, Value& spec, const SecretTable& table,
                       std::vector<Problem>& problems, const Value* applied = nullptr);
 
+/// The names of the Secrets that a spec refers to.
+std::set<std::string> secrets_named_in(Kind kind, const Value& spec);
+
 /// True if a spec names a secret anywhere.
 bool names_secret(Kind kind, const Value& spec);
 

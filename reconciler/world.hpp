@@ -11,6 +11,7 @@
 #include "core/store/rows.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/records.hpp"
 
 namespace croft {
 
@@ -44,6 +45,8 @@ struct World {
   /// drifted.
   bool is_observed = true;
   std::map<Ref, Desired> desired;
+  Records records_before;  ///< Secrets and Webhooks as accepted, of the sources that change
+  Records records;         ///< as they shall be, of the same sources
   std::vector<ResourceRow> inventory;        ///< Retained rows too: their data may return
   std::map<std::string, Observed> observed;  ///< by uid: of this tenant's rows and refs
   std::set<std::string>

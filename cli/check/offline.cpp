@@ -154,10 +154,13 @@ class OfflineDiffer {
     }
     TRY_ASSIGN(std::optional<Declared> from, read_from());
     if (!from) return std::move(out_);
+    if (read_last_) records_before_ = records_in(*read_last_);
     for (const auto& [ref, desired] : *from) platform_.view.placed.emplace(ref, desired.provider);
     TRY_ASSIGN(std::optional<Declared> now, read(""));
     if (!now) return std::move(out_);
-    const World world = world_of(*from, std::move(*now));
+    World world = world_of(*from, std::move(*now));
+    world.records_before = std::move(records_before_);
+    world.records = records_in(*read_last_);
     compute(world);
     TRY(ask_plan(world));
     return std::move(out_);
@@ -225,6 +228,12 @@ class OfflineDiffer {
     return desired;
   }
 
+  static Records records_in(const Repository& repository) {
+    Records records;
+    add_records(records, repository.set.resources, repository.set.secret_files);
+    return records;
+  }
+
   World world_of(const Declared& from, Declared now) const {
     World world;
     world.tenant = tenant_;
@@ -271,6 +280,7 @@ class OfflineDiffer {
   std::string tenant_;
   FilesSizes sizes_;
   FilesSizes known_sizes_;
+  Records records_before_;
   std::optional<Repository> read_last_;
   OfflineDiff out_;
 };

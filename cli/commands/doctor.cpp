@@ -76,6 +76,7 @@ Result<std::vector<Finding>> examine(const Invocation& invocation) {
   const DaemonFacts daemon = ask_daemon(client);
   judge_daemon(daemon, CROFT_VERSION, findings);
   check_listeners(settings, daemon.version.has_value(), findings);
+  check_mail(settings, findings);
   return findings;
 }
 

@@ -38,6 +38,11 @@ bool runs(std::vector<std::string> arguments) {
   return run_child_checked(command).has_value();
 }
 
+/// Whether a shell would find it.
+bool is_there(const std::string& program) {
+  return runs({"sh", "-c", "command -v \"$1\"", "sh", program});
+}
+
 std::optional<fs::path> known_hosts() {
   const char* home = std::getenv("HOME");
   std::error_code ignored;
@@ -130,6 +135,9 @@ void judge_git(const MachineFacts& facts, Findings& findings) {
   for (const std::string& program : facts.missing_programs)
     findings.fail(fmt::format("the program '{}' is not installed", program),
                   "install it: sources are fetched with it");
+  for (const std::string& program : facts.missing_verifiers)
+    findings.warn(fmt::format("the program '{}' is not installed", program),
+                  "install it if a Source has 'verify': signatures are checked with it");
   if (facts.needs_ssh && !facts.known_hosts) {
     findings.fail("the repository is at ssh://, and ssh knows no host",
                   "put the host's key into ~/.ssh/known_hosts of Croft's user, after checking it");
@@ -159,6 +167,8 @@ MachineFacts read_machine(const fs::path& root, const std::string& repository) {
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) facts.open_files = files.rlim_max;
   if (!runs({"git", "--version"})) facts.missing_programs.emplace_back("git");
   if (!runs({"ssh", "-V"})) facts.missing_programs.emplace_back("ssh");
+  if (!is_there("ssh-keygen")) facts.missing_verifiers.emplace_back("ssh-keygen");
+  if (!is_there("gpgv")) facts.missing_verifiers.emplace_back("gpgv");
   facts.needs_ssh = is_ssh(repository);
   facts.known_hosts = known_hosts();
   std::error_code ignored;

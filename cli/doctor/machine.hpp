@@ -21,6 +21,7 @@ struct MachineFacts {
   std::optional<std::int64_t> watch_instances;       ///< fs.inotify.max_user_instances
   std::uint64_t open_files = 0;                      ///< that a process may have at most
   std::vector<std::string> missing_programs;         ///< of those that sources are fetched with
+  std::vector<std::string> missing_verifiers;        ///< of those that check signatures
   bool needs_ssh = false;                            ///< the repository that is served is at ssh://
   std::optional<std::filesystem::path> known_hosts;  ///< where ssh finds host keys, if it does
   bool has_docker_socket = false;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/units.hpp"
+#include "core/secret/keyring.hpp"
 #include "core/store/tools/status.hpp"
 
 namespace croft::cli {
@@ -77,6 +78,20 @@ void check_secrets(const fs::path& directory, Findings& findings) {
   }
 }
 
+void check_keys(const Settings& settings, Findings& findings) {
+  const Result<secret::Keyring> keys =
+      secret::KeyringFiles(settings.secrets_dir, settings.data / "keys").load();
+  if (keys) {
+    findings.ok(fmt::format("{} keys that open sealed Secrets", keys->keys().size()));
+  } else if (keys.error().code() == ErrorCode::NotFound) {
+    findings.warn("there is no key yet that opens sealed Secrets",
+                  "nothing before Croft has run: it makes one when it starts");
+  } else {
+    findings.fail(keys.error().message(),
+                  keys.error().hint().empty() ? "see docs/secrets.md" : keys.error().hint());
+  }
+}
+
 }  // namespace
 
 Result<Room> room_of(const fs::path& directory) {
@@ -117,6 +132,7 @@ void check_places(const Settings& settings, std::vector<Finding>& all) {
   if (const Result<Room> room = room_of(nearest)) judge_room(*room, nearest.string(), disk);
   Findings secrets(all, "secrets");
   check_secrets(settings.secrets_dir, secrets);
+  check_keys(settings, secrets);
 }
 
 void check_store(const Settings& settings, std::vector<Finding>& all) {

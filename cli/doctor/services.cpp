@@ -6,6 +6,8 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <fmt/format.h>
 
+#include "cli/serve/mail_settings.hpp"
+
 namespace croft::cli {
 
 namespace {
@@ -158,12 +160,32 @@ void check_listeners(const Settings& settings, bool is_running, std::vector<Find
   if (!settings.api_listen.empty())
     judge_listener("the API", settings.api_listen, is_open(settings.api_listen), is_running,
                    findings);
+  if (!settings.metrics_listen.empty())
+    judge_listener("metrics", settings.metrics_listen, is_open(settings.metrics_listen), is_running,
+                   findings);
   if (!receives_hooks(settings)) return;
   const std::string socket = (settings.data / "run" / "hooks.sock").string();
   judge_listener("hooks", socket, is_open_unix(socket), is_running, findings);
   if (!settings.hooks_listen.empty())
     judge_listener("hooks", settings.hooks_listen, is_open(settings.hooks_listen), is_running,
                    findings);
+}
+
+void check_mail(const Settings& settings, std::vector<Finding>& all) {
+  if (settings.smtp_server.empty()) return;
+  Findings findings(all, "mail");
+  const Result<notify::MailSettings> mail = mail_settings(settings);
+  if (!mail) {
+    findings.fail(mail.error().message(), mail.error().hint());
+    return;
+  }
+  const std::string address = fmt::format("{}:{}", mail->server.host, mail->server.port);
+  if (is_open(address)) {
+    findings.ok(fmt::format("{} takes connections", address));
+  } else {
+    findings.fail(fmt::format("nothing takes connections at {}, where mail should go", address),
+                  "see smtp.server, and whether the network lets Croft out to that port");
+  }
 }
 
 }  // namespace croft::cli

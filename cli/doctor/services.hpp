@@ -33,4 +33,7 @@ void judge_daemon(const DaemonFacts& facts, const std::string& own_version,
 /// should. Blocks.
 void check_listeners(const Settings& settings, bool is_running, std::vector<Finding>& findings);
 
+/// Whether the server that mails go to takes connections, if there is one. Connects. Blocks.
+void check_mail(const Settings& settings, std::vector<Finding>& findings);
+
 }  // namespace croft::cli

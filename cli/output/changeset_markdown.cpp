@@ -47,13 +47,14 @@ std::string field_line(const FieldChange& field) {
   return fmt::format("- {}: {} → {}\n", code(field.path), side(field.before), side(field.after));
 }
 
-std::string fields_of(const Change& change) {
+std::string fields_of(const Ref& ref, const std::vector<FieldChange>& fields) {
+  if (fields.empty()) return "";
   std::string lines;
-  for (const FieldChange& field : change.fields) lines += field_line(field);
-  const std::string name = code(local_name(change.ref));
-  if (change.fields.size() <= kFieldsShown) return fmt::format("\n{}\n{}", name, lines);
+  for (const FieldChange& field : fields) lines += field_line(field);
+  const std::string name = code(local_name(ref));
+  if (fields.size() <= kFieldsShown) return fmt::format("\n{}\n{}", name, lines);
   return fmt::format("\n<details><summary>{}: {} fields</summary>\n\n{}\n</details>\n",
-                     escaped(local_name(change.ref)), change.fields.size(), lines);
+                     escaped(local_name(ref)), fields.size(), lines);
 }
 
 }  // namespace
@@ -80,7 +81,8 @@ std::string price_cells(const Change& change) {
 
 /// A line a change, with columns for money if it is priced.
 std::string table_of(const Changeset& changeset) {
-  if (!std::ranges::any_of(changeset.changes, is_worth_showing)) return "";
+  const bool has_lines = std::ranges::any_of(changeset.changes, is_worth_showing);
+  if (!has_lines && changeset.records.empty()) return "";
   const bool is_priced = changeset.price.has_value();
   std::string out = "\n| | resource | what |";
   if (is_priced)
@@ -93,6 +95,10 @@ std::string table_of(const Changeset& changeset) {
                        escaped(phrase_of(change)), warning);
     if (is_priced) out += price_cells(change);
     out += "\n";
+  }
+  for (const RecordChange& change : changeset.records) {
+    out += fmt::format("| {} | {} | {} |{}\n", code(sign_of(change)), code(local_name(change.ref)),
+                       phrase_of(change), is_priced ? " | | |" : "");
   }
   if (is_priced && changeset.price->shared.minor != 0)
     out += fmt::format("| | | what included and shared amounts absorb | | | {} |\n",
@@ -132,8 +138,9 @@ std::string changeset_markdown(const Changeset& changeset) {
   out += refusals_of(changeset);
   out += table_of(changeset);
   for (const Change& change : changeset.changes) {
-    if (is_worth_showing(change) && !change.fields.empty()) out += fields_of(change);
+    if (is_worth_showing(change)) out += fields_of(change.ref, change.fields);
   }
+  for (const RecordChange& change : changeset.records) out += fields_of(change.ref, change.fields);
   if (!changeset.notes.empty()) out += "\n";
   for (const std::string& note : changeset.notes) out += fmt::format("> {}\n", escaped(note));
   out += plan_lines_of(changeset);

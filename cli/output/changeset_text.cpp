@@ -15,8 +15,8 @@ constexpr std::size_t kTextWidth = 100;
 constexpr std::size_t kNameColumn = 34;
 constexpr std::size_t kPathColumn = 30;
 
-Colour colour_of(const Change& change) {
-  switch (sign_of(change)[0]) {
+Colour colour_of(std::string_view sign) {
+  switch (sign[0]) {
     case '+':
       return Colour::Green;
     case '-':
@@ -55,6 +55,7 @@ class TextWriter {
     for (const Change& change : changeset_.changes) {
       if (is_worth_showing(change)) change_lines(change);
     }
+    for (const RecordChange& change : changeset_.records) record_lines(change);
     shared_line();
     if (name_width_ > 0) out_ += "\n";
     for (const std::string& note : changeset_.notes) out_ += wrap_text("note: " + note, width_, 2);
@@ -76,22 +77,39 @@ class TextWriter {
 
   void measure() {
     for (const Change& change : changeset_.changes) {
-      if (is_worth_showing(change))
-        name_width_ = std::max(name_width_, display_width(name_of(change)));
-      for (const FieldChange& field : change.fields) {
-        path_width_ = std::max(path_width_, std::min(display_width(field.path), kPathColumn));
-      }
+      if (is_worth_showing(change)) measure_name(change.ref);
+      measure_paths(change.fields);
+    }
+    for (const RecordChange& change : changeset_.records) {
+      measure_name(change.ref);
+      measure_paths(change.fields);
     }
     name_width_ = std::min(name_width_, kNameColumn);
   }
 
-  static std::string name_of(const Change& change) { return local_name(change.ref); }
+  void measure_name(const Ref& ref) {
+    name_width_ = std::max(name_width_, display_width(local_name(ref)));
+  }
+
+  void measure_paths(const std::vector<FieldChange>& fields) {
+    for (const FieldChange& field : fields)
+      path_width_ = std::max(path_width_, std::min(display_width(field.path), kPathColumn));
+  }
+
+  void record_lines(const RecordChange& change) {
+    const std::string head =
+        fmt::format("{} {}", sign_of(change), pad_text(local_name(change.ref), name_width_));
+    out_ += "  " + terminal_.paint(colour_of(sign_of(change)), head) + "  " +
+            std::string(phrase_of(change)) + "\n";
+    for (const FieldChange& field : change.fields)
+      field_line(change.action == Action::Create, field);
+  }
 
   void change_lines(const Change& change) {
     const std::string head =
-        fmt::format("{} {}", sign_of(change), pad_text(name_of(change), name_width_));
-    const std::string left =
-        "  " + terminal_.paint(colour_of(change), head) + "  " + printable(phrase_of(change));
+        fmt::format("{} {}", sign_of(change), pad_text(local_name(change.ref), name_width_));
+    const std::string left = "  " + terminal_.paint(colour_of(sign_of(change)), head) + "  " +
+                             printable(phrase_of(change));
     const std::string warning = change.loses_data && change.erases_data ? "data is erased"
                                 : change.loses_data                     ? "data at stake"
                                                                         : "";
@@ -103,7 +121,8 @@ class TextWriter {
     // The price goes below first: the warning belongs to the words.
     out_ += fits || price.empty() ? spread(left, right, width_)
                                   : spread(left, warned, width_) + spread("", price, width_);
-    for (const FieldChange& field : change.fields) field_line(change, field);
+    const bool is_new = change.action == Action::Create || change.action == Action::Adopt;
+    for (const FieldChange& field : change.fields) field_line(is_new, field);
   }
 
   /// What the lines above do not add up to.
@@ -137,11 +156,10 @@ class TextWriter {
       out_ += wrap_text(printable(refusal_phrase(refusal)), width_, 2);
   }
 
-  void field_line(const Change& change, const FieldChange& field) {
+  void field_line(bool is_new, const FieldChange& field) {
     std::string text = "      " + pad_text(printable(field.path), path_width_) + "   ";
     const std::string before = printable(field_text(field.before.value_or("(not set)")));
     const std::string after = printable(field_text(field.after.value_or("(not set)")));
-    const bool is_new = change.action == Action::Create || change.action == Action::Adopt;
     text += is_new && !field.before ? after : before + " → " + after;
     std::ranges::replace(text, '\n', ' ');
     out_ += (terminal_.width == 0 ? text : truncate_text(text, terminal_.width)) + "\n";

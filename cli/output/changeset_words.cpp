@@ -83,6 +83,16 @@ std::string phrase_of(const Change& change) {
   return addition.empty() ? verb : fmt::format("{}, {}", verb, addition);
 }
 
+std::string_view sign_of(const RecordChange& change) {
+  return change.action == Action::Create ? "+" : change.action == Action::Destroy ? "-" : "~";
+}
+
+std::string_view phrase_of(const RecordChange& change) {
+  return change.action == Action::Create    ? "take in use"
+         : change.action == Action::Destroy ? "forget"
+                                            : "change";
+}
+
 bool is_worth_showing(const Change& change) {
   return change.action != Action::Keep || change.reason != "Unchanged";
 }

@@ -15,6 +15,8 @@ std::string_view sign_of(const Change& change);
 /// What would be done and why, in a phrase: "update in place", "drifted: its process is gone →
 /// start".
 std::string phrase_of(const Change& change);
+std::string_view sign_of(const RecordChange& change);
+std::string_view phrase_of(const RecordChange& change);
 /// True for changes worth a line: all but plain "nothing to do".
 bool is_worth_showing(const Change& change);
 /// "2 to change, 1 to create, 1 to destroy."; "No changes." if there are none.

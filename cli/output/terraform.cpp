@@ -52,9 +52,9 @@ Value change_of(const Change& change) {
   return out;
 }
 
-Value fields_of(const Change& change) {
+Value form_of(const std::vector<FieldChange>& changes) {
   Value fields = Value::list();
-  for (const FieldChange& field : change.fields) {
+  for (const FieldChange& field : changes) {
     fields.push_back(Value::map({{"path", field.path},
                                  {"before", field.before ? Value(*field.before) : Value()},
                                  {"after", field.after ? Value(*field.after) : Value()}}));
@@ -89,12 +89,32 @@ Value resource_change(const Change& change) {
                                {"uid", change.uid},
                                {"reason", change.reason},
                                {"why", change.why},
-                               {"fields", fields_of(change)},
+                               {"fields", form_of(change.fields)},
                                {"drift", change.is_drift},
                                {"losesData", change.loses_data},
                                {"erasesData", change.erases_data},
                                {"manner", manner_of(change)},
                                {"price", to_form(change.price)}}));
+  return out;
+}
+
+/// What nothing runs: there are no documents of it, as they would hold what is sealed.
+Value record_change(const RecordChange& change) {
+  Value out = Value::map({{"address", to_string(change.ref)},
+                          {"mode", "managed"},
+                          {"type", type_of(change.ref)},
+                          {"name", change.ref.name},
+                          {"provider_name", "croft"},
+                          {"change", Value::map({{"actions", actions_of(change.action)},
+                                                 {"before", Value()},
+                                                 {"after", Value()},
+                                                 {"after_unknown", Value::map()},
+                                                 {"before_sensitive", true},
+                                                 {"after_sensitive", true}})},
+                          {"croft", Value::map({{"action", to_string(change.action)},
+                                                {"ref", to_string(change.ref)},
+                                                {"fields", form_of(change.fields)}})}});
+  if (!change.ref.tenant.empty()) out.set("module_address", "module." + change.ref.tenant);
   return out;
 }
 
@@ -132,6 +152,7 @@ Value to_terraform_plan(const Changeset& changeset) {
     changes.push_back(resource_change(change));
     if (change.is_drift) drift.push_back(resource_change(change));
   }
+  for (const RecordChange& change : changeset.records) changes.push_back(record_change(change));
   return Value::map(
       {{"format_version", "1.2"},
        {"applyable", has_changes(changeset) && !changeset.guard && changeset.refusals.empty()},

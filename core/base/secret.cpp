@@ -1,6 +1,6 @@
 #include "core/base/secret.hpp"
 
-#include <set>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -17,8 +17,11 @@ struct LongestFirst {
   }
 };
 
-Guarded<std::set<std::string, LongestFirst>>& remembered() {
-  static Guarded<std::set<std::string, LongestFirst>> secrets;
+/// With how many remember it.
+using Texts = std::map<std::string, std::size_t, LongestFirst>;
+
+Guarded<Texts>& remembered() {
+  static Guarded<Texts> secrets;
   return secrets;
 }
 
@@ -26,7 +29,18 @@ Guarded<std::set<std::string, LongestFirst>>& remembered() {
 
 void remember_secret(const Secret<std::string>& secret) {
   if (secret.reveal().size() < 4) return;
-  remembered().with([&](auto& secrets) { secrets.insert(secret.reveal()); });
+  remembered().with([&](Texts& secrets) { ++secrets[secret.reveal()]; });
+}
+
+RememberedSecret::RememberedSecret(const Secret<std::string>& secret) : secret_(secret) {
+  remember_secret(secret_);
+}
+
+RememberedSecret::~RememberedSecret() {
+  remembered().with([&](Texts& secrets) {
+    const auto text = secrets.find(secret_.reveal());
+    if (text != secrets.end() && --text->second == 0) secrets.erase(text);
+  });
 }
 
 Result<Secret<std::string>> secret_line(std::string text, std::string_view name) {
@@ -40,7 +54,7 @@ Result<Secret<std::string>> secret_line(std::string text, std::string_view name)
 std::string redact(std::string_view text) {
   std::string clean(text);
   remembered().with([&](const auto& secrets) {
-    for (const std::string& secret : secrets) {
+    for (const auto& [secret, count] : secrets) {
       for (std::size_t at = clean.find(secret); at != std::string::npos;
            at = clean.find(secret, at)) {
         clean.replace(at, secret.size(), kRedacted);

@@ -28,6 +28,19 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 /// are not remembered. Thread safe; for the life of the process.
 void remember_secret(const Secret<std::string>& secret);
 
+/// Remembers a secret for as long as this lives: one that is replaced now and then (a token for an
+/// hour) would stay for ever otherwise. Another one of the same text keeps it hidden.
+class RememberedSecret {
+ public:
+  explicit RememberedSecret(const Secret<std::string>& secret);
+  ~RememberedSecret();
+  RememberedSecret(const RememberedSecret&) = delete;
+  RememberedSecret& operator=(const RememberedSecret&) = delete;
+
+ private:
+  Secret<std::string> secret_;
+};
+
 /// A secret that is one line (a token, a key of a hook), without the newline at its end, and
 /// remembered. Invalid if nothing is left; `name` is for the error.
 Result<Secret<std::string>> secret_line(std::string text, std::string_view name);

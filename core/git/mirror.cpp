@@ -223,7 +223,8 @@ class ChildFetchedMirror final : public Mirror {
 
   Result<std::string> fetch(const RemoteRepository& remote, const FetchLimits& limits,
                             std::stop_token stop) override {
-    if (remote.https_password) remember_secret(*remote.https_password);
+    std::optional<RememberedSecret> hidden;
+    if (remote.https_password) hidden.emplace(*remote.https_password);
     TRY_ASSIGN(const git::RemoteAddress address, git::parse_remote(remote.url));
     return while_doing(fetch_from(address, remote, limits, std::move(stop)),
                        fmt::format("fetching {} from {}", remote.ref, address.url));

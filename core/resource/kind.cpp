@@ -51,7 +51,7 @@ bool is_derived(Kind kind) { return std::ranges::find(kDerived, kind) != kDerive
 
 bool is_workload(Kind kind) { return kind == Kind::Instance || kind == Kind::Service; }
 
-bool is_input(Kind kind) { return kind == Kind::Secret; }
+bool is_record(Kind kind) { return kind == Kind::Secret || kind == Kind::Webhook; }
 
 bool is_passive(Kind kind) { return kind == Kind::Volume || kind == Kind::Network; }
 

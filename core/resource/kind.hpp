@@ -42,9 +42,9 @@ KindScope scope_of(Kind kind);
 bool is_derived(Kind kind);
 /// True for what runs and is paid by the hour: Instance, Service.
 bool is_workload(Kind kind);
-/// True for what only its declarer's other resources use: no provider has it, and the inventory
+/// True for what holds by being accepted (Secrets, Webhooks): no provider has it, and the inventory
 /// does not know it.
-bool is_input(Kind kind);
+bool is_record(Kind kind);
 /// True for what is there without running: it is neither started nor stopped.
 bool is_passive(Kind kind);
 /// All kinds that are declared, in the order in which docs list them.

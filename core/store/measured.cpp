@@ -67,13 +67,16 @@ class MeasuredStore final : public Store {
 
  private:
   template <typename T>
-  static Task<Result<T>> read(Task<Result<T>> work) {
+  Task<Result<T>> read(Task<Result<T>> work) {
+    const auto begun = std::chrono::steady_clock::now();
     Result<T> done = co_await std::move(work);
+    read_seconds_.observe(std::chrono::steady_clock::now() - begun);
     count("read", done ? nullptr : &done.error());
     co_return done;
   }
 
   std::unique_ptr<Store> store_;
+  metrics::Histogram& read_seconds_ = metrics::registry().histogram(metrics::kStoreReadSeconds);
   metrics::Histogram& commit_seconds_ = metrics::registry().histogram(metrics::kStoreCommitSeconds);
 };
 

@@ -24,6 +24,7 @@ using croft::to_form;
 // Parts of a changeset; nobody else has these forms.
 Value to_form(const FieldChange& change);
 Value to_form(const Change& change);
+Value to_form(const RecordChange& change);
 Value to_form(const Ref& ref) { return to_string(ref); }
 Value to_form(const std::string& text) { return text; }
 
@@ -144,6 +145,21 @@ Result<Change> change_from_form(const Value& form) {
   return reader.finish(std::move(change));
 }
 
+Value to_form(const RecordChange& change) {
+  return Value::map({{"ref", to_string(change.ref)},
+                     {"action", to_string(change.action)},
+                     {"fields", list_form(change.fields)}});
+}
+
+Result<RecordChange> record_change_from_form(const Value& form) {
+  FormReader reader(form, "a record's change");
+  RecordChange change;
+  change.ref = reader.ref("ref");
+  change.action = reader.name_of("action", action_from);
+  change.fields = reader.list("fields", field_change_from_form);
+  return reader.finish(std::move(change));
+}
+
 Value to_form(const std::optional<Guard>& guard) {
   if (!guard) return {};
   return Value::map({{"reason", guard->reason}, {"message", guard->message}});
@@ -219,6 +235,7 @@ Value to_form(const Changeset& changeset) {
                      {"after", changeset.after},
                      {"observed", changeset.observed},
                      {"changes", list_form(changeset.changes)},
+                     {"records", list_form(changeset.records)},
                      {"notes", list_form(changeset.notes)},
                      {"guard", to_form(changeset.guard)},
                      {"refusals", list_form(changeset.refusals)},
@@ -237,6 +254,7 @@ Result<Changeset> changeset_from_form(const Value& form) {
   changeset.after = reader.text_or("after", "");
   changeset.observed = reader.boolean_or("observed", true);
   changeset.changes = reader.list("changes", change_from_form);
+  changeset.records = reader.list("records", record_change_from_form);
   changeset.notes = reader.list("notes", text_from_form);
   changeset.guard = guard_from_form(reader);
   changeset.refusals = reader.list("refusals", refusal_from_form);

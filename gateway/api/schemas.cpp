@@ -148,6 +148,13 @@ Value update_manner_schema() {
        {"because", text_schema("Of replace: why there is a gap; else empty")}});
 }
 
+Value record_change_schema() {
+  return object_schema(
+      {{"ref", text_schema("alice/Webhook/ops: of a kind that nothing runs")},
+       {"action", choice_schema("create, update or destroy", names_up_to(Action::Keep))},
+       {"fields", list_schema(schema_reference("FieldChange"))}});
+}
+
 Value change_price_schema() {
   return object_schema({{"currency", text_schema("ISO 4217 code")},
                         {"before", text_schema("A month, as a decimal number")},
@@ -226,6 +233,7 @@ Value changeset_schema() {
                         {"after", text_schema("What it leads to")},
                         {"observed", boolean_schema("Computed against what really runs")},
                         {"changes", list_schema(schema_reference("Change"))},
+                        {"records", list_schema(schema_reference("RecordChange"))},
                         {"notes", list_schema(text_schema("For people"))},
                         {"guard", or_null(std::move(guard))},
                         {"refusals", list_schema(schema_reference("Refusal"))},
@@ -508,6 +516,7 @@ Value make_schemas() {
                               {"Directive", directive_schema()},
                               {"FieldChange", field_change_schema()},
                               {"Change", change_schema()},
+                              {"RecordChange", record_change_schema()},
                               {"Changeset", changeset_schema()},
                               {"ChangePrice", change_price_schema()},
                               {"UpdateManner", update_manner_schema()},

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "core/base/secret.hpp"
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/operation.hpp"
 
@@ -51,7 +50,6 @@ Task<Result<HttpResponse>> make_token(Service& service, Call call) {
   CO_TRY(co_await check_tenant(service, row.tenant));
   CO_TRY_ASSIGN(row.expires_at, expiry_of(service, call));
   const std::string token = std::string(kTokenPrefix) + service.parts.random.id();
-  remember_secret(Secret(token));
   row.id = service.parts.random.id();
   row.name = call.body.text_or("name", "");
   row.hash = sha256_hex(token);

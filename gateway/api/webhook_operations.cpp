@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "core/base/secret.hpp"
 #include "gateway/api/json_forms.hpp"
 #include "gateway/api/operation.hpp"
 #include "gateway/api/webhook_forms.hpp"
@@ -61,7 +60,6 @@ Task<Result<HttpResponse>> rotate_webhook(Service& service, Call call) {
   CO_TRY_ASSIGN(Ref webhook, named_webhook(call));
   CO_TRY_ASSIGN(const std::string key,
                 co_await service.parts.engine.webhooks().rotate(std::move(webhook)));
-  remember_secret(Secret<std::string>(key));
   co_return json_response(Value::map({{"secret", key}}));
 }
 

@@ -96,8 +96,8 @@ std::vector<CommitReport> of_applied(const SourceStatus& source,
                                      const std::string& revision) {
   std::vector<CommitReport> parts;
   for (const ResourceStatus& resource : resources) {
-    // Whether a Webhook reaches anybody says nothing of the commit.
-    const bool counts = resource.source == source.key && resource.ref.kind != Kind::Webhook;
+    // Whether a Webhook reaches anybody says nothing of the commit; a Secret is for others.
+    const bool counts = resource.source == source.key && !is_record(resource.ref.kind);
     if (counts) parts.push_back(report_of(source, resource, revision));
   }
   std::vector<CommitReport> all{summary(source, revision, parts)};

@@ -63,11 +63,12 @@ Duration deadline_of(const Value* spec) {
 
 /// That something is not as declared is known before it is repaired.
 void note_drift(Transaction& transaction, const std::string& tenant, const Change& change,
-                Timestamp now) {
+                const IntentRow& repair) {
   if (!change.is_drift) return;
   EventRow event;
-  event.time = now;
+  event.time = repair.created_at;
   event.tenant = tenant;
+  event.revision = repair.revision;
   event.subject = to_string(change.ref);
   event.severity = Severity::Warning;
   event.reason = "Drifted";
@@ -404,7 +405,7 @@ Task<Result<void>> Applier::create(const ApplyOrder& order, Change change) {
   IntentRow intent = intent_for(order, change, "create", change.provider);
   Transaction before;
   before.add(PutResource{row}).add(PutIntent{intent});
-  note_drift(before, order.tenant.name, change, clock_.now());
+  note_drift(before, order.tenant.name, change, intent);
   CO_TRY(co_await journal_.commit(std::move(before)));
 
   Result<Effect> effect = co_await effect_for(order, change, intent);
@@ -433,7 +434,7 @@ Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change chan
   IntentRow intent = intent_for(order, change, to_string(change.action), change.provider);
   Transaction before;
   before.add(PutIntent{intent});
-  note_drift(before, order.tenant.name, change, clock_.now());
+  note_drift(before, order.tenant.name, change, intent);
   CO_TRY(co_await journal_.commit(std::move(before)));
 
   Result<Effect> effect = co_await effect_for(order, change, intent);

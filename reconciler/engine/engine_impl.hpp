@@ -66,9 +66,11 @@ struct ProviderState {
 struct TenantState {
   explicit TenantState(asio::any_io_executor executor)
       : turn(std::make_unique<Semaphore>(std::move(executor), 1)) {}
-  std::unique_ptr<Semaphore> turn;      ///< one pass at a time
-  std::map<Ref, Desired> desired;       ///< of the last pass that could be expanded
-  std::uint64_t providers_version = 0;  ///< with which it was
+  std::unique_ptr<Semaphore> turn;  ///< one pass at a time
+  std::map<Ref, Desired> desired;   ///< of the last pass that could be expanded
+  /// What was accepted before, while `desired` waits for an acknowledgement.
+  std::optional<std::map<Ref, Desired>> accepted;
+  std::uint64_t providers_version = 0;                   ///< with which it was
   std::shared_ptr<const std::vector<HostClaim>> claims;  ///< those of `desired`
   std::vector<std::string> hosts;              ///< the domains that they were checked against
   std::shared_ptr<const SecretTable> secrets;  ///< of the last pass
@@ -84,11 +86,11 @@ struct Prepared {
   std::vector<std::string> hosts;              ///< the domains that they were checked against
   std::shared_ptr<const SecretTable> secrets;  ///< what `loads` declare
   std::vector<Problem> problems;
-  std::vector<Problem> broken;          ///< Secrets that do not open and are as they were accepted
-  bool is_judged = false;               ///< it holds more than what was accepted
-  std::vector<Problem> refusals;        ///< of what a candidate asks for, by plan and policy
+  std::vector<Problem> broken;    ///< Secrets that do not open and are as they were accepted
+  bool is_judged = false;         ///< it holds more than what was accepted
+  std::vector<Problem> refusals;  ///< of what a candidate asks for, by plan and policy
   std::vector<plans::ThresholdReached> reached;  ///< of quotas, by what a candidate asks for
-  std::uint64_t providers_version = 0;  ///< what `world.desired` was expanded with
+  std::uint64_t providers_version = 0;           ///< what `world.desired` was expanded with
   std::map<std::string, std::shared_ptr<const SourceLoad>>
       loads;  ///< by source key: what it was made from
 };
@@ -200,6 +202,12 @@ class EngineImpl final : public Engine {
   Result<Secret<std::string>> secret_of(const Ref& user, const std::string& name) const;
   void add_webhooks(const std::string& tenant, std::vector<ResourceStatus>& all) const;
 
+  // engine_secrets.cpp
+  Condition readiness_of_secret(const Ref& secret,
+                                const std::shared_ptr<const SourceLoad>& load) const;
+  /// Tenants' accepted ones, and whether they open.
+  void add_secrets(const std::string& tenant, std::vector<ResourceStatus>& all) const;
+
   // engine_adapters.cpp: providers, and the scripts that they are made of
   /// Whether every adapter that a commit of the platform names is there and works.
   Result<void> check_adapters(const SourceLoad& load) const;
@@ -277,7 +285,9 @@ class EngineImpl final : public Engine {
                        const Prepared& prepared);
   Task<Result<void>> end_restarts(std::string tenant, ApplyReport report);
   Task<Result<void>> expire_retained(std::string tenant, TenantIdentity identity);
-  Transaction thresholds_reached(const std::string& tenant, const Prepared& prepared) const;
+  /// Facts that become true once `commit` is accepted.
+  Transaction thresholds_reached(const std::string& tenant, const Prepared& prepared,
+                                 const std::string& commit) const;
   Task<Result<void>> accept_candidates(std::string tenant, Prepared prepared);
 
   /// Erases what is kept of a row, whatever the reason.

@@ -157,7 +157,9 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
   if (may_go_on) {
     state.guarded.reset();
     CO_TRY(co_await accept_candidates(tenant, prepared));
+    state.accepted.reset();
   } else {
+    if (!state.accepted) state.accepted = std::move(state.desired);
     auto kept = std::make_shared<const Prepared>(prepared);
     state.guarded = co_await priced(changeset, std::move(kept));
   }
@@ -289,6 +291,13 @@ void EngineImpl::add_sources(ExpandInput& input, Prepared& prepared,
       continue;
     }
     prepared.loads[key] = load;
+    if (source != sources_.end() && load != source->second.accepted) {
+      if (source->second.accepted) {
+        add_records(prepared.world.records_before, *source->second.accepted->resources,
+                    source->second.accepted->secret_files);
+      }
+      add_records(prepared.world.records, *load->resources, load->secret_files);
+    }
     input.revisions[key] = load->commit;
     for (const auto& [path, id] : load->trees) input.trees[{key, path}] = id;
     bool is_empty = true;
@@ -496,16 +505,18 @@ Task<Result<void>> EngineImpl::accept_candidates(std::string tenant, Prepared pr
   for (const std::string& key : others) {
     // With the last: before that, a restart would judge the rest once more and say it then.
     const bool is_last = key == others.back();
-    Transaction facts = is_last ? thresholds_reached(tenant, prepared) : Transaction{};
-    CO_TRY(co_await accept(key, prepared.loads.at(key), std::move(facts)));
+    const std::shared_ptr<const SourceLoad> load = prepared.loads.at(key);
+    Transaction facts =
+        is_last ? thresholds_reached(tenant, prepared, load->commit) : Transaction{};
+    CO_TRY(co_await accept(key, load, std::move(facts)));
   }
   // Only after all of them: a Webhook may have moved from one source to another.
   if (!others.empty()) sync_webhooks();
   co_return Result<void>();
 }
 
-Transaction EngineImpl::thresholds_reached(const std::string& tenant,
-                                           const Prepared& prepared) const {
+Transaction EngineImpl::thresholds_reached(const std::string& tenant, const Prepared& prepared,
+                                           const std::string& commit) const {
   Transaction transaction;
   for (const plans::ThresholdReached& one : prepared.reached) {
     EventRow event;
@@ -516,7 +527,7 @@ Transaction EngineImpl::thresholds_reached(const std::string& tenant,
     event.reason = "UsageThreshold";
     event.message = fmt::format("{} reached {}% of what plan '{}' allows: {} of {}", one.quota,
                                 one.percent, prepared.world.plan, one.used, one.limit);
-    event.revision = revisions_of(prepared);
+    event.revision = commit;
     transaction.add(AppendNotification{notify::about_quota(event, one)});
     transaction.add(AppendEvent{std::move(event)});
   }

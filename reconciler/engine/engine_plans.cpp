@@ -38,13 +38,16 @@ FilesSizes EngineImpl::sizes_of(const Prepared& prepared) const {
 Admission EngineImpl::admission_of(const Prepared& prepared) const {
   const std::shared_ptr<const plans::PlanTerms> plan = terms_of(prepared.world.tenant);
   const auto state = tenant_states_.find(prepared.world.tenant);
+  const std::map<Ref, Desired>* accepted = nullptr;
+  if (state != tenant_states_.end())
+    accepted = state->second.accepted ? &*state->second.accepted : &state->second.desired;
   const FilesSizes sizes = sizes_of(prepared);
   const auto tenant = catalog_.tenants.find(prepared.world.tenant);
   const bool has_walls = tenant != catalog_.tenants.end() && tenant->second.loosening;
   return admit({.plan = plan.get(),
                 .platform = &catalog_.terms,
                 .world = &prepared.world,
-                .accepted = state == tenant_states_.end() ? nullptr : &state->second.desired,
+                .accepted = accepted,
                 .sizes = &sizes,
                 .loosening = has_walls ? &*tenant->second.loosening : nullptr});
 }

@@ -69,6 +69,16 @@ std::vector<SealingKey> shown(const secret::Keyring& keys, const std::string& te
   return list;
 }
 
+/// How many of what a tenant has use each Secret, by its name.
+std::map<std::string, int> count_users(const std::map<Ref, Desired>& desired) {
+  std::map<std::string, int> users;
+  for (const auto& [ref, one] : desired) {
+    if (!one.spec) continue;
+    for (const std::string& name : secrets_named_in(ref.kind, *one.spec)) ++users[name];
+  }
+  return users;
+}
+
 /// What keeps a key from being forgotten: the first thing that would not open any more.
 Result<void> check_unused(const secret::Keyring& left, const std::map<std::string, Loads>& loads) {
   for (const auto& [tenant, declared] : loads) {
@@ -270,6 +280,46 @@ Task<Result<void>> EngineImpl::note_keys(std::string reason, std::string message
   Result<void> done = co_await journal_.commit(std::move(transaction));
   notify();
   co_return done;
+}
+
+Condition EngineImpl::readiness_of_secret(const Ref& secret,
+                                          const std::shared_ptr<const SourceLoad>& load) const {
+  const auto state = tenant_states_.find(secret.tenant);
+  const OpenedSecrets* opened =
+      state == tenant_states_.end() ? nullptr : state->second.opened.get();
+  const bool is_known =
+      opened != nullptr && std::ranges::find(opened->loads, load) != opened->loads.end();
+  if (!is_known) return {"Ready", ConditionStatus::Unknown, "NotOpenedYet", "", Timestamp{}};
+  const auto problem = std::ranges::find(opened->problems, secret, &Problem::ref);
+  if (problem == opened->problems.end())
+    return {"Ready", ConditionStatus::True, "Opened", "", Timestamp{}};
+  return {"Ready", ConditionStatus::False, "Broken", problem->path + " " + problem->message,
+          Timestamp{}};
+}
+
+void EngineImpl::add_secrets(const std::string& tenant, std::vector<ResourceStatus>& all) const {
+  std::map<std::string, std::map<std::string, int>> users;
+  for (const auto& [key, source] : sources_) {
+    const std::string& owner = source.keeper->declaration().tenant;
+    if (!source.accepted || (!tenant.empty() && owner != tenant)) continue;
+    for (const Resource& secret : *source.accepted->resources) {
+      if (secret.ref.kind != Kind::Secret || secret.ref.tenant.empty()) continue;
+      const auto state = tenant_states_.find(secret.ref.tenant);
+      if (state != tenant_states_.end() && !users.contains(secret.ref.tenant))
+        users[secret.ref.tenant] = count_users(state->second.desired);
+      ResourceStatus status;
+      status.ref = secret.ref;
+      status.source = key;
+      status.phase = Phase::Running;
+      status.conditions = {readiness_of_secret(secret.ref, source.accepted)};
+      status.message = fmt::format("used by {}", users[secret.ref.tenant][secret.ref.name]);
+      status.applied_revision = status.attempted_revision = source.accepted->commit;
+      const auto row = journal_.sources().find(key);
+      if (row != journal_.sources().end() && row->second.fetched_at)
+        status.created_at = status.conditions[0].since = *row->second.fetched_at;
+      all.push_back(std::move(status));
+    }
+  }
 }
 
 }  // namespace croft

@@ -329,6 +329,7 @@ std::vector<ResourceStatus> EngineImpl::status(const std::string& tenant) const 
   }
   for (ResourceStatus& stack : stack_statuses(all)) all.push_back(std::move(stack));
   add_webhooks(tenant, all);
+  add_secrets(tenant, all);
   std::sort(all.begin(), all.end(),
             [](const ResourceStatus& a, const ResourceStatus& b) { return a.ref < b.ref; });
   return all;

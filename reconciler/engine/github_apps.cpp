@@ -78,7 +78,7 @@ Task<Result<Secret<std::string>>> GithubApps::token(GithubAppDeclaration app) {
         Result<Secret<std::string>>(fail(std::move(made.error()))),
         fmt::format("asking {} for a token of the GitHub App {}", app.url, app.app));
   }
-  remember_secret(made->text);
+  made->hidden = std::make_shared<const RememberedSecret>(made->text);
   tokens_.insert_or_assign(key, *made);
   co_return made->text;
 }

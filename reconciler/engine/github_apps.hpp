@@ -32,6 +32,7 @@ class GithubApps {
   struct Token {
     Secret<std::string> text;
     Timestamp expires;
+    std::shared_ptr<const RememberedSecret> hidden;  ///< in what is logged, until it is replaced
   };
 
   Task<Result<Token>> ask(GithubAppDeclaration app) const;

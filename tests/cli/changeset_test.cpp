@@ -64,6 +64,10 @@ Changeset make_changeset() {
                            "held by alice for 2 h (croft stop), left alone");
   const Change kept = make(ref(Kind::Site, "blog"), Action::Keep, "Unchanged", "");
   changeset.changes = {update, create, moved, drift, adopt, destroy, held, kept};
+  changeset.records = {
+      {ref(Kind::Secret, "api"), Action::Update, {{"values.value", "(sealed)", "(sealed anew)"}}},
+      {ref(Kind::Webhook, "ops"), Action::Create, {{"url", std::nullopt, "https://ops.example"}}},
+      {ref(Kind::Webhook, "past"), Action::Destroy, {}}};
   changeset.notes = {"source alice/extra failed to load: its 3 resources are left alone"};
   return changeset;
 }
@@ -251,7 +255,7 @@ TEST(TerraformTest, MarksWhatIsAdoptedAsImported) {
 
 TEST(ChangesetWordsTest, CountsEveryActionOnce) {
   EXPECT_EQ(count_phrase(make_changeset()),
-            "2 to change, 1 to replace, 1 to create, 1 to adopt, 1 to destroy, 2 to keep.");
+            "3 to change, 1 to replace, 2 to create, 1 to adopt, 2 to destroy, 2 to keep.");
   EXPECT_EQ(count_phrase(Changeset{}), "No changes.");
 }
 

@@ -10,6 +10,7 @@
 #include "cli/doctor/places.hpp"
 #include "cli/doctor/services.hpp"
 #include "core/base/files.hpp"
+#include "core/secret/keyring.hpp"
 #include "core/store/sqlite.hpp"
 #include "tests/cli/command_line.hpp"
 
@@ -19,8 +20,10 @@ namespace {
 
 using testing::Contains;
 using testing::Each;
+using testing::ElementsAre;
 using testing::Field;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using Level = Finding::Level;
 
 /// A finding of that level that says so, and, if it is bad, what to do.
@@ -73,6 +76,8 @@ TEST(DoctorTest, NamesWhatTheMachineLacks) {
               Contains(Finds(Level::Warn, "namespaces: no bwrap")));
   EXPECT_THAT(without([](auto& facts) { facts.missing_programs = {"git"}; }),
               Contains(Finds(Level::Fail, "'git' is not installed")));
+  EXPECT_THAT(without([](auto& facts) { facts.missing_verifiers = {"gpgv"}; }),
+              Contains(Finds(Level::Warn, "'gpgv' is not installed")));
   EXPECT_THAT(without([](auto& facts) { facts.needs_ssh = true; }),
               Contains(Finds(Level::Fail, "ssh knows no host")));
   EXPECT_THAT(without([](auto& facts) { facts.docker_error = "no access"; }),
@@ -265,13 +270,39 @@ TEST(DoctorTest, ConnectsToWhatShouldListen) {
   settings.data = "/nowhere";
   settings.edge_listen = "127.0.0.1:1";
   settings.hooks_listen = "127.0.0.1:1";
+  settings.metrics_listen = "127.0.0.1:1";
   std::vector<Finding> findings;
   check_listeners(settings, true, findings);
   EXPECT_THAT(findings, Contains(Finds(Level::Fail, "127.0.0.1:1, where edge should")));
   EXPECT_THAT(findings, Contains(Finds(Level::Fail, "/nowhere/run/hooks.sock")));
+  EXPECT_THAT(findings, Contains(Finds(Level::Fail, "127.0.0.1:1, where metrics should")));
   findings.clear();
   check_listeners(settings, false, findings);
   EXPECT_THAT(findings, Each(Field(&Finding::level, Level::Warn)));
+}
+
+TEST(DoctorTest, ConnectsToWhereMailGoes) {
+  Settings settings;
+  const auto found = [&] {
+    std::vector<Finding> findings;
+    check_mail(settings, findings);
+    return findings;
+  };
+  EXPECT_THAT(found(), IsEmpty()) << "no mail is sent";
+  settings.smtp_server = "127.0.0.1:1";
+  EXPECT_THAT(found(), ElementsAre(Finds(Level::Fail, "smtp.from must be an address")));
+  settings.smtp_from = "croft@example.com";
+  EXPECT_THAT(found(), ElementsAre(Finds(Level::Fail, "nothing takes connections at 127.0.0.1:1")));
+}
+
+TEST_F(DoctorPlacesTest, LooksForTheKeysThatOpenSecrets) {
+  EXPECT_THAT(places(), Contains(Finds(Level::Warn, "no key yet")));
+  const secret::KeyringFiles files(settings_.secrets_dir, settings_.data / "keys");
+  ASSERT_TRUE(files.load_or_make());
+  EXPECT_THAT(places(), Contains(Finds(Level::Ok, "1 keys that open sealed Secrets")));
+  ASSERT_TRUE(write_file_atomic(settings_.data / "keys" / secret::KeyringFiles::kSealFile,
+                                "no key\n", 0600));
+  EXPECT_THAT(places(), Contains(Field(&Finding::level, Level::Fail)));
 }
 
 TEST(DoctorTest, ExitsWithOneOnlyIfSomethingIsWrong) {

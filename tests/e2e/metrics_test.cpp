@@ -27,10 +27,10 @@ ChildOutput run(const std::vector<std::string>& arguments, const std::string& in
 
 class MetricsTest : public testing::Test {
  protected:
-  MetricsTest() : port_(free_port()), platform_({"alice"}) {
+  MetricsTest() : port_(free_port()), hooks_port_(free_port()), platform_({"alice"}) {
     platform_.daemon.flags.insert(platform_.daemon.flags.end(),
                                   {"--metrics-listen", fmt::format("127.0.0.1:{}", port_),
-                                   "--hooks-listen", fmt::format("127.0.0.1:{}", free_port())});
+                                   "--hooks-listen", fmt::format("127.0.0.1:{}", hooks_port_)});
   }
 
   Answer ask(const std::string& path) const { return http_get(port_, "127.0.0.1", path); }
@@ -47,6 +47,7 @@ class MetricsTest : public testing::Test {
   }
 
   int port_;
+  int hooks_port_;
   Platform platform_;
 };
 
@@ -99,6 +100,46 @@ TEST_F(MetricsTest, NumbersSayWhatHappened) {
       run({"curl", "-s", "--unix-socket", (platform_.daemon.data() / "api.sock").string(),
            "http://croft/metrics"});
   EXPECT_THAT(by_socket.output, HasSubstr("\ncroft_role_up{role=\"control\"} 1\n"));
+}
+
+TEST_F(MetricsTest, WhatIsDoneForOthersIsCountedToo) {
+  const std::filesystem::path secrets = platform_.daemon.data() / "secrets";
+  std::filesystem::create_directories(secrets);
+  ASSERT_TRUE(write_file_atomic(secrets / "hook", "what both know\n", 0600));
+  const std::string dead = fmt::format("http://127.0.0.1:{}", free_port());
+  platform_.operate(
+      "more.yaml",
+      fmt::format("apiVersion: croft/v1\nkind: Tenant\nmetadata: {{name: bob}}\nspec:\n"
+                  "  plan: studio\n  source:\n    url: \"{0}/bob.git\"\n"
+                  "    receiver: {{type: token, secret: hook}}\n"
+                  "---\napiVersion: croft/v1\nkind: Webhook\nmetadata: {{name: ops}}\n"
+                  "spec: {{url: \"{0}/ops\", allowPrivate: true}}\n",
+                  dead));
+  platform_.push("alice", site_files("blog", "hello"));
+  platform_.daemon.start();
+  const auto counts = [&](const std::string& series) {
+    return wait_until([&] { return value_of(series) >= 1; });
+  };
+  EXPECT_TRUE(counts("croft_git_fetches_total{outcome=\"failed\"}")) << scrape();
+  EXPECT_TRUE(counts("croft_webhook_attempts_total{outcome=\"retry\"}")) << scrape();
+  EXPECT_TRUE(counts("croft_webhook_attempt_duration_seconds_count"));
+  EXPECT_TRUE(counts("croft_webhooks{state=\"failing\"}")) << scrape();
+  EXPECT_TRUE(counts("croft_queue_wait_seconds_count{queue=\"tenants\"}")) << scrape();
+  EXPECT_TRUE(counts("croft_store_read_duration_seconds_count")) << scrape();
+
+  const ChildOutput hooks = platform_.daemon.croft({"hooks", "-o", "json"});
+  const std::size_t path = hooks.output.find("/hooks/");
+  ASSERT_NE(path, std::string::npos) << hooks.output << hooks.error;
+  const std::string hook = hooks.output.substr(path, hooks.output.find('"', path) - path);
+  (void)run({"curl", "-s", "-X", "POST", "-H", "Authorization: Bearer a guess", "-d", "{}",
+             fmt::format("http://127.0.0.1:{}{}", hooks_port_, hook)});
+  EXPECT_TRUE(counts("croft_hook_deliveries_total{type=\"token\",outcome=\"unproven\"}"))
+      << scrape();
+
+  // A price is a script's.
+  const ChildOutput priced = platform_.daemon.croft({"price", "-t", "alice"});
+  EXPECT_EQ(priced.status, 0) << priced.error;
+  EXPECT_THAT(scrape(), HasSubstr("\ncroft_lua_turn_duration_seconds_count{script=\"rule\""));
 }
 
 TEST_F(MetricsTest, TenantsAreNamedOnlyIfTheOperatorWantsIt) {

@@ -3,12 +3,16 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
+#include <sstream>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/base/base64.hpp"
+#include "core/base/hex.hpp"
 #include "tests/e2e/support/platform.hpp"
 #include "tests/support/sops_file.hpp"
 #include "tests/support/test_store.hpp"
@@ -66,11 +70,27 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+/// How a text may turn up: as it is, in hexadecimal, and in base64 wherever it lies in what was
+/// encoded.
+std::vector<std::string> forms_of(const std::string& value) {
+  std::vector<std::string> forms{
+      value, to_hex({reinterpret_cast<const unsigned char*>(value.data()), value.size()})};
+  for (std::size_t before = 0; before < 3; ++before) {
+    // Characters that depend on the neighbours are left out at both ends.
+    const std::string coded = to_base64(std::string(before, ' ') + value);
+    const std::size_t first = before == 0 ? 0 : before + 1;
+    forms.push_back(coded.substr(first, (value.size() + before) / 3 * 4 - first));
+  }
+  return forms;
+}
+
 class SecretsTest : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "secret files need a sandbox, which needs root";
-    platform_.daemon.start();
+    daemon().flags.insert(daemon().flags.end(),
+                          {"--metrics-listen", fmt::format("127.0.0.1:{}", metrics_port_)});
+    daemon().start();
     key_ = croft({"secret", "key"});
     key_.erase(key_.find_last_not_of('\n') + 1);
   }
@@ -122,11 +142,22 @@ class SecretsTest : public testing::Test {
                                                {"events", "-A"},
                                                {"events", "-A", "-o", "json"},
                                                {"secret", "keys", "-o", "json"},
+                                               {"get", "webhooks", "-A", "-o", "json"},
+                                               {"webhook", "ls", "-A"},
+                                               {"diff", "-t", "alice"},
+                                               {"describe", "bob/Secret/none"},
+                                               {"prune", "show", "-t", "alice"},
+                                               {"logs", "alice/Instance/api"},
+                                               {"doctor", "--data", daemon().data().string()},
+                                               {"top", "-A"},
                                                {"describe", "alice/Instance/api"},
                                                {"describe", "alice/Instance/api", "-o", "yaml"}}) {
       const ChildOutput done = daemon().croft(words);
       said_ += done.output + done.error;
     }
+    const Answer metrics = http_get(metrics_port_, "127.0.0.1", "/metrics");
+    EXPECT_EQ(metrics.status, 200) << metrics.failure;
+    said_ += metrics.body;
   }
 
   /// All that the store holds, whichever engine it is on.
@@ -144,9 +175,16 @@ class SecretsTest : public testing::Test {
     return text;
   }
 
-  /// Where a value is that nobody may see: files of the data directory, the log, what was said, the
-  /// store, and the arguments of every process.
+  /// Where a value is that nobody may see, in any of its forms.
   std::set<std::string> places_of(const std::string& value) {
+    std::set<std::string> places;
+    for (const std::string& form : forms_of(value)) places.merge(places_of_form(form));
+    return places;
+  }
+
+  /// Looked into are the files of the data directory (but for the operator's secrets themselves),
+  /// the log, what was said, the store, the arguments of every process, and the variables of ours.
+  std::set<std::string> places_of_form(const std::string& value) {
     std::set<std::string> places;
     if (has(dump_of_store(), value)) places.insert("the store");
     if (has(daemon().log(), value)) places.insert("the log");
@@ -154,6 +192,7 @@ class SecretsTest : public testing::Test {
     std::error_code error;
     for (fs::recursive_directory_iterator it(daemon().data(), error), end; it != end;
          it.increment(error)) {
+      if (it->path() == daemon().data() / "secrets") it.disable_recursion_pending();
       if (!fs::is_regular_file(it->symlink_status(error))) continue;
       const auto text = read_file(it->path(), 512U << 20U);
       if (text && has(*text, value)) places.insert(fs::relative(it->path(), daemon().data()));
@@ -162,10 +201,16 @@ class SecretsTest : public testing::Test {
       const auto arguments = read_file(process.path() / "cmdline", 1 << 20);
       if (arguments && has(*arguments, value)) places.insert("the arguments of a process");
     }
+    for (const char* role : {"control", "edge", "hooks"}) {
+      const std::optional<pid_t> pid = daemon().role(role);
+      const auto variables = read_file(fmt::format("/proc/{}/environ", pid.value_or(0)), 1 << 20);
+      if (variables && has(*variables, value)) places.insert("the variables of a role");
+    }
     return places;
   }
 
   Platform platform_{{"alice", "bob"}};
+  int metrics_port_ = free_port();
   std::string key_;
   std::string said_;
   std::vector<std::string> planted_;
@@ -231,6 +276,58 @@ TEST_F(SecretsTest, ComeToTheAppAndNowhereElse) {
   for (const std::string& value : {token, file, other, renewed})
     EXPECT_EQ(places_of(value), std::set<std::string>()) << value;
   for (const std::string& place : places_of(loud)) EXPECT_TRUE(has(place, "/logs/")) << place;
+}
+
+// Everything that the operator's kinds sign in with, where whatever they sign in to fails.
+TEST_F(SecretsTest, WhatOperatorsKindsUseIsNowhereElse) {
+  const std::string dead = fmt::format("http://127.0.0.1:{}", free_port());
+  const fs::path secrets = daemon().data() / "secrets";
+  fs::create_directories(secrets);
+  std::map<std::string, std::string> values;
+  for (const char* name : {"git", "hook", "forge"}) values[name] = plant();
+  const std::string token = plant();
+  values["endpoint"] = dead + "/" + token;
+  values["key"] = "whsec_" + to_base64(plant());
+  for (const auto& [name, value] : values)
+    ASSERT_TRUE(write_file_atomic(secrets / name, value + "\n", 0600));
+  platform_.push("alice", site_files("blog", "garden"));
+  const std::string alice = platform_.clone("alice").git({"remote", "get-url", "origin"});
+  platform_.operate(
+      "more.yaml",
+      fmt::format(
+          "apiVersion: croft/v1\nkind: Tenant\nmetadata: {{name: carol}}\nspec:\n  plan: studio\n"
+          "  source: {{url: \"{0}/carol.git\", credentials: {{secret: git}}}}\n---\n"
+          "apiVersion: croft/v1\nkind: Tenant\nmetadata: {{name: dave}}\nspec:\n  plan: studio\n"
+          "  source:\n    url: \"{1}\"\n    receiver: {{type: hmac, secret: hook}}\n"
+          "    commitStatus: {{type: gitea, secret: forge, url: \"{0}/api/v1\", repository: a/b}}\n"
+          "---\napiVersion: croft/v1\nkind: Webhook\nmetadata: {{name: ops}}\nspec:\n"
+          "  url: {{secret: endpoint}}\n  secret: {{secret: key}}\n  allowPrivate: true\n",
+          dead, alice.substr(0, alice.find('\n'))));
+  EXPECT_TRUE(says({"events", "-t", "carol"}, "FetchFailed")) << daemon().log();
+  EXPECT_TRUE(says({"webhook", "deliveries", "-t", "-", "ops"}, "refused"))
+      << daemon().croft({"webhook", "deliveries", "-t", "-", "ops"}).output
+      << daemon().croft({"webhook", "deliveries", "-t", "-", "ops"}).error;
+  EXPECT_TRUE(wait_until([&] { return has(daemon().log(), "forge"); })) << daemon().log();
+  croft({"webhook", "deliveries", "-t", "-", "ops"});
+  croft({"hooks"});
+  ask_everything();
+  for (const std::string& value : planted_)
+    EXPECT_EQ(places_of(value), std::set<std::string>()) << value;
+  EXPECT_EQ(places_of(values["key"].substr(6)), std::set<std::string>());
+}
+
+TEST_F(SecretsTest, MemoryOfWhatReadsThemIsNeverDumped) {
+  const auto limits =
+      read_file(fmt::format("/proc/{}/limits", daemon().role("control").value_or(0)), 1 << 16);
+  ASSERT_TRUE(limits);
+  const std::size_t line = limits->find("Max core file size");
+  ASSERT_NE(line, std::string::npos);
+  std::istringstream words(limits->substr(line + std::string("Max core file size").size()));
+  std::string soft;
+  std::string hard;
+  words >> soft >> hard;
+  EXPECT_EQ(soft, "0");
+  EXPECT_EQ(hard, "0");
 }
 
 TEST_F(SecretsTest, SurviveTheServerAndTheSupervisor) {

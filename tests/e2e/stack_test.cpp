@@ -183,6 +183,44 @@ TEST_F(StackTest, CommandsRunInAServiceAndAreWrittenDown) {
   EXPECT_TRUE(comes({"events", "-t", "alice"}, "exit status 7"));
 }
 
+TEST_F(StackTest, SecretsComeToServicesAsFilesAndVariablesAndAreShownNowhere) {
+  const std::string key = croft({"secret", "key"}).output;
+  const auto sealed = [&](const std::string& value) {
+    const auto done = run_child({.arguments = {CROFT_BINARY, "seal", "token", "-t", "alice",
+                                               "--with", key.substr(0, key.find('\n'))},
+                                 .input = value + "\n"});
+    EXPECT_TRUE(done && done->status == 0) << (done ? done->error : done.error().describe());
+    return done ? done->output.substr(0, done->output.find('\n')) : "";
+  };
+  const auto push_with = [&](const std::string& value) {
+    const std::string stack = std::string(kHosting) +
+                              "  secretEnv: {web: {TOKEN: {secret: token}}}\n---\n"
+                              "apiVersion: croft/v1\nkind: Secret\nmetadata: {name: token}\n"
+                              "spec: {values: {value: \"" +
+                              sealed(value) + "\"}}\n";
+    platform_->push("alice", {{"hosting.yaml", stack},
+                              {"compose.yaml", compose("with a secret", "    secrets: [token]") +
+                                                   "secrets: {token: {external: true}}\n"}});
+  };
+  const auto in_web = [&](const std::string& line) {
+    return croft({"exec", "--tenant", "alice", "shop.web", "sh", "-c", line}).output;
+  };
+  push_with("planted-first-value");
+  ASSERT_TRUE(platform_->shows(kShop, "with a secret")) << circumstances();
+  EXPECT_EQ(in_web("echo $TOKEN; cat /run/secrets/token"),
+            "planted-first-value\nplanted-first-value");
+  const std::string db = containers("db");
+  push_with("planted-second-value");
+  EXPECT_TRUE(wait_until([&] {
+    return in_web("echo $TOKEN; cat /run/secrets/token") ==
+           "planted-second-value\nplanted-second-value";
+  })) << circumstances();
+  EXPECT_EQ(containers("db"), db) << "it does not use it";
+  const std::string said = circumstances() + differ().output +
+                           croft({"get", "services", "-t", "alice", "-o", "json"}).output;
+  EXPECT_FALSE(has(said, "planted-")) << said;
+}
+
 TEST_F(StackTest, AVolumeGoesOutAndComesBack) {
   const std::string archive = (daemon().data() / "data.tar").string();
   const auto in_db = [&](const std::string& line) {

@@ -25,7 +25,6 @@ struct Rule {
   std::string more = {};        ///< keys of the file itself
   std::string dockerfile = {};  ///< of the directory "app"
 };
-void PrintTo(const Rule& rule, std::ostream* out) { *out << rule.name; }
 
 std::vector<Rule> rules() {
   const auto walled = [](const std::string& what) {

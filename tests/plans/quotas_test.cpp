@@ -79,10 +79,10 @@ TEST(QuotasTest, SaysTheHighestThresholdThatIsNewlyReached) {
 TEST(QuotasTest, SharesOfHugeLimitsDoNotOverflow) {
   Footprint huge = app("a");
   huge.memory_bytes = INT64_MAX / 2;
-  EXPECT_EQ(reached(R"({"quotas":{"memory":4611686018427387904},"usageThresholds":[80]})", {},
-                    {huge})
-                .substr(0, 11),
-            "memory 80: ");
+  EXPECT_EQ(
+      reached(R"({"quotas":{"memory":4611686018427387904},"usageThresholds":[80]})", {}, {huge})
+          .substr(0, 11),
+      "memory 80: ");
 }
 
 TEST(QuotasTest, RefusesWhatRaisesAQuantityBeyondItsLimit) {

@@ -63,6 +63,21 @@ TEST(SecretTest, RememberedSecretsAreHiddenEverywhere) {
   EXPECT_EQ(redact("a hunter22-and-more b hunter22 c"), "a [redacted] b [redacted] c");
 }
 
+TEST(SecretTest, WhatIsRememberedForATimeIsForgottenAfterIt) {
+  const Secret<std::string> token("token-of-an-hour");
+  {
+    const RememberedSecret first(token);
+    {
+      const RememberedSecret second(token);
+      EXPECT_EQ(redact("a token-of-an-hour"), "a [redacted]");
+    }
+    EXPECT_EQ(redact("a token-of-an-hour"), "a [redacted]") << "the other one holds it still";
+  }
+  EXPECT_EQ(redact("a token-of-an-hour"), "a token-of-an-hour");
+  const RememberedSecret tiny(Secret<std::string>("abc"));
+  EXPECT_EQ(redact("abc"), "abc") << "too short to be hidden";
+}
+
 TEST(HiddenTextsTest, AreCutOutLongestFirst) {
   HiddenTexts hidden;
   for (const char* text : {"abc", "hunter2", "hunter2-and-more", "hunter2"})

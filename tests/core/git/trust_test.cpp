@@ -7,6 +7,7 @@
 
 #include "core/base/child.hpp"
 #include "tests/core/git/mirror_fixture.hpp"
+#include "tests/support/fido_signer.hpp"
 #include "tests/support/signer.hpp"
 
 namespace croft {
@@ -149,6 +150,22 @@ TEST_F(TrustTest, SignaturesForSomethingElseAreNone) {
   EXPECT_THAT(judge({{alice.public_key()}, {}}), HasSubstr("BadSignature"));
   EXPECT_EQ(judge({{"alice namespaces=\"git,file\" " + alice.public_key()}, {}}).find("error"),
             std::string::npos);
+}
+
+TEST_F(TrustTest, SecurityKeysSignWhatTheyWereTouchedFor) {
+  const FidoSigner alice;
+  const std::string payload = bytes_of(commit());
+  const auto judged = [&](const std::string& signature, const FidoSigner& listed) {
+    plant_signed(payload, signature);
+    return judge({{listed.public_key("alice@key")}, {}});
+  };
+  EXPECT_EQ(judged(alice.sign(payload), alice), "");
+  EXPECT_EQ(signer_, "alice@key");
+  EXPECT_THAT(judged(alice.sign(payload + "?"), alice), HasSubstr("BadSignature"));
+  EXPECT_THAT(judged(alice.sign(payload, {}, {.counter = 8}), alice), HasSubstr("BadSignature"));
+  EXPECT_THAT(judged(alice.sign(payload, {.application = "web:"}, {}), alice),
+              HasSubstr("BadSignature"));
+  EXPECT_THAT(judged(alice.sign(payload), FidoSigner()), HasSubstr("UntrustedKey"));
 }
 
 TEST_F(TrustTest, CertificatesOfAnAuthorityMaySignWhileTheyAreValid) {

@@ -87,6 +87,9 @@ Changeset changeset() {
   out.after = "working tree";
   out.observed = false;
   out.notes = {"note"};
+  out.records = {{parse_ref("alice/Secret/api").value(),
+                  Action::Update,
+                  {{"values.value", "(sealed)", "(sealed anew)"}}}};
   out.guard = Guard{"DataLoss", "volume data goes"};
   out.digest = std::string(64, '7');
   for (const Action action : {Action::Create, Action::Update, Action::Replace, Action::Start,
@@ -137,6 +140,7 @@ TEST(FormsTest, KeepEveryFieldOfAChangeset) {
   EXPECT_EQ(after.observed, before.observed);
   EXPECT_EQ(after.refusals, before.refusals);
   EXPECT_EQ(after.quotas, before.quotas);
+  EXPECT_EQ(after.records, before.records);
   EXPECT_EQ(after.price, before.price);
   EXPECT_EQ(after.unpriced, before.unpriced);
   ASSERT_THAT(after.changes, SizeIs(8));

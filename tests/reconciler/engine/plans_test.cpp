@@ -429,6 +429,26 @@ TEST_F(PlansTest, AThresholdOfAQuotaIsToldOnceWithTheRevisionThatReachesIt) {
   EXPECT_EQ(told()[1], "instances reached 100% of what plan 'hobby' allows: 4 of 4");
 }
 
+TEST_F(PlansTest, AThresholdIsToldOnceItsPushIsAcknowledged) {
+  bed_.push_platform(platform_with("{quotas: {sites: 1}}"));
+  push({"a", "b"});
+  start();
+  bed_.alice.remove("a.yaml");
+  bed_.push_alice({{"b.yaml",
+                    "apiVersion: croft/v1\nkind: Site\nmetadata: {name: s}\n"
+                    "spec: {files: {path: public}}\n"},
+                   {"public/index.html", "x"}});
+  ASSERT_TRUE(daemon_->run_until([&] { return !daemon_->engine().guarded("alice").empty(); }));
+  const auto told = [&] {
+    return std::ranges::count(daemon_->events(), "UsageThreshold", &EventRow::reason);
+  };
+  daemon_->run_for(Duration(300));
+  EXPECT_EQ(told(), 0) << "it is not accepted yet";
+  const std::string digest = daemon_->engine().guarded("alice").front().digest;
+  ASSERT_TRUE(daemon_->run(daemon_->engine().acknowledge("alice", digest, "alice")));
+  EXPECT_TRUE(daemon_->run_until([&] { return told() == 1; }));
+}
+
 TEST_F(PlansTest, SizesOfSitesCount) {
   bed_.push_platform(platform_with("{quotas: {storage: 100B, fileSize: 60B}}"));
   const auto site = [&](const std::string& page, const std::string& extra = "") {
