@@ -92,11 +92,15 @@ std::vector<Use> read_cgroups(std::vector<Subject>& subjects) {
   const CgroupReader reader;
   std::vector<Use> uses;
   std::erase_if(subjects, [&](const Subject& subject) {
-    std::optional<Use> use;
-    if (subject.process > 0) use = reader.use_of(subject.process, subject.container);
-    if (!use) return false;
-    use->uid = subject.uid;
-    uses.push_back(std::move(*use));
+    std::optional<CgroupUse> seen;
+    if (subject.process > 0) seen = reader.use_of(subject.process, subject.container);
+    if (!seen) return false;
+    uses.push_back({.uid = subject.uid,
+                    .at = {},
+                    .cpu_seconds = seen->cpu_seconds,
+                    .memory = seen->memory,
+                    .memory_limit = seen->memory_limit,
+                    .processes = seen->processes});
     return true;
   });
   return uses;

@@ -55,7 +55,7 @@ std::optional<double> cpu_seconds_in(const fs::path& directory) {
   return std::nullopt;
 }
 
-void add_memory(const fs::path& directory, Use& use) {
+void add_memory(const fs::path& directory, CgroupUse& use) {
   const std::optional<std::int64_t> v2 = number_in(directory / "memory.current");
   const std::optional<std::int64_t> all = v2 ? v2 : number_in(directory / "memory.usage_in_bytes");
   if (!all) return;
@@ -116,7 +116,7 @@ std::map<std::string, std::string> cgroup_paths(std::string_view text) {
   return paths;
 }
 
-void add_cgroup_use(const fs::path& directory, Use& use) {
+void add_cgroup_use(const fs::path& directory, CgroupUse& use) {
   if (!use.cpu_seconds) use.cpu_seconds = cpu_seconds_in(directory);
   if (!use.memory) add_memory(directory, use);
 }
@@ -128,7 +128,7 @@ CgroupReader::CgroupReader(fs::path root) : root_(std::move(root)) {
   v2_ = cgroup_v2_mount(*mountinfo);
 }
 
-std::optional<Use> CgroupReader::use_of(int process, std::string_view name) const {
+std::optional<CgroupUse> CgroupReader::use_of(int process, std::string_view name) const {
   const Result<std::string> text =
       read_file(root_ / fmt::format("proc/{}/cgroup", process), 1 << 20);
   if (!text) return std::nullopt;
@@ -141,7 +141,7 @@ std::optional<Use> CgroupReader::use_of(int process, std::string_view name) cons
     const fs::path mount = controller.empty() ? *v2_ : v1->second;
     directories.insert(root_ / mount.relative_path() / fs::path(*whole).relative_path());
   }
-  Use use;
+  CgroupUse use;
   for (const fs::path& directory : directories) {
     add_cgroup_use(directory, use);
     if (!use.processes) use.processes = number_in(directory / "pids.current");

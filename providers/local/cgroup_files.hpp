@@ -1,12 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "providers/port/provider.hpp"
 
 namespace croft {
 
@@ -21,10 +20,18 @@ std::optional<std::filesystem::path> cgroup_v2_mount(std::string_view mountinfo)
 /// controller, and by "" in v2.
 std::map<std::string, std::string> cgroup_paths(std::string_view text);
 
+/// What the processes of a cgroup use, as far as its files say.
+struct CgroupUse {
+  std::optional<double> cpu_seconds;         ///< processor time used in all
+  std::optional<std::int64_t> memory;        ///< bytes
+  std::optional<std::int64_t> memory_limit;  ///< bytes
+  std::optional<std::int64_t> processes;
+};
+
 /// Adds processor time, and memory without what the kernel could drop at once (pages of files that
 /// nobody used lately), and its limit: what `use` does not have yet and this directory has files
 /// for.
-void add_cgroup_use(const std::filesystem::path& directory, Use& use);
+void add_cgroup_use(const std::filesystem::path& directory, CgroupUse& use);
 
 /// The cgroups of what something else than Croft runs, found by one of its processes.
 class CgroupReader {
@@ -33,9 +40,9 @@ class CgroupReader {
   explicit CgroupReader(std::filesystem::path root = "/");
 
   /// What all processes use that are in the cgroup which that process is in, or is below, and which
-  /// has `name` in the last part of its path. Without `uid` and `at`. Nothing if it is in none: it
+  /// has `name` in the last part of its path. Nothing if it is in none: it
   /// ended, its number is another's by now, or its cgroup is not to be seen from here.
-  std::optional<Use> use_of(int process, std::string_view name) const;
+  std::optional<CgroupUse> use_of(int process, std::string_view name) const;
 
  private:
   std::filesystem::path root_;

@@ -283,7 +283,11 @@ std::optional<Use> Cgroups::use_of(const std::string& uid) const {
   Use use;
   use.uid = uid;
   use.processes = static_cast<std::int64_t>(pids.size());
-  for (const fs::path& directory : directories) add_cgroup_use(directory, use);
+  CgroupUse seen;
+  for (const fs::path& directory : directories) add_cgroup_use(directory, seen);
+  use.cpu_seconds = seen.cpu_seconds;
+  use.memory = seen.memory;
+  use.memory_limit = seen.memory_limit;
   if (!use.cpu_seconds) use.cpu_seconds = cpu_seconds_of(pids);
   return use;
 }

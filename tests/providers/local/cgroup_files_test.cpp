@@ -43,7 +43,7 @@ class CgroupFilesTest : public testing::Test {
     write(scope + "memory.stat", "anon 500\ninactive_file 400\n");
     write(scope + "pids.current", "2\n");
   }
-  std::optional<Use> use_of(int process) {
+  std::optional<CgroupUse> use_of(int process) {
     return CgroupReader(root_.path()).use_of(process, "c0ffee");
   }
 
@@ -52,7 +52,7 @@ class CgroupFilesTest : public testing::Test {
 
 TEST_F(CgroupFilesTest, ReadsVersionOne) {
   make_v1();
-  const std::optional<Use> use = use_of(42);
+  const std::optional<CgroupUse> use = use_of(42);
   ASSERT_TRUE(use);
   EXPECT_EQ(use->cpu_seconds, 2.5);
   EXPECT_EQ(use->memory, 700);
@@ -62,7 +62,7 @@ TEST_F(CgroupFilesTest, ReadsVersionOne) {
 
 TEST_F(CgroupFilesTest, ReadsVersionTwo) {
   make_v2("/system.slice/docker-c0ffee.scope");
-  const std::optional<Use> use = use_of(42);
+  const std::optional<CgroupUse> use = use_of(42);
   ASSERT_TRUE(use);
   EXPECT_EQ(use->cpu_seconds, 1.5);
   EXPECT_EQ(use->memory, 600);
@@ -73,7 +73,7 @@ TEST_F(CgroupFilesTest, ReadsVersionTwo) {
 TEST_F(CgroupFilesTest, CountsAllOfAContainerThatMakesCgroupsOfItsOwn) {
   make_v2("/system.slice/docker-c0ffee.scope/init.scope");
   write("sys/fs/cgroup/system.slice/docker-c0ffee.scope/init.scope/memory.current", "5\n");
-  const std::optional<Use> use = use_of(42);
+  const std::optional<CgroupUse> use = use_of(42);
   ASSERT_TRUE(use);
   EXPECT_EQ(use->memory, 600);
 }
