@@ -106,14 +106,14 @@ TEST_F(MetricsTest, WhatIsDoneForOthersIsCountedToo) {
   const std::filesystem::path secrets = platform_.daemon.data() / "secrets";
   std::filesystem::create_directories(secrets);
   ASSERT_TRUE(write_file_atomic(secrets / "hook", "what both know\n", 0600));
-  const std::string dead = fmt::format("http://127.0.0.1:{}", free_port());
+  const std::string dead = fmt::format("127.0.0.1:{}", free_port());
   platform_.operate(
       "more.yaml",
       fmt::format("apiVersion: croft/v1\nkind: Tenant\nmetadata: {{name: bob}}\nspec:\n"
-                  "  plan: studio\n  source:\n    url: \"{0}/bob.git\"\n"
+                  "  plan: studio\n  source:\n    url: \"https://{0}/bob.git\"\n"
                   "    receiver: {{type: token, secret: hook}}\n"
                   "---\napiVersion: croft/v1\nkind: Webhook\nmetadata: {{name: ops}}\n"
-                  "spec: {{url: \"{0}/ops\", allowPrivate: true}}\n",
+                  "spec: {{url: \"http://{0}/ops\", allowPrivate: true}}\n",
                   dead));
   platform_.push("alice", site_files("blog", "hello"));
   platform_.daemon.start();
