@@ -22,6 +22,7 @@
 #include "core/resource/ref.hpp"
 #include "plans/admission/quotas.hpp"
 #include "plans/pricing/price.hpp"
+#include "providers/port/update_way.hpp"
 
 namespace croft {
 
@@ -53,6 +54,7 @@ struct FieldChange {
 /// - DataReturned: declared again within retention: created with the uid and the data it had
 /// - SpecChanged: its declaration changed
 /// - ProviderChanged: it moves to another provider
+/// - PlanChanged: its declaration is the same; whether its plan lets it reach the outside is not
 /// - Drifted: nobody changed the declaration; the world moved and is put right
 /// - Removed: no longer declared
 /// - TenantRemoved: its tenant is gone from the platform
@@ -95,7 +97,9 @@ struct Change {
   /// Only what Croft remembers changes (applied spec): the provider need not be called. Of Update;
   /// always of Adopt.
   bool is_record_only = false;
-  bool stops_first = false;     ///< of Start: it runs, and is stopped before (croft restart)
+  bool stops_first = false;  ///< of Start: it runs, and is stopped before (croft restart)
+  /// Of an Update of what runs: what it does to that, if its provider tells.
+  std::optional<UpdateManner> manner;
   std::vector<Ref> depends_on;  ///< of this tenant; applied in that order, destroys in reverse
   std::optional<plans::ChangePrice> price;  ///< a month, if the changeset is priced
 };

@@ -84,6 +84,7 @@ class Decision {
                             is_taken() || is_missing() || is_moving() || differs_in_fields() ||
                             is_not_running() || is_to_restart();
     if (!is_decided) keep_as_it_is();
+    say_manner();
     const Value* spec = change_.after ? change_.after.get() : change_.before.get();
     if (spec != nullptr) change_.depends_on = all_of(dependencies_of(change_.ref, *spec));
     return std::move(change_);
@@ -343,7 +344,8 @@ class Decision {
     const auto differences = collect_fields();
     if (applied() == nullptr) return takes_over(differences);
     if (differences.empty())
-      return differs_in_records() || runs_something_else() || has_left_something_behind();
+      return differs_in_records() || runs_something_else() || has_left_something_behind() ||
+             is_outdated() || is_of_another_plan();
     const bool replaces = std::ranges::any_of(differences, [](const FieldDifference& difference) {
       return difference.effect == ChangeEffect::Replace && !difference.is_for_croft;
     });
@@ -425,6 +427,38 @@ class Decision {
     change_.is_drift = true;
     return say(Action::Update, "Drifted",
                "drifted: an interrupted change left " + it_.observed->left_behind);
+  }
+
+  bool is_outdated() {
+    if (is_taken_on_trust() || it_.observed->outdated.empty() || phase() == Phase::Completed)
+      return false;
+    change_.is_drift = true;
+    return say(Action::Update, "Drifted", "drifted: " + it_.observed->outdated);
+  }
+
+  /// It reaches the outside as its plan said when it was made.
+  bool has_another_egress() const {
+    return !is_taken_on_trust() && it_.observed != nullptr && it_.observed->allows_egress &&
+           *it_.observed->allows_egress != world_.allow_egress;
+  }
+
+  bool is_of_another_plan() {
+    // What has done its work does not do it again for that.
+    if (!has_another_egress() || phase() == Phase::Completed) return false;
+    return say(Action::Update, "PlanChanged",
+               world_.allow_egress ? "its plan lets it reach the outside"
+                                   : "its plan does not let it reach the outside any more");
+  }
+
+  void say_manner() {
+    const bool is_asked = change_.action == Action::Update && !change_.is_record_only &&
+                          !is_passive(change_.ref.kind) && world_.how_updated &&
+                          actual() != nullptr && change_.after != nullptr && !is_stopped(phase());
+    if (!is_asked) return;
+    const bool is_anew =
+        has_another_egress() || (it_.observed != nullptr && !it_.observed->outdated.empty());
+    change_.manner =
+        world_.how_updated(change_.provider, change_.ref, *actual(), *change_.after, is_anew);
   }
 
   // Power

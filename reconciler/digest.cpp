@@ -87,7 +87,9 @@ void add_observed(Canonical& form, const World& world, const ResourceRow& row,
   const Observed& observed = found->second;
   form.add(class_of(observed.phase))
       .add(observed.spec_digest)
-      .add(is_restart_due(world, observed, row.ref));
+      .add(is_restart_due(world, observed, row.ref))
+      .add(!observed.outdated.empty());
+  form.add(observed.allows_egress.value_or(world.allow_egress));
   const Value* wanted = desired == nullptr ? nullptr : desired->spec.get();
   if (!observed.fields) {
     form.add("unreported");
@@ -164,8 +166,8 @@ void add_names(Canonical& form, std::string_view what, const std::set<std::strin
 std::string digest_of(const World& world) {
   Canonical form;
   form.reserve(512 * (world.desired.size() + world.inventory.size()) + 256);
-  form.add("croft changeset 2").add(world.tenant).add(world.plan).add(world.terms);
-  form.add(world.is_suspended).add(world.is_removed).add(world.is_observed);
+  form.add("croft changeset 3").add(world.tenant).add(world.plan).add(world.terms);
+  form.add(world.is_suspended).add(world.is_removed).add(world.is_observed).add(world.allow_egress);
   add_names(form, "unobserved", world.unobserved);
   add_names(form, "frozen", world.frozen_sources);
   add_names(form, "emptied", world.emptied_sources);

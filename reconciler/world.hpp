@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -51,6 +53,11 @@ struct World {
       unobserved;  ///< providers that could not be observed: their things are left alone
   /// Of volumes and what has some: the bytes that were last measured to lie there.
   std::map<Ref, std::int64_t> storage_used;
+  bool allow_egress = false;  ///< of the plan; what a provider reports otherwise is updated
+  /// Pure, of the providers by name: Provider::how_updated(). Empty: nobody tells.
+  std::function<std::optional<UpdateManner>(const std::string& provider, const Ref& ref,
+                                            const Value& before, const Value& after, bool is_anew)>
+      how_updated;
   std::vector<DirectiveRow> directives;  ///< those in force at `now`; others are skipped by `until`
   /// Failed to load. What `desired` still has of them (the last good revision) is kept up as usual;
   /// what it has not is left as it is, but for stop, start and suspension. Nothing of theirs is
@@ -83,6 +90,7 @@ struct World {
 ///   and is guarded; it is not refused outright, because the owner may know better and can
 ///   acknowledge it
 /// - its fields differ: updated, or replaced if one of them cannot be changed in place
+/// - it must be made anew, or may reach the outside otherwise than its plan says: updated
 /// - it is stopped, stopping, or was made and never started: started; so is what a restart was
 ///   asked for after it started
 /// - else it is kept. What fails (CrashLoop) is its provider's to try again

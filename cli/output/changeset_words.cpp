@@ -12,12 +12,25 @@ std::string place_of(const Change& change) {
   return change.provider.empty() ? "" : " on " + change.provider;
 }
 
+std::string update_of(const Change& change) {
+  if (change.is_record_only) return "update, nothing restarts";
+  switch (change.manner.value_or(UpdateManner{}).way) {
+    case UpdateWay::InPlace:
+      return "update in place";
+    case UpdateWay::SideBySide:
+      return "update without a gap";
+    case UpdateWay::Replace:
+      return "replace with a short gap, because " + change.manner->because;
+  }
+  return "update in place";
+}
+
 std::string verb_of(const Change& change) {
   switch (change.action) {
     case Action::Create:
       return "create" + place_of(change);
     case Action::Update:
-      return change.is_record_only ? "update, nothing restarts" : "update in place";
+      return update_of(change);
     case Action::Replace:
       return "replace";
     case Action::Start:

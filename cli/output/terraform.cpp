@@ -70,6 +70,11 @@ std::string type_of(const Ref& ref) {
   return type;
 }
 
+Value manner_of(const Change& change) {
+  if (!change.manner) return {};
+  return Value::map({{"way", to_string(change.manner->way)}, {"because", change.manner->because}});
+}
+
 Value resource_change(const Change& change) {
   Value out =
       Value::map({{"address", to_string(change.ref)},
@@ -88,6 +93,7 @@ Value resource_change(const Change& change) {
                                {"drift", change.is_drift},
                                {"losesData", change.loses_data},
                                {"erasesData", change.erases_data},
+                               {"manner", manner_of(change)},
                                {"price", to_form(change.price)}}));
   return out;
 }

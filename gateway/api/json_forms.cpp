@@ -80,6 +80,24 @@ Result<std::string> text_from_form(const Value& form) {
   return form.as_text();
 }
 
+Value to_form(const std::optional<UpdateManner>& manner) {
+  if (!manner) return {};
+  return Value::map({{"way", to_string(manner->way)}, {"because", manner->because}});
+}
+
+std::optional<UpdateManner> manner_from_form(FormReader& change) {
+  const Value* form = change.find("manner");
+  if (form == nullptr || form->is_null()) return std::nullopt;
+  FormReader reader(*form, "the manner of a change");
+  UpdateManner manner;
+  manner.way = reader.name_of("way", update_way_from);
+  manner.because = reader.text_or("because", "");
+  Result<UpdateManner> read = reader.finish(std::move(manner));
+  if (read) return *read;
+  change.refuse("manner", "is none");
+  return std::nullopt;
+}
+
 Value to_form(const Change& change) {
   return Value::map({{"ref", to_string(change.ref)},
                      {"uid", change.uid},
@@ -97,6 +115,7 @@ Value to_form(const Change& change) {
                      {"erasesData", change.erases_data},
                      {"isRecordOnly", change.is_record_only},
                      {"stopsFirst", change.stops_first},
+                     {"manner", to_form(change.manner)},
                      {"dependsOn", list_form(change.depends_on)},
                      {"price", to_form(change.price)}});
 }
@@ -120,6 +139,7 @@ Result<Change> change_from_form(const Value& form) {
   change.erases_data = reader.boolean_or("erasesData", false);
   change.is_record_only = reader.boolean_or("isRecordOnly", false);
   change.stops_first = reader.boolean_or("stopsFirst", false);
+  change.manner = manner_from_form(reader);
   change.depends_on = reader.list("dependsOn", ref_from_form);
   change.price = change_price_from_form(reader);
   return reader.finish(std::move(change));

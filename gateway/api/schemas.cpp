@@ -134,8 +134,18 @@ Value change_schema() {
                         {"erasesData", boolean_schema("Data is erased")},
                         {"isRecordOnly", boolean_schema("The provider is not called")},
                         {"stopsFirst", boolean_schema("Of a start: it is stopped before")},
+                        {"manner", or_null(schema_reference("UpdateManner"))},
                         {"dependsOn", list_schema(text_schema("A ref"))},
                         {"price", or_null(schema_reference("ChangePrice"))}});
+}
+
+Value update_manner_schema() {
+  return object_schema(
+      {{"way",
+        choice_schema("What an update does to what runs: it goes on; the new one takes over, "
+                      "then the old one ends; or the old one ends first, a short gap",
+                      names_up_to(UpdateWay::Replace))},
+       {"because", text_schema("Of replace: why there is a gap; else empty")}});
 }
 
 Value record_change_schema() {
@@ -509,6 +519,7 @@ Value make_schemas() {
                               {"RecordChange", record_change_schema()},
                               {"Changeset", changeset_schema()},
                               {"ChangePrice", change_price_schema()},
+                              {"UpdateManner", update_manner_schema()},
                               {"ChangesetPrice", changeset_price_schema()},
                               {"QuoteLine", quote_line_schema()},
                               {"PlanPrice", plan_price_schema()},

@@ -132,7 +132,7 @@ Task<Result<void>> replace(CorePtr core, EffectPtr effect, Value workload,
                 co_await plan_making(core, effect, workload, std::move(kept), limit));
   CO_TRY_ASSIGN(const std::string id, co_await make(core, making, limit));
   Result<void> done;
-  if (before && before->is_running() && can_overlap(workload) && !before->is_gone()) {
+  if (before && before->is_running() && why_not_beside(workload).empty() && !before->is_gone()) {
     done = co_await replace_beside(core, making, id, limit);
   } else if (before) {
     done = co_await replace_after(core, making, id, *before, limit);
@@ -221,6 +221,20 @@ Task<Result<void>> take_up(CorePtr core, EffectPtr effect, Value workload, Conta
   co_return settled;
 }
 
+/// Whether it is in namespaces of containers that do not stand for their services any more.
+Task<Result<bool>> joins_another(CorePtr core, EffectPtr effect, Value workload,
+                                 ContainerSummary before, Limit limit) {
+  std::set<std::string> wanted;
+  for (const char* const field : {"networkMode", "pid"}) {
+    const std::string mode = workload.text_or(field, "");
+    CO_TRY_ASSIGN(const std::string id, co_await joined_container(core, effect, mode, limit));
+    if (!id.empty()) wanted.insert(id);
+  }
+  if (wanted.empty()) co_return false;
+  CO_TRY_ASSIGN(const auto details, co_await details_of(core, before, limit));
+  co_return !outdated_by_joins(*details, wanted).empty();
+}
+
 bool is_done(const Core& core, const Effect& effect, const ContainerSummary& current) {
   const std::shared_ptr<const Record> record = record_for(core, effect.uid, current);
   return record && record->intent == effect.intent && !record->is_stopped && current.is_running();
@@ -238,9 +252,15 @@ Task<Result<void>> converge(CorePtr core, EffectPtr effect, Summaries all, Limit
   std::optional<ContainerSummary> before;
   if (current != nullptr && !current->is_gone()) before = *current;
   if (before && is_done(*core, *effect, *before)) co_return Result<void>{};
+  bool joins_what_is_gone = false;
+  if (before) {
+    const ContainerSummary container = *before;
+    CO_TRY_ASSIGN(joins_what_is_gone,
+                  co_await joins_another(core, effect, workload, container, limit));
+  }
   const bool can_change = core->identity && core->identity->kind == EngineKind::Docker;
   const bool is_small =
-      before && can_change && !before->is_made_only() &&
+      before && can_change && !before->is_made_only() && !joins_what_is_gone &&
       !core->moved_images.contains(effect->uid) && before->state != "paused" &&
       is_change_in_place(effect->ref.kind, fields_of(*core, effect->uid, *before), *effect->spec);
   const std::string egress = effect->allow_egress ? "allow" : "deny";
@@ -375,6 +395,7 @@ Task<Result<void>> destroy_container(CorePtr core, EffectPtr effect, DataPolicy 
     }
   }
   const std::string uid = effect->uid;
+  core->wanted_builds.erase(uid);
   co_await forget_record(core, uid);
   if (!all.empty()) spawn(core->executor, remove_builds(core, uid, ""), "removing builds");
   co_return Result<void>{};

@@ -15,7 +15,7 @@ namespace croft::docker {
 enum class Absent { Make, Refuse };
 
 /// Makes the resource run with the effect's spec. A new container runs beside the old one until it
-/// is well, where nothing keeps two from running (can_overlap); else the old one stops first.
+/// is well, where nothing keeps two from running (why_not_beside); else the old one stops first.
 Task<Result<void>> apply_container(CorePtr core, EffectPtr effect, Absent absent, Limit limit);
 Task<Result<void>> start_container(CorePtr core, EffectPtr effect, Limit limit);
 /// Stops it, within its grace or what is left of the time.

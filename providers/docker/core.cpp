@@ -48,6 +48,7 @@ Core::Core(ProviderSettings settings_, EngineClient engine_, asio::any_io_execut
       records(settings.data / "records"),
       checkouts(settings.data / "files"),
       walls(settings, executor),
+      build_turns(executor, settings.builds_at_once),
       upkeep_timer(executor),
       events_timer(executor) {}
 

@@ -93,6 +93,8 @@ struct Core : std::enable_shared_from_this<Core> {
   std::map<std::string, std::string> told_of_images;  ///< by uid: a digest that was told
   std::map<std::string, std::shared_ptr<Job>> jobs;   ///< by what they make
   std::map<std::string, std::string> wanted_builds;   ///< by uid: what is to be built last
+  std::set<std::string> building;                     ///< tenants a build of whom is under way
+  Semaphore build_turns;                              ///< of all tenants together
 
   std::map<std::string, std::weak_ptr<Semaphore>> locks;
   asio::steady_timer upkeep_timer;

@@ -1,6 +1,7 @@
 #include "providers/docker/docker_provider.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include "providers/docker/events.hpp"
 #include "providers/docker/exec_session.hpp"
 #include "providers/docker/logs.hpp"
+#include "providers/docker/measures.hpp"
 #include "providers/docker/objects.hpp"
 #include "providers/docker/spec.hpp"
 
@@ -70,7 +72,9 @@ bool has_completed(const Core& core, const Record* record, const std::string& id
   return is_recorded || core.completed.contains(id) || !is_told;
 }
 
-Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary container, Limit limit) {
+/// `standing`: the containers that stand for their resources now.
+Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary container,
+                                         const std::set<std::string>& standing, Limit limit) {
   CO_TRY_ASSIGN(const std::shared_ptr<const ContainerDetails> details,
                 co_await details_of(core, container, limit));
   // The engine tells of an end before its list knows of it, and does not tell again; an inspection
@@ -92,6 +96,7 @@ Task<Result<Observed>> observe_container(CorePtr core, ContainerSummary containe
                             .moved_image = has_moved ? moved->second : std::string()};
   Observed seen = describe_container(container, *details, known);
   judge_storage(*core, seen);
+  seen.outdated = outdated_by_joins(*details, standing);
   if (seen.phase == Phase::Starting && seen.reason == "CrashLoop")
     spawn(core->executor, look_again(core, uid), "looking again after a restart");
   co_return seen;
@@ -101,9 +106,11 @@ Task<Result<void>> observe_containers(CorePtr core, std::vector<Observed>& out, 
   CO_TRY_ASSIGN(const std::vector<ContainerSummary> all, co_await list_containers(core, "", limit));
   std::map<std::string, std::vector<const ContainerSummary*>> by_uid;
   for (const ContainerSummary& one : all) by_uid[one.uid()].push_back(&one);
+  std::set<std::string> standing;
+  for (const auto& [uid, those] : by_uid) standing.insert(choose_current(those)->id);
   for (const auto& [uid, those] : by_uid) {
     const ContainerSummary current = *choose_current(those);
-    Result<Observed> seen = co_await observe_container(core, current, limit);
+    Result<Observed> seen = co_await observe_container(core, current, standing, limit);
     // Gone between the list and the look: the event of that brings the next pass.
     if (!seen && seen.error().code() == ErrorCode::NotFound) continue;
     if (!seen) co_return std::unexpected(std::move(seen.error()));
@@ -141,49 +148,6 @@ Task<Result<std::vector<Observed>>> observe_all(CorePtr core) {
   add_objects(*core, networks, all);
   add_objects(*core, volumes, all);
   co_return all;
-}
-
-// What containers use
-
-/// From the answer to GET /containers/ID/stats; without `uid` and `at`.
-Use use_in(const Value& stats) {
-  Use use;
-  const Value* cpu = stats.at_path("cpu_stats.cpu_usage.total_usage");
-  if (cpu != nullptr && cpu->is_integer())
-    use.cpu_seconds = static_cast<double>(cpu->as_integer()) / 1e9;
-  const Value* memory = stats.find("memory_stats");
-  if (memory != nullptr && memory->find("usage") != nullptr) {
-    const Value* details = memory->find("stats");
-    // cgroup v1 has both, and the first is of the container's own level only.
-    const std::int64_t droppable =
-        details == nullptr
-            ? 0
-            : details->integer_or("total_inactive_file", details->integer_or("inactive_file", 0));
-    use.memory = std::max<std::int64_t>(0, memory->integer_or("usage", 0) - droppable);
-    const std::int64_t limit = memory->integer_or("limit", 0);
-    if (limit > 0) use.memory_limit = limit;
-  }
-  const Value* pids = stats.find("pids_stats");
-  if (pids != nullptr && pids->find("current") != nullptr)
-    use.processes = pids->integer_or("current", 0);
-  return use;
-}
-
-Task<Result<std::vector<Use>>> use_of_all(CorePtr core) {
-  const Limit limit{std::chrono::steady_clock::now() + kObserveWithin};
-  CO_TRY_ASSIGN(const std::vector<ContainerSummary> all, co_await list_containers(core, "", limit));
-  std::vector<Use> uses;
-  for (const ContainerSummary& container : all) {
-    if (!container.is_running()) continue;
-    const Result<Value> stats = co_await core->engine.containers().stats(container.id, limit.at);
-    if (!stats && stats.error().code() == ErrorCode::NotFound) continue;  // gone meanwhile
-    if (!stats) co_return std::unexpected(stats.error());
-    Use use = use_in(*stats);
-    use.uid = container.uid();
-    use.at = core->clock.now();
-    uses.push_back(std::move(use));
-  }
-  co_return uses;
 }
 
 // Volumes and Networks of Stacks
@@ -355,6 +319,11 @@ class DockerProvider final : public Provider {
   Result<Value> normalize(const Ref& ref, const Value& spec) const override {
     TRY(core_->check_enforceable());
     return normalize_spec(core_->settings, ref, spec);
+  }
+  std::optional<UpdateManner> how_updated(const Ref& ref, const Value& before, const Value& after,
+                                          bool is_anew) const override {
+    const bool is_podman = core_->identity && core_->identity->kind == EngineKind::Podman;
+    return manner_of_update(ref, before, after, is_anew || is_podman);
   }
 
   Task<Result<std::vector<Observed>>> observe() override { return observe_all(core_); }

@@ -6,13 +6,22 @@
 
 namespace croft::docker {
 
-/// Ends a command that nobody waits for any more, unless has_ended() was said before: its session's
-/// processes get SIGHUP, and SIGKILL a second later. Engines end no command themselves, so this is
-/// done on a local engine only. To be destroyed on the executor, where the rest goes on.
+/// Marks a command in its environment, where it could not be found otherwise; gives the mark, or
+/// nothing on a local engine.
+std::string mark_command(const Core& core, ExecCommand& command);
+
+/// Ends a command that nobody waits for any more, unless has_ended() was said before. Engines end
+/// no command themselves. On a local engine its session's processes get SIGHUP, and SIGKILL a
+/// second later; on another one a shell inside the container does that, finding the session by the
+/// mark, if there is a shell, `tr` and `grep`. To be destroyed on the executor, where the rest goes
+/// on.
 class ExecEnd {
  public:
-  ExecEnd(CorePtr core, std::string container, std::string exec)
-      : core_(std::move(core)), container_(std::move(container)), exec_(std::move(exec)) {}
+  ExecEnd(CorePtr core, std::string container, std::string exec, std::string mark)
+      : core_(std::move(core)),
+        container_(std::move(container)),
+        exec_(std::move(exec)),
+        mark_(std::move(mark)) {}
   ExecEnd(const ExecEnd&) = delete;
   ExecEnd& operator=(const ExecEnd&) = delete;
   ~ExecEnd();
@@ -23,6 +32,7 @@ class ExecEnd {
   CorePtr core_;
   std::string container_;
   std::string exec_;
+  std::string mark_;
   bool has_ended_ = false;
 };
 

@@ -90,8 +90,9 @@ Task<Result<std::unique_ptr<ExecSession>>> open_session(CorePtr core, ExecReques
   if (request.terminal && !request.env.contains("TERM")) command.env.emplace_back("TERM=xterm");
   command.working_dir = request.working_dir;
   command.terminal = request.terminal;
+  const std::string mark = mark_command(*core, command);
   CO_TRY_ASSIGN(const std::string exec, co_await core->engine.execs().create(command, limit.at));
-  auto end = std::make_unique<ExecEnd>(core, container.id, exec);
+  auto end = std::make_unique<ExecEnd>(core, container.id, exec, mark);
   CO_TRY_ASSIGN(std::unique_ptr<AttachedStream> stream,
                 co_await core->engine.execs().start(exec, request.terminal, limit.at));
   auto session = std::make_unique<DockerSession>(core, exec, std::move(end), std::move(stream));
@@ -107,9 +108,10 @@ Task<Result<int>> run_command(CorePtr core, std::string uid, std::vector<std::st
   wanted.container = container.id;
   wanted.command = std::move(command);
   wanted.input = false;
+  const std::string mark = mark_command(*core, wanted);
   CO_TRY_ASSIGN(const std::string exec,
                 co_await core->engine.execs().create(std::move(wanted), limit.at));
-  ExecEnd end(core, container.id, exec);
+  ExecEnd end(core, container.id, exec, mark);
   CO_TRY_ASSIGN(const std::shared_ptr<AttachedStream> stream,
                 co_await core->engine.execs().start(exec, false, limit.at));
   asio::steady_timer timer(core->executor, limit.at);

@@ -457,12 +457,56 @@ Task<Result<std::string>> build_once(CorePtr core, EffectPtr effect,
   co_return built;
 }
 
+/// A build that is under way; its tenant may begin another one when it goes.
+class BuildTurn {
+ public:
+  BuildTurn(CorePtr core, std::string tenant, Core::LockPtr lock, Semaphore::Permit of_tenant,
+            Semaphore::Permit of_all)
+      : core_(std::move(core)),
+        tenant_(std::move(tenant)),
+        lock_(std::move(lock)),
+        of_tenant_(std::move(of_tenant)),
+        of_all_(std::move(of_all)) {
+    core_->building.insert(tenant_);
+  }
+  ~BuildTurn() {
+    if (core_) core_->building.erase(tenant_);
+  }
+  BuildTurn(BuildTurn&&) = default;
+  BuildTurn& operator=(BuildTurn&&) = delete;
+
+ private:
+  CorePtr core_;
+  std::string tenant_;
+  Core::LockPtr lock_;  ///< forgotten once nobody has it, though its permit is out
+  Semaphore::Permit of_tenant_;
+  Semaphore::Permit of_all_;
+};
+
+/// One build of a tenant at a time, and so many of all tenants: they use the machine beside what
+/// the plans give. A tenant's own turn comes first, so that who waits for it takes nothing from
+/// others.
+Task<BuildTurn> take_build_turn(CorePtr core, std::string tenant, std::shared_ptr<Job> job) {
+  const auto at_once = static_cast<std::size_t>(core->settings.builds_at_once);
+  if (core->building.contains(tenant)) {
+    core->tell_all(*job, "BuildWaits", "for another build of this tenant");
+  } else if (core->building.size() >= at_once) {
+    core->tell_all(*job, "BuildWaits",
+                   fmt::format("for others: {} at once are built here", at_once));
+  }
+  const Core::LockPtr own = core->lock_of("builds of " + tenant);
+  Semaphore::Permit of_tenant = co_await own->acquire();
+  Semaphore::Permit of_all = co_await core->build_turns.acquire();
+  co_return BuildTurn(core, std::move(tenant), own, std::move(of_tenant), std::move(of_all));
+}
+
 /// One build of a resource at a time, for its network and for the engine's sake. What is not
 /// wanted any more when its turn comes is not built.
 Task<Result<std::string>> run_build(CorePtr core, EffectPtr effect, std::shared_ptr<BuildPlan> plan,
                                     std::shared_ptr<Job> job) {
   const Core::LockPtr turn = core->lock_of("build " + effect->uid);
   const Semaphore::Permit permit = co_await turn->acquire();
+  const BuildTurn under_way = co_await take_build_turn(core, effect->tenant.uid, job);
   const auto wanted = core->wanted_builds.find(effect->uid);
   if (wanted == core->wanted_builds.end() || wanted->second != plan->tag)
     co_return fail(ErrorCode::Cancelled, "a newer build is wanted instead");

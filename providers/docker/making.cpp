@@ -11,25 +11,6 @@ namespace croft::docker {
 
 namespace {
 
-Task<Result<std::string>> joined_container(CorePtr core, EffectPtr effect, std::string mode,
-                                           Limit limit) {
-  if (!mode.starts_with("service:")) co_return std::string();
-  const std::string service = mode.substr(std::string_view("service:").size());
-  const std::string project = project_of(effect->ref);
-  const std::vector<std::string> more{fmt::format("com.docker.compose.project={}", project),
-                                      fmt::format("com.docker.compose.service={}", service),
-                                      fmt::format("{}={}", label::kTenant, effect->tenant.uid)};
-  const Filters filter = our_filter(*core, more);
-  CO_TRY_ASSIGN(const Value list, co_await core->engine.containers().list(filter, limit.at));
-  const Summaries all = our_containers(list, core->settings.name);
-  const ContainerSummary* current = current_of(all);
-  if (current == nullptr || !current->is_running())
-    co_return fail(
-        ErrorCode::Conflict,
-        fmt::format("service '{}', which it shares a namespace with, does not run", service));
-  co_return current->id;
-}
-
 /// A Stack's own Volume; the order of effects has made it before.
 Task<Result<void>> check_there(CorePtr core, std::string volume, Limit limit) {
   const Result<Value> found = co_await core->engine.volumes().inspect(volume, limit.at);
@@ -99,6 +80,25 @@ Task<Result<void>> close_networks(CorePtr core, EffectPtr effect,
 }
 
 }  // namespace
+
+Task<Result<std::string>> joined_container(CorePtr core, EffectPtr effect, std::string mode,
+                                           Limit limit) {
+  if (!mode.starts_with("service:")) co_return std::string();
+  const std::string service = mode.substr(std::string_view("service:").size());
+  const std::string project = project_of(effect->ref);
+  const std::vector<std::string> more{fmt::format("com.docker.compose.project={}", project),
+                                      fmt::format("com.docker.compose.service={}", service),
+                                      fmt::format("{}={}", label::kTenant, effect->tenant.uid)};
+  const Filters filter = our_filter(*core, more);
+  CO_TRY_ASSIGN(const Value list, co_await core->engine.containers().list(filter, limit.at));
+  const Summaries all = our_containers(list, core->settings.name);
+  const ContainerSummary* current = current_of(all);
+  if (current == nullptr || !current->is_running())
+    co_return fail(
+        ErrorCode::Conflict,
+        fmt::format("service '{}', which it shares a namespace with, does not run", service));
+  co_return current->id;
+}
 
 Task<Result<MakingPtr>> plan_making(CorePtr core, EffectPtr effect, Value workload,
                                     std::string kept_image, Limit limit) {

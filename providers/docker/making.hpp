@@ -21,6 +21,10 @@ using MakingPtr = std::shared_ptr<Making>;
 /// empty.
 Task<Result<MakingPtr>> plan_making(CorePtr core, EffectPtr effect, Value workload,
                                     std::string kept_image, Limit limit);
+/// The container that stands now for the service which "service:NAME" names, by id; empty for any
+/// other mode. Conflict if it does not run.
+Task<Result<std::string>> joined_container(CorePtr core, EffectPtr effect, std::string mode,
+                                           Limit limit);
 /// Makes the container and does not start it; gives its id.
 Task<Result<std::string>> make(CorePtr core, MakingPtr making, Limit limit);
 Task<Result<void>> start_by_id(CorePtr core, std::string id, Limit limit);

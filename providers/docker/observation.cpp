@@ -272,6 +272,20 @@ std::vector<ContainerSummary> our_containers(const Value& list, std::string_view
   return ours;
 }
 
+namespace {
+
+std::vector<std::string> joined_by(const Value& inspection) {
+  std::vector<std::string> joins;
+  for (const char* const field : {"HostConfig.NetworkMode", "HostConfig.PidMode"}) {
+    constexpr std::string_view kJoins = "container:";
+    const std::string mode = inspection.text_or(field, "");
+    if (mode.starts_with(kJoins)) joins.push_back(mode.substr(kJoins.size()));
+  }
+  return joins;
+}
+
+}  // namespace
+
 ContainerDetails read_details(const Value& inspection) {
   return {
       .state = inspection.text_or("State.Status", ""),
@@ -285,7 +299,9 @@ ContainerDetails read_details(const Value& inspection) {
       .cpu_millis = inspection.integer_or("HostConfig.NanoCpus", 0) / 1'000'000,
       .memory = inspection.integer_or("HostConfig.Memory", 0),
       .reservation = inspection.integer_or("HostConfig.MemoryReservation", 0),
-      .pids = inspection.integer_or("HostConfig.PidsLimit", 0)};
+      .pids = inspection.integer_or("HostConfig.PidsLimit", 0),
+      .process = static_cast<int>(inspection.integer_or("State.Pid", 0)),
+      .joins = joined_by(inspection)};
 }
 
 std::string fingerprint(const ContainerSummary& summary) {
@@ -309,6 +325,14 @@ const ContainerSummary* choose_current(const std::vector<const ContainerSummary*
   return best;
 }
 
+std::string outdated_by_joins(const ContainerDetails& details,
+                              const std::set<std::string>& current) {
+  const bool is_outdated = std::ranges::any_of(
+      details.joins, [&](const std::string& id) { return !current.contains(id); });
+  return is_outdated ? "it shares the network or the processes of a container that was replaced"
+                     : "";
+}
+
 std::string left_beside(const ContainerSummary& current,
                         const std::vector<const ContainerSummary*>& all) {
   const auto others = std::ranges::count_if(all, [&current](const ContainerSummary* one) {
@@ -328,6 +352,8 @@ Observed describe_container(const ContainerSummary& summary, const ContainerDeta
   if (seen.phase == Phase::Running || seen.phase == Phase::Starting)
     seen.started_at = details.started_at;
   seen.storage_bytes = known.storage_bytes;
+  const std::string egress = label_or_empty(summary.labels, label::kEgress);
+  if (!egress.empty()) seen.allows_egress = egress == "allow";
   add_endpoints(seen, summary, known.is_local);
   seen.fields = std::make_shared<const Value>(
       Reality(seen, known)

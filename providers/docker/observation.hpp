@@ -53,6 +53,10 @@ struct ContainerDetails {
   std::int64_t memory = 0;
   std::int64_t reservation = 0;
   std::int64_t pids = 0;
+  int process = 0;  ///< its first one as the engine's machine counts; 0: none runs
+  /// Containers whose namespaces it was put into when it was made, by id: their network, their
+  /// processes.
+  std::vector<std::string> joins;
 };
 ContainerDetails read_details(const Value& inspection);
 
@@ -62,6 +66,11 @@ std::string fingerprint(const ContainerSummary& summary);
 /// Pure: of several containers of one resource, as while one takes another's place: the one that
 /// stands for it. The newest that runs (and is not known to be unwell), else the newest.
 const ContainerSummary* choose_current(const std::vector<const ContainerSummary*>& all);
+
+/// Pure: why a container must be made anew because of those that it joins: they are not among
+/// `current`, which stand for their resources now. Empty if it need not.
+std::string outdated_by_joins(const ContainerDetails& details,
+                              const std::set<std::string>& current);
 
 /// Pure: what else of the resource is there, for Observed::left_behind; empty if nothing.
 std::string left_beside(const ContainerSummary& current,

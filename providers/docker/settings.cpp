@@ -60,7 +60,7 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return number;
 }
 
-Result<int> parse_log_files(const std::string& text) {
+Result<int> parse_count(const std::string& text) {
   const auto number = whole_number(text);
   if (number && *number >= 1 && *number <= 100) return static_cast<int>(*number);
   return fail(ErrorCode::Invalid, fmt::format("'{}' is no number from 1 to 100", text));
@@ -139,7 +139,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"isolation", set_parsed(&S::isolation, parse_isolation)},
       {"layerSize", set_parsed(&S::layer_size, parse_bytes)},
       {"logSize", set_parsed(&S::log_size, parse_bytes)},
-      {"logFiles", set_parsed(&S::log_files, parse_log_files)},
+      {"logFiles", set_parsed(&S::log_files, parse_count)},
       {"ipv4Pool", set_parsed(&S::ipv4_pool, parse_pool)},
       {"resolvers", set_parsed(&S::resolvers, parse_networks)},
       {"egressAllow", set_parsed(&S::egress_allow, parse_networks)},
@@ -151,6 +151,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"buildMemory", set_parsed(&S::build_memory, parse_bytes)},
       {"buildCpu", set_parsed(&S::build_cpu_millis, parse_build_cpu)},
       {"buildProcesses", set_parsed(&S::build_processes, parse_build_processes)},
+      {"buildsAtOnce", set_parsed(&S::builds_at_once, parse_count)},
       {"buildTimeout", set_parsed(&S::build_timeout, parse_duration)},
       {"pullTimeout", set_parsed(&S::pull_timeout, parse_duration)},
       {"imageCheckEvery", set_parsed(&S::image_check_every, parse_duration)},

@@ -54,6 +54,7 @@ struct ProviderSettings {
   std::int64_t build_cpu_millis = 1000;  ///< buildCpu
   std::int64_t build_processes = 1024;   ///< buildProcesses: of each step of a build, all together
   Duration build_timeout{900'000};       ///< buildTimeout: of a whole build
+  int builds_at_once = 2;                ///< buildsAtOnce: of all tenants; of one tenant, one
   Duration pull_timeout{900'000};        ///< pullTimeout: of a whole pull
   Duration image_check_every{300'000};   ///< imageCheckEvery: looks whether tags moved; 0: never
   Duration measure_every{

@@ -366,12 +366,23 @@ bool is_change_in_place(Kind kind, const Value& before, const Value& after) {
   return fixed_part(kind, before) == fixed_part(kind, after);
 }
 
-bool can_overlap(const Value& workload) {
+std::string why_not_beside(const Value& workload) {
   const auto writes = [](const Value& mount) { return !mount.boolean_or("readOnly", false); };
-  return std::ranges::none_of(elements_at(workload, "mounts"), writes) &&
-         std::ranges::none_of(elements_at(workload, "hostMounts"), writes) &&
-         elements_at(workload, "hostPorts").empty() &&
-         workload.text_or("networkMode", "").empty() && elements_at(workload, "devices").empty();
+  if (std::ranges::any_of(elements_at(workload, "mounts"), writes)) return "it writes to a volume";
+  if (std::ranges::any_of(elements_at(workload, "hostMounts"), writes))
+    return "it writes to a directory of the host";
+  if (!elements_at(workload, "hostPorts").empty()) return "it has a host port";
+  if (!workload.text_or("networkMode", "").empty()) return "it has no network of its own";
+  if (!elements_at(workload, "devices").empty()) return "it has a device";
+  return {};
+}
+
+UpdateManner manner_of_update(const Ref& ref, const Value& before, const Value& after,
+                              bool is_anew) {
+  if (!is_anew && is_change_in_place(ref.kind, before, after)) return {UpdateWay::InPlace, {}};
+  std::string because = why_not_beside(workload_of(ref, after));
+  const UpdateWay way = because.empty() ? UpdateWay::SideBySide : UpdateWay::Replace;
+  return {way, std::move(because)};
 }
 
 }  // namespace croft::docker

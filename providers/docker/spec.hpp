@@ -8,6 +8,7 @@
 #include "core/base/value.hpp"
 #include "core/resource/ref.hpp"
 #include "providers/docker/settings.hpp"
+#include "providers/port/update_way.hpp"
 
 namespace croft::docker {
 
@@ -29,8 +30,14 @@ Value workload_of(const Ref& ref, const Value& spec);
 /// restart policy, and what is not the engine's at all.
 bool is_change_in_place(Kind kind, const Value& before, const Value& after);
 
-/// Pure: true if a second container with this spec can run beside the first.
-bool can_overlap(const Value& workload);
+/// Pure: why a second container with this spec cannot run beside the first: "it has a host port".
+/// Empty if it can.
+std::string why_not_beside(const Value& workload);
+
+/// Pure: what Provider::how_updated promises. `is_anew`: another container is needed whatever the
+/// specs say.
+UpdateManner manner_of_update(const Ref& ref, const Value& before, const Value& after,
+                              bool is_anew);
 
 /// Pure: the entries of a list, or none.
 const Value::List& elements_at(const Value& spec, std::string_view path);

@@ -95,6 +95,7 @@ Task<Result<std::vector<Observed>>> FakeProvider::observe() {
         left->second-- <= 0) {
       thing.observed.phase = Phase::Running;
     }
+    thing.observed.allows_egress = thing.allows_egress;
     all.push_back(thing.observed);
   }
   co_return all;
@@ -121,6 +122,7 @@ Task<Result<void>> FakeProvider::perform(FakeVerb verb, Effect effect, DataPolic
   const std::size_t index = world_->calls_.size();
   world_->calls_.push_back(call);
   if (world_->on_effect) world_->on_effect(call);
+  while (world_->held_tenants.contains(effect.tenant.name)) co_await sleep_for(Duration(2));
   const auto rule = world_->take_rule(verb, effect.uid);
   if (rule && rule->fault == FakeFault::Fail) co_return std::unexpected(rule->error);
   if (rule && rule->fault == FakeFault::HangBefore) {

@@ -79,6 +79,8 @@ class FakeWorld {
   /// From now on observe() answers with what is there now, until thaw(): stale reads.
   void freeze();
   void thaw() { frozen_.reset(); }
+  /// Effects of these tenants begin once they are taken out again: what hangs as long as one likes.
+  std::set<std::string> held_tenants;
   /// How many observe() calls a thing that was just started reports Starting for, before Running.
   int observes_until_running = 0;
 

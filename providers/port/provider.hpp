@@ -24,6 +24,7 @@
 #include "core/resource/ref.hpp"
 #include "core/resource/status.hpp"
 #include "providers/port/endpoint.hpp"
+#include "providers/port/update_way.hpp"
 
 namespace croft {
 
@@ -116,6 +117,11 @@ struct Observed {
   /// What an interrupted effect left beside it: "the container before it". Any effect of the
   /// resource ends and removes it. Empty: nothing.
   std::string left_behind;
+  /// Why it must be made anew although its fields are as they should be: "it shares the network of
+  /// a container that is gone". Any update does that. Empty: it need not.
+  std::string outdated;
+  /// Whether it may reach the outside, of a provider that knows.
+  std::optional<bool> allows_egress;
 };
 
 /// All endpoints of it as one text, for the journal: "tcp:127.0.0.1:32768", or by its own ports
@@ -197,6 +203,13 @@ class Provider {
   /// Pure: the spec with this provider's defaults filled in. A field that it cannot honour is
   /// Invalid, never dropped.
   virtual Result<Value> normalize(const Ref& ref, const Value& spec) const = 0;
+  /// Pure: how update() brings what runs with `before` to `after`, both normalised. `is_anew`: it
+  /// is to be made anew whatever they say. Nothing: this provider does not tell.
+  virtual std::optional<UpdateManner> how_updated(const Ref& ref, const Value& before,
+                                                  const Value& after, bool is_anew) const {
+    (void)ref, (void)before, (void)after, (void)is_anew;
+    return std::nullopt;
+  }
   /// Everything we own there, in one go. Never changes anything.
   virtual Task<Result<std::vector<Observed>>> observe() = 0;
 

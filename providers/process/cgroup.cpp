@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <fcntl.h>
 #include <set>
@@ -16,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "core/base/files.hpp"
+#include "providers/local/cgroup_files.hpp"
 
 namespace croft {
 
@@ -75,34 +75,6 @@ Result<void> remove_cgroup(const fs::path& directory) {
   return {};
 }
 
-std::optional<std::int64_t> number_in(const fs::path& file) {
-  const Result<std::string> text = read_file(file, 4096);
-  std::int64_t number = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), number).ec != std::errc())
-    return std::nullopt;
-  return number;
-}
-
-/// The number behind a word at the beginning of a line.
-std::optional<std::int64_t> number_in(const fs::path& file, std::string_view word) {
-  const Result<std::string> text = read_file(file, 64 << 10);
-  if (!text) return std::nullopt;
-  std::istringstream lines(*text);
-  std::string name;
-  for (std::int64_t number = 0; lines >> name >> number;) {
-    if (name == word) return number;
-  }
-  return std::nullopt;
-}
-
-std::optional<double> cpu_seconds_in(const fs::path& directory) {
-  if (const auto microseconds = number_in(directory / "cpu.stat", "usage_usec"))
-    return static_cast<double>(*microseconds) / 1e6;
-  if (const auto nanoseconds = number_in(directory / "cpuacct.usage"))
-    return static_cast<double>(*nanoseconds) / 1e9;
-  return std::nullopt;
-}
-
 /// Of those that live, and of their children that ended and were waited for.
 double cpu_seconds_of(const std::vector<pid_t>& pids) {
   double ticks = 0;
@@ -117,21 +89,6 @@ double cpu_seconds_of(const std::vector<pid_t>& pids) {
     for (int i = 0; i < 4 && fields >> time; ++i) ticks += time;
   }
   return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
-/// What the kernel could drop at once, pages of files that nobody used lately, is not counted.
-void add_memory(const fs::path& directory, Use& use) {
-  const std::optional<std::int64_t> v2 = number_in(directory / "memory.current");
-  const std::optional<std::int64_t> all = v2 ? v2 : number_in(directory / "memory.usage_in_bytes");
-  if (!all) return;
-  const std::int64_t droppable =
-      number_in(directory / "memory.stat", v2 ? "inactive_file" : "total_inactive_file")
-          .value_or(0);
-  use.memory = std::max<std::int64_t>(0, *all - droppable);
-  const std::optional<std::int64_t> limit =
-      number_in(directory / (v2 ? "memory.max" : "memory.limit_in_bytes"));
-  constexpr std::int64_t kNoLimit = std::int64_t{1} << 62;  // v1 says so; v2 says "max"
-  if (limit && *limit < kNoLimit) use.memory_limit = limit;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -210,34 +167,6 @@ const char* limit_file(std::string_view controller, bool is_v2) {
 
 }  // namespace
 
-std::map<std::string, fs::path> cgroup_v1_mounts(std::string_view mountinfo) {
-  std::map<std::string, fs::path> mounts;
-  for (const std::string& line : split(mountinfo, '\n')) {
-    // "36 35 0:29 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"
-    const std::size_t dash = line.find(" - cgroup ");
-    const std::vector<std::string> words = split(line, ' ');
-    if (dash == std::string::npos || words.size() < 5) continue;
-    const std::vector<std::string> source = split(std::string_view(line).substr(dash + 10), ' ');
-    if (source.size() < 2) continue;
-    for (const std::string& option : split(source[1], ',')) mounts.emplace(option, words[4]);
-  }
-  return mounts;
-}
-
-std::map<std::string, std::string> cgroup_v1_paths(std::string_view self_cgroup) {
-  std::map<std::string, std::string> paths;
-  for (const std::string& line : split(self_cgroup, '\n')) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string_view controllers =
-        std::string_view(line).substr(first + 1, second - first - 1);
-    for (const std::string& controller : split(controllers, ','))
-      paths[controller] = line.substr(second + 1);
-  }
-  return paths;
-}
-
 Cgroups Cgroups::detect(const std::string& name, const std::string& parent_v2) {
   Cgroups cgroups;
   struct statfs status{};
@@ -292,7 +221,7 @@ void Cgroups::detect_v1(const std::string& name) {
   const Result<std::string> own = read_file("/proc/self/cgroup", 1 << 20);
   const std::map<std::string, fs::path> mounts =
       cgroup_v1_mounts(mountinfo ? *mountinfo : std::string());
-  std::map<std::string, std::string> paths = cgroup_v1_paths(own ? *own : std::string());
+  std::map<std::string, std::string> paths = cgroup_paths(own ? *own : std::string());
   for (const std::string_view controller : kControllers) {
     const std::string key(controller);
     const auto mount = mounts.find(key);
@@ -354,10 +283,11 @@ std::optional<Use> Cgroups::use_of(const std::string& uid) const {
   Use use;
   use.uid = uid;
   use.processes = static_cast<std::int64_t>(pids.size());
-  for (const fs::path& directory : directories) {
-    if (!use.cpu_seconds) use.cpu_seconds = cpu_seconds_in(directory);
-    if (!use.memory) add_memory(directory, use);
-  }
+  CgroupUse seen;
+  for (const fs::path& directory : directories) add_cgroup_use(directory, seen);
+  use.cpu_seconds = seen.cpu_seconds;
+  use.memory = seen.memory;
+  use.memory_limit = seen.memory_limit;
   if (!use.cpu_seconds) use.cpu_seconds = cpu_seconds_of(pids);
   return use;
 }

@@ -65,9 +65,4 @@ class Cgroups {
   std::vector<Capabilities::Missing> missing_;
 };
 
-/// Pure: the mount point of each v1 controller in the text of /proc/self/mountinfo.
-std::map<std::string, std::filesystem::path> cgroup_v1_mounts(std::string_view mountinfo);
-/// Pure: our own path in each v1 hierarchy, from the text of /proc/self/cgroup.
-std::map<std::string, std::string> cgroup_v1_paths(std::string_view self_cgroup);
-
 }  // namespace croft

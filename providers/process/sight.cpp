@@ -56,7 +56,11 @@ Result<std::vector<Observed>> observe_apps(const Launcher& launcher) {
     // One unreadable record must not hide the others; but an app that seems absent would be made a
     // second time.
     if (!sight) return fail(std::move(sight.error()).while_doing("looking at the app " + uid));
-    if (sight->record) all.push_back(describe_sight(*sight, launcher.layout()));
+    if (!sight->record) continue;
+    all.push_back(describe_sight(*sight, launcher.layout()));
+    // Where nothing isolates, everything reaches the outside, whatever the record says.
+    if (launcher.settings().isolation == ProcessSettings::Isolation::Full)
+      all.back().allows_egress = sight->record->allow_egress;
   }
   return all;
 }

@@ -412,7 +412,7 @@ Task<Result<void>> Applier::create(const ApplyOrder& order, Change change) {
   Result<void> outcome;
   if (effect) {
     const SecretsPtr secrets = effect->secrets;
-    const Semaphore::Permit permit = co_await lane->permits->acquire();
+    const EffectPermits::Permit permit = co_await lane->permits->acquire(order.tenant.name);
     outcome = co_await traced("provider create", lane->provider->create(std::move(*effect)));
     outcome = without_values(std::move(outcome), secrets);
   } else {
@@ -441,7 +441,7 @@ Task<Result<void>> Applier::change_in_place(const ApplyOrder& order, Change chan
   Result<void> outcome;
   if (effect) {
     const SecretsPtr secrets = effect->secrets;
-    const Semaphore::Permit permit = co_await lane->permits->acquire();
+    const EffectPermits::Permit permit = co_await lane->permits->acquire(order.tenant.name);
     if (change.action == Action::Update) {
       outcome = co_await traced("provider update", lane->provider->update(std::move(*effect)));
     } else if (change.action == Action::Start) {
@@ -498,8 +498,12 @@ Task<Result<void>> Applier::replace(const ApplyOrder& order, Change change) {
   effect.ref = change.ref;
   effect.tenant = order.tenant;
   effect.deadline = deadline_of(change.before.get());
-  Result<void> outcome = co_await traced(
-      "provider destroy", lane->provider->destroy(std::move(effect), DataPolicy::Keep));
+  Result<void> outcome;
+  {
+    const EffectPermits::Permit permit = co_await lane->permits->acquire(order.tenant.name);
+    outcome = co_await traced("provider destroy",
+                              lane->provider->destroy(std::move(effect), DataPolicy::Keep));
+  }
   std::vector<Write> nothing;
   CO_TRY(co_await close_intent(std::move(intent), std::move(outcome), std::move(nothing), order,
                                change));
@@ -526,7 +530,7 @@ Task<Result<void>> Applier::destroy(const ApplyOrder& order, Change change) {
   effect.deadline = deadline_of(change.before.get());
   Result<void> outcome;
   {
-    const Semaphore::Permit permit = co_await lane->permits->acquire();
+    const EffectPermits::Permit permit = co_await lane->permits->acquire(order.tenant.name);
     const DataPolicy data = change.erases_data ? DataPolicy::Erase : DataPolicy::Keep;
     outcome = co_await traced("provider destroy", lane->provider->destroy(std::move(effect), data));
   }

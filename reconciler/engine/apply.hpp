@@ -15,6 +15,7 @@
 #include "core/resource/resource.hpp"
 #include "providers/port/provider.hpp"
 #include "reconciler/changeset.hpp"
+#include "reconciler/engine/effect_permits.hpp"
 #include "reconciler/engine/journal.hpp"
 #include "reconciler/world.hpp"
 
@@ -23,7 +24,7 @@ namespace croft {
 /// A provider as applying uses it.
 struct ProviderLane {
   std::shared_ptr<Provider> provider;
-  std::shared_ptr<Semaphore> permits;  ///< bounds what runs at the provider at a time
+  std::shared_ptr<EffectPermits> permits;  ///< bounds what runs at the provider at a time
 };
 
 /// What applying one tenant's changeset needs to know beside the changeset.

@@ -9,12 +9,6 @@
 
 namespace croft {
 
-namespace {
-
-constexpr int kConcurrentEffects = 8;
-
-}  // namespace
-
 const AdapterScript* EngineImpl::script_of(const std::map<std::string, AdapterScript>& own,
                                            const std::string& adapter) const {
   if (!settings_.scripted || adapters_.contains(adapter)) return nullptr;
@@ -84,7 +78,7 @@ ProviderState EngineImpl::make_provider(const ProviderDeclaration& declaration) 
   (*made)->on_change([this](const std::string& uid) { want_tenant(tenant_of_uid(uid)); });
   (*made)->on_news([this](ProviderNews news) { news_.add(std::move(news)); });
   state.lane.provider = *made;
-  state.lane.permits = std::make_shared<Semaphore>(executor_, kConcurrentEffects);
+  state.lane.permits = std::make_shared<EffectPermits>(executor_, EffectLimits{});
   state.observer = std::make_shared<Observer>(executor_, *made, *specs_);
   return state;
 }

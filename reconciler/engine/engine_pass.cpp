@@ -217,6 +217,13 @@ Task<Result<Prepared>> EngineImpl::prepare(std::string tenant,
   world.plan = declaration.plan;
   if (const auto terms = terms_of(tenant)) world.terms = terms->digest;
   world.is_suspended = declaration.is_suspended;
+  world.allow_egress = declaration.allow_egress;
+  world.how_updated = [this](const std::string& name, const Ref& ref, const Value& before,
+                             const Value& after, bool is_anew) -> std::optional<UpdateManner> {
+    const auto provider = providers_.find(name);
+    if (provider == providers_.end() || !provider->second.lane.provider) return std::nullopt;
+    return provider->second.lane.provider->how_updated(ref, before, after, is_anew);
+  };
   world.retention = settings_.retention;
 
   ExpandInput input;

@@ -16,6 +16,10 @@ class MeasuredProvider final : public Provider {
   Result<Value> normalize(const Ref& ref, const Value& spec) const override {
     return provider_->normalize(ref, spec);
   }
+  std::optional<UpdateManner> how_updated(const Ref& ref, const Value& before, const Value& after,
+                                          bool is_anew) const override {
+    return provider_->how_updated(ref, before, after, is_anew);
+  }
   Task<Result<std::vector<Observed>>> observe() override {
     return timed("observe", provider_->observe());
   }

@@ -179,6 +179,23 @@ TEST(ChangesetTextTest, SaysWhyThereIsNoPrice) {
   EXPECT_EQ(to_terraform_plan(changeset).text_or("croft.unpriced", ""), changeset.unpriced);
 }
 
+TEST(ChangesetTextTest, SaysWhetherAnUpdateLeavesAGap) {
+  Changeset changeset = make_changeset();
+  changeset.changes = {changeset.changes[0]};
+  const auto says = [&](const std::string& words) {
+    return text_of(changeset).find(words) != std::string::npos &&
+           changeset_markdown(changeset).find(words) != std::string::npos;
+  };
+  changeset.changes[0].manner = UpdateManner{UpdateWay::InPlace, {}};
+  EXPECT_TRUE(says("update in place"));
+  changeset.changes[0].manner = UpdateManner{UpdateWay::SideBySide, {}};
+  EXPECT_TRUE(says("update without a gap"));
+  changeset.changes[0].manner = UpdateManner{UpdateWay::Replace, "it has a host port"};
+  EXPECT_TRUE(says("replace with a short gap, because it has a host port"));
+  const Value plan = to_terraform_plan(changeset);
+  EXPECT_EQ(plan.text_or("resource_changes[0].croft.manner.way", ""), "replace");
+}
+
 TEST(ChangesetTextTest, SaysWhatIsRefused) {
   expect_golden("diff-refused.txt", text_of(make_refused(), 80));
 }

@@ -94,6 +94,64 @@ TEST(DiffTest, TidiesUpWhatAnInterruptedChangeLeftBehind) {
   EXPECT_TRUE(change.fields.empty());
 }
 
+TEST(DiffTest, WhatMustBeMadeAnewIsUpdatedThoughItsFieldsAreRight) {
+  World world = empty_world();
+  settle(world, instance("api"), app());
+  Observed& seen = run(world, instance("api"), app());
+  seen.outdated = "it shares the network of a container that is gone";
+  const Changeset changeset = diff(world);
+  const Change& change = change_of(changeset, instance("api"));
+  EXPECT_EQ(change.action, Action::Update);
+  EXPECT_TRUE(change.is_drift);
+  EXPECT_EQ(change.why, "drifted: it shares the network of a container that is gone");
+  EXPECT_FALSE(has_changes(diff(applied(world, changeset))));
+  seen.phase = Phase::Completed;
+  EXPECT_FALSE(has_changes(diff(world))) << "what has done its work does not do it again";
+}
+
+TEST(DiffTest, APlanThatLosesItsWayOutClosesWhatRuns) {
+  World world = empty_world();
+  world.allow_egress = true;
+  for (const char* name : {"api", "job", "untold"}) settle(world, instance(name), app());
+  run(world, instance("api"), app()).allows_egress = true;
+  Observed& job = run(world, instance("job"), app());
+  job.allows_egress = true;
+  job.phase = Phase::Completed;
+  const Changeset before = diff(world);
+  EXPECT_FALSE(has_changes(before));
+  world.allow_egress = false;
+  const Changeset changeset = diff(world);
+  const Change& change = change_of(changeset, instance("api"));
+  EXPECT_EQ(change.action, Action::Update);
+  EXPECT_EQ(change.reason, "PlanChanged");
+  EXPECT_FALSE(change.is_drift);
+  EXPECT_EQ(count_of(changeset, Action::Keep), 2U) << "what has done its work, what tells nothing";
+  EXPECT_NE(changeset.digest, before.digest);
+  EXPECT_FALSE(has_changes(diff(applied(world, changeset))));
+}
+
+TEST(DiffTest, AnUpdateSaysWhatItDoesToWhatRuns) {
+  World world = empty_world();
+  settle(world, instance("api"), app("hello"));
+  declare(world, instance("api"), app("hi"));
+  EXPECT_FALSE(change_of(diff(world), instance("api")).manner) << "nobody tells";
+  std::vector<std::string> asked;
+  world.how_updated = [&](const std::string& provider, const Ref& ref, const Value& before,
+                          const Value& after, bool is_anew) {
+    asked = {provider, ref.name, before.text_or("env.GREETING", ""),
+             after.text_or("env.GREETING", ""), is_anew ? "anew" : "as it is"};
+    return std::optional(UpdateManner{UpdateWay::Replace, "it has a host port"});
+  };
+  EXPECT_EQ(change_of(diff(world), instance("api")).manner,
+            (UpdateManner{UpdateWay::Replace, "it has a host port"}));
+  EXPECT_EQ(asked, (std::vector<std::string>{"local", "api", "hello", "hi", "as it is"}));
+  run(world, instance("api"), app("hello")).outdated = "gone";
+  (void)diff(world);
+  EXPECT_EQ(asked.back(), "anew");
+  run(world, instance("api"), app("hello")).phase = Phase::Stopped;
+  EXPECT_FALSE(change_of(diff(world), instance("api")).manner) << "nothing runs";
+}
+
 TEST(DiffTest, KeepsFieldsTheProviderOwns) {
   World world = empty_world();
   settle(world, instance("api"), app());

@@ -170,6 +170,8 @@ class Simulation {
         const Value fields = observed.fields ? *observed.fields : Value::map();
         observed.fields = spec(retargeted(fields, &old, wanted));
         observed.spec_digest = change.spec_digest;
+        observed.outdated.clear();
+        if (observed.allows_egress) observed.allows_egress = world_.allow_egress;
         observed.phase = Phase::Running;
         observed.started_at = world_.now;
         break;

@@ -107,6 +107,7 @@ Changeset changeset() {
     change.spec_digest = "d";
     change.is_drift = change.loses_data = change.erases_data = change.is_record_only =
         change.stops_first = true;
+    change.manner = UpdateManner{UpdateWay::Replace, "it has a host port"};
     change.depends_on = {parse_ref("alice/Site/blog").value()};
     change.price = {dollars(10), dollars(7), dollars(-3)};
     out.changes.push_back(change);
@@ -150,6 +151,7 @@ TEST(FormsTest, KeepEveryFieldOfAChangeset) {
     EXPECT_EQ(after.changes[i].after, nullptr);
     EXPECT_EQ(after.changes[i].depends_on, before.changes[i].depends_on);
     EXPECT_EQ(after.changes[i].price, before.changes[i].price);
+    EXPECT_EQ(after.changes[i].manner, before.changes[i].manner);
     EXPECT_TRUE(after.changes[i].stops_first && after.changes[i].is_record_only &&
                 after.changes[i].is_drift);
   }

@@ -61,20 +61,6 @@ TEST(CgroupTest, RemovesWhereTheAppWasPutWhereverThatIs) {
   here.tidy();
 }
 
-TEST(CgroupTest, FindsControllersOfVersionOne) {
-  const auto mounts = cgroup_v1_mounts(
-      "25 24 0:22 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755\n"
-      "30 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
-      "31 25 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-      "32 25 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
-  EXPECT_EQ(mounts.at("cpu"), "/sys/fs/cgroup/cpu,cpuacct");
-  EXPECT_EQ(mounts.at("memory"), "/sys/fs/cgroup/memory");
-  EXPECT_FALSE(mounts.contains("pids"));
-  const auto paths = cgroup_v1_paths("9:name=systemd:/\n4:memory:/a/b\n1:cpu,cpuacct:/c\n0::/\n");
-  EXPECT_EQ(paths.at("memory"), "/a/b");
-  EXPECT_EQ(paths.at("cpuacct"), "/c");
-}
-
 TEST(ResolverTest, LeavesOutWhatListensOnLoopback) {
   EXPECT_EQ(read_resolvers("# comment\nnameserver 127.0.0.53\nnameserver 192.0.2.1\nnameserver "
                            "::1\nnameserver 2001:db8::1\noptions edns0\n"),

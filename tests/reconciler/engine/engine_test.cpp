@@ -56,6 +56,55 @@ TEST(EngineTest, EverybodyIsReconciledAtOnceAndOneTenantsTroubleIsTheirs) {
   EXPECT_EQ(bed.world->things().size(), 3U);
 }
 
+TEST(EngineTest, WhatHangsForOneTenantHoldsUpNobodyElse) {
+  TestBed bed;
+  GitRepository::Files many;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = fmt::format("web{}", i);
+    many.emplace_back(name + ".yaml", instance_yaml(name));
+  }
+  bed.push_alice(many);
+  bed.world->held_tenants.insert("alice");
+  const GitRepository bobs = GitRepository::make_bare();
+  GitRepository bob = bobs.clone();
+  bob.commit({{"a.yaml", instance_yaml("api")}}, "bob's");
+  bob.push("HEAD:refs/heads/main");
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.run_until([&] { return bed.world->calls_of(FakeVerb::Create) >= 8; }));
+  bed.push_platform(
+      platform_yaml(true) +
+      fmt::format("---\napiVersion: croft/v1\nkind: Tenant\nmetadata: {{name: bob}}\nspec: "
+                  "{{plan: hobby, source: {{url: \"{}\"}}}}\n",
+                  bobs.path().string()));
+  const Ref api{"bob", Kind::Instance, "api"};
+  EXPECT_TRUE(daemon.run_until([&] { return bed.world->find(api) != nullptr; }));
+  EXPECT_EQ(bed.world->find(Ref{"alice", Kind::Instance, "web0"}), nullptr);
+  bed.world->held_tenants.clear();
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_EQ(bed.world->things().size(), 21U);
+}
+
+TEST(EngineTest, APlanThatLosesItsWayOutChangesWhatRuns) {
+  const auto platform = [](const std::string& egress) {
+    std::string yaml = platform_yaml(true);
+    const std::string_view begin = "spec: {price";
+    return yaml.replace(yaml.find(begin), begin.size(),
+                        fmt::format("spec: {{network: {{egress: {}}}, price", egress));
+  };
+  TestBed bed;
+  bed.push_platform(platform("allow"));
+  bed.push_alice({{"a.yaml", instance_yaml("web")}});
+  Daemon daemon(bed);
+  ASSERT_TRUE(daemon.settle());
+  const Ref web{"alice", Kind::Instance, "web"};
+  ASSERT_TRUE(bed.world->find(web)->allows_egress);
+  bed.push_platform(platform("deny"));
+  EXPECT_TRUE(daemon.run_until([&] { return !bed.world->find(web)->allows_egress; }));
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_TRUE(has_event(daemon.events(), "Updated"));
+  EXPECT_FALSE(has_event(daemon.events(), "Drifted")) << "nobody touched it";
+}
+
 // What a tenant declares has not changed; what it may declare has.
 TEST(EngineTest, ADomainThatIsTakenAwayIsNoticedThoughNoManifestChanged) {
   TestBed bed;

@@ -166,6 +166,25 @@ TEST_F(DockerRemoteTest, RunsAndChangesWhatItIsGivenWithItsFiles) {
   EXPECT_FALSE(seen(ref));
 }
 
+TEST_F(DockerRemoteTest, ACommandThatNobodyWaitsForIsEnded) {
+  const Ref ref = instance("api");
+  ASSERT_TRUE(create(ref, shell("sleep 1000")));
+  const auto runs = [&] {
+    return docker({"top", container_of(ref), "-eo", "pid,args"}).find("sleep 987") !=
+           std::string::npos;
+  };
+  ExecRequest request{.uid = uid_of(ref),
+                      .command = {"/bin/sh", "-c", "sleep 987; true"},
+                      .env = {},
+                      .working_dir = {}};
+  auto session = await(provider_->open_exec(std::move(request)));
+  ASSERT_TRUE(session) << session.error().describe();
+  ASSERT_TRUE(eventually(runs));
+  session->reset();
+  EXPECT_TRUE(eventually([&] { return !runs(); }));
+  EXPECT_EQ(seen(ref)->phase, Phase::Running) << "the app itself goes on";
+}
+
 TEST_F(DockerRemoteTest, WithoutIsolationItSaysWhatItCannotKeepUp) {
   settings_.isolation = docker::ProviderSettings::Isolation::Full;
   restart_croft();

@@ -18,7 +18,7 @@ using std::chrono::steady_clock;
 }  // namespace
 
 void DockerTest::SetUp() {
-  if (!DockerEngine::problem().empty()) GTEST_SKIP() << DockerEngine::problem();
+  if (!problem_.empty()) GTEST_SKIP() << problem_;
   directory_.emplace(TemporaryDirectory::make("croft-docker-test-").value());
   settings_.data = directory_->path() / "data";
   settings_.name = "test";

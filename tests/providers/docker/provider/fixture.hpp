@@ -71,6 +71,8 @@ class DockerTest : public testing::Test {
     return {tenant, kind, name};
   }
 
+  /// Before there are threads: those of before would set the packet filter of this machine.
+  const std::string& problem_ = DockerEngine::problem();
   asio::io_context io_;
   BlockingPool pool_{4};
   SystemClock clock_;

@@ -205,6 +205,45 @@ TEST_F(DockerImageTest, ABuildFindsNothingThatItsRepositoryDoesNotHold) {
       << "one of the Dockerfile's own counts, too";
 }
 
+TEST_F(DockerImageTest, OneTenantsBuildsWaitForEachOtherAndAllForTheMachine) {
+  // Each build has a network of its own while its steps run.
+  const auto building = [this] {
+    const std::string ids = docker({"network", "ls", "-q", "--filter", "name=_build"});
+    return std::ranges::count(ids, '\n');
+  };
+  const auto waits = [this](const std::string& words) {
+    return std::ranges::any_of(news_, [&](const ProviderNews& one) {
+      return one.reason == "BuildWaits" && one.message == words;
+    });
+  };
+  source_ = make_memory_tree(
+      {{"app/Dockerfile", "FROM busybox:test\nARG WHO\nRUN sleep 6; echo $WHO >/made\n"}});
+  deadline_ = Duration(120'000);
+  std::vector<Result<void>> made;
+  const auto begin = [&](const Ref& ref) {
+    Value spec = build_spec();
+    spec.find("build")->set("args", Value::map({{"WHO", to_string(ref)}}));
+    asio::co_spawn(
+        io_, provider_->create(effect(ref, spec, ref.tenant)),
+        [&](const std::exception_ptr&, Result<void> done) { made.push_back(std::move(done)); });
+  };
+  begin(instance("one"));
+  ASSERT_TRUE(eventually([&] { return has_news("Building"); }));
+  begin(instance("two"));
+  begin(instance("api", "bob"));
+  begin(instance("api", "carol"));
+  EXPECT_TRUE(eventually([&] { return waits("for another build of this tenant"); }));
+  EXPECT_TRUE(eventually([&] { return waits("for others: 2 at once are built here"); }));
+  std::ptrdiff_t most = 0;
+  const auto all_are_made = [&] {
+    most = std::max(most, building());
+    return made.size() == 4;
+  };
+  ASSERT_TRUE(eventually(all_are_made, Duration(90'000)));
+  for (const Result<void>& one : made) EXPECT_TRUE(one) << one.error().describe();
+  EXPECT_EQ(most, 2) << "buildsAtOnce";
+}
+
 TEST_F(DockerImageTest, ABuildThatFailsSaysWhy) {
   source_ = make_memory_tree({{"app/Dockerfile", "FROM busybox:test\nRUN exit 3\n"}});
   const Result<void> made = create(instance("api"), build_spec());

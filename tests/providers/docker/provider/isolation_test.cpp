@@ -164,8 +164,10 @@ TEST_F(DockerIsolationTest, APlanThatLosesItsWayOutClosesWhatRuns) {
   ASSERT_TRUE(create(network, Value::map()));
   ASSERT_TRUE(create(web, spec));
   ASSERT_TRUE(eventually([&] { return reaches(web, outside.public4, 80); }));
+  EXPECT_EQ(seen(web)->allows_egress, true);
   allow_egress_ = false;
   ASSERT_TRUE(update(web, spec));
+  EXPECT_EQ(seen(web)->allows_egress, false) << "so that the next pass finds nothing to do";
   EXPECT_FALSE(reaches(web, outside.public4, 80));
 }
 

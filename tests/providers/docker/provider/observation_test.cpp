@@ -37,6 +37,26 @@ class ObservationTest : public testing::Test {
   Circumstances known_;
 };
 
+TEST_F(ObservationTest, WhatJoinsAContainerThatIsNotCurrentIsOutdated) {
+  const Result<Value> inspection = parse_json(
+      R"({"State":{"Pid":42},"HostConfig":{"NetworkMode":"container:c7","PidMode":"container:c8"}})");
+  ASSERT_TRUE(inspection);
+  const ContainerDetails joining = read_details(*inspection);
+  EXPECT_EQ(joining.process, 42);
+  EXPECT_EQ(outdated_by_joins(joining, {"c7", "c8", "c9"}), "");
+  EXPECT_NE(outdated_by_joins(joining, {"c7", "c9"}), "");
+  EXPECT_EQ(outdated_by_joins(details_, {}), "") << "it joins nobody";
+}
+
+TEST_F(ObservationTest, WhetherItMayReachTheOutsideIsOnItsLabel) {
+  summary_.state = "running";
+  EXPECT_FALSE(describe().allows_egress) << "made by an earlier Croft";
+  summary_.labels[label::kEgress] = "allow";
+  EXPECT_EQ(describe().allows_egress, true);
+  summary_.labels[label::kEgress] = "deny";
+  EXPECT_EQ(describe().allows_egress, false);
+}
+
 TEST_F(ObservationTest, WhatRunsHasItsEndpoints) {
   summary_.state = "running";
   summary_.status = "Up 5 seconds (healthy)";

@@ -71,12 +71,25 @@ TEST(DockerSpecTest, LimitsChangeInPlaceAndTheRestDoesNot) {
       spec(R"({"image":"a","resources":{"memory":1,"shm":1},"env":{"A":"1"}})")));
 }
 
+TEST(DockerSpecTest, AnUpdateSaysWhatItDoesToWhatRuns) {
+  const Ref ref{"alice", Kind::Service, "shop.web"};
+  const Value before = spec(R"({"image":"a","resources":{"memory":1}})");
+  const Value larger = spec(R"({"image":"a","resources":{"memory":2}})");
+  EXPECT_EQ(manner_of_update(ref, before, larger, false).way, UpdateWay::InPlace);
+  EXPECT_EQ(manner_of_update(ref, before, larger, true).way, UpdateWay::SideBySide);
+  const Value other = spec(R"({"image":"b","resources":{"memory":1}})");
+  EXPECT_EQ(manner_of_update(ref, before, other, false).way, UpdateWay::SideBySide);
+  const Value published = spec(R"({"image":"b","hostPorts":[{"port":80}]})");
+  EXPECT_EQ(manner_of_update(ref, before, published, false),
+            (UpdateManner{UpdateWay::Replace, "it has a host port"}));
+}
+
 TEST(DockerSpecTest, TwoRunAtOnceOnlyWithoutSharedThings) {
-  EXPECT_TRUE(can_overlap(spec(R"({"image":"a","ports":[80]})")));
-  EXPECT_TRUE(can_overlap(spec(R"({"mounts":[{"path":"/a","readOnly":true}]})")));
-  EXPECT_FALSE(can_overlap(spec(R"({"mounts":[{"path":"/a"}]})")));
-  EXPECT_FALSE(can_overlap(spec(R"({"hostPorts":[{"port":80}]})")));
-  EXPECT_FALSE(can_overlap(spec(R"({"networkMode":"host"})")));
+  EXPECT_EQ(why_not_beside(spec(R"({"image":"a","ports":[80]})")), "");
+  EXPECT_EQ(why_not_beside(spec(R"({"mounts":[{"path":"/a","readOnly":true}]})")), "");
+  EXPECT_EQ(why_not_beside(spec(R"({"mounts":[{"path":"/a"}]})")), "it writes to a volume");
+  EXPECT_EQ(why_not_beside(spec(R"({"hostPorts":[{"port":80}]})")), "it has a host port");
+  EXPECT_EQ(why_not_beside(spec(R"({"networkMode":"host"})")), "it has no network of its own");
 }
 
 }  // namespace

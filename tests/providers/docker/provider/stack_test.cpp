@@ -59,6 +59,39 @@ TEST_F(DockerStackTest, AServiceMayShareTheNetworkOfAnother) {
   }));
 }
 
+TEST_F(DockerStackTest, WhatSharesWithAReplacedOneIsMadeAnew) {
+  const Ref watcher = part(Kind::Service, "shop.watcher");
+  const auto answers = [this] {
+    return exec(worker_, "[ \"$(wget -q -O - http://127.0.0.1:8080/)\" = 'from web' ]") == 0;
+  };
+  ASSERT_TRUE(create(network_, Value::map()));
+  ASSERT_TRUE(create(web_, web_service()));
+  Value sidecar = service("sleep 1000");
+  sidecar.set("networkMode", "service:web");
+  ASSERT_TRUE(create(worker_, sidecar));
+  Value watching = service("sleep 1000");
+  watching.set("pid", "service:web");
+  ASSERT_TRUE(create(watcher, watching));
+  ASSERT_TRUE(eventually(answers));
+  EXPECT_EQ(seen(worker_)->outdated, "");
+  EXPECT_EQ(seen(watcher)->outdated, "");
+  Value changed = web_service();
+  changed.set("env", Value::map({{"A", "1"}}));
+  ASSERT_TRUE(update(web_, changed));
+  const std::optional<Observed> stale = seen(worker_);
+  EXPECT_EQ(stale->phase, Phase::Running) << "nothing else tells";
+  EXPECT_NE(stale->outdated, "");
+  EXPECT_FALSE(answers());
+  EXPECT_NE(seen(watcher)->outdated, "");
+  // The specs are the same, and would be changed in place.
+  ASSERT_TRUE(update(worker_, sidecar));
+  ASSERT_TRUE(update(watcher, watching));
+  EXPECT_EQ(seen(worker_)->outdated, "");
+  EXPECT_TRUE(eventually(answers));
+  EXPECT_EQ(seen(watcher)->outdated, "");
+  EXPECT_EQ(exec(watcher, "grep -qs 'http[d]' /proc/[0-9]*/cmdline"), 0);
+}
+
 TEST_F(DockerStackTest, AVolumeIsSharedAndKept) {
   ASSERT_TRUE(create(network_, Value::map()));
   ASSERT_TRUE(create(volume_, Value::map()));
