@@ -9,6 +9,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/metric_families.hpp"
+#include "core/base/work.hpp"
 #include "gateway/forge/caller.hpp"
 #include "gateway/forge/comments.hpp"
 #include "gateway/forge/posted.hpp"
@@ -172,7 +173,10 @@ struct ForgeReporter::State {
     busy.insert(key);
     waits.erase(key);
     const std::optional<SourceStatus> source = find(key);
-    Outcome outcome = co_await report(key);
+    auto work = std::make_shared<Work>();
+    if (source)
+      work->facts = {{"tenant", source->tenant}, {"revision", source->attempted_revision}};
+    Outcome outcome = co_await doing(std::move(work), report(key));
     if (std::holds_alternative<Done>(outcome)) {
       busy.erase(key);
     } else if (source) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.hpp"
+#include "providers/docker/builds.hpp"
 #include "providers/docker/images.hpp"
 #include "providers/docker/making.hpp"
 #include "providers/docker/objects.hpp"

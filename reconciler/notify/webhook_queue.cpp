@@ -7,6 +7,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/metric_families.hpp"
+#include "core/base/work.hpp"
 #include "reconciler/notify/message.hpp"
 #include "reconciler/notify/what_happened.hpp"
 
@@ -73,6 +74,15 @@ void set_in_use(WebhookRow& row) {
 /// How whoever reads a mail finds what sends it.
 std::string footer(const Ref& webhook) {
   return fmt::format("\n-- \nSent because {} names this address.\n", to_string(webhook));
+}
+
+/// So that each line that is logged meanwhile says what it is about.
+WorkPtr work_about(const NotificationRow& notification) {
+  auto work = std::make_shared<Work>();
+  work->facts = {{"tenant", notification.tenant}, {"ref", notification.subject}};
+  const std::string revision = notification.data ? notification.data->text_or("revision", "") : "";
+  if (!revision.empty()) work->facts.emplace_back("revision", revision);
+  return work;
 }
 
 }  // namespace
@@ -321,7 +331,8 @@ std::optional<Timestamp> WebhookQueue::begin_due(const std::shared_ptr<WebhookQu
     waiting.is_under_way = true;
     take_turn(now);
     ++under_way_;
-    spawn(parts_->executor, deliver(self, place), "webhook delivery");
+    WorkPtr work = work_about(waiting.row.notification);
+    spawn(parts_->executor, doing(std::move(work), deliver(self, place)), "webhook delivery");
   }
   return next;
 }

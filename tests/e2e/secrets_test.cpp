@@ -290,7 +290,7 @@ TEST_F(SecretsTest, WhatOperatorsKindsUseIsNowhereElse) {
   values["key"] = "whsec_" + to_base64(plant() + "-and-as-long-as-it-has-to-be");
   for (const auto& [name, value] : values)
     ASSERT_TRUE(write_file_atomic(secrets / name, value + "\n", 0600));
-  platform_.push("alice", site_files("blog", "garden"));
+  const std::string commit = platform_.push("alice", site_files("blog", "garden"));
   const std::string alice = platform_.clone("alice").git({"remote", "get-url", "origin"});
   platform_.operate(
       "more.yaml",
@@ -308,7 +308,14 @@ TEST_F(SecretsTest, WhatOperatorsKindsUseIsNowhereElse) {
   EXPECT_TRUE(says({"webhook", "deliveries", "-t", "-", "ops"}, "nothing listens there"))
       << daemon().croft({"webhook", "deliveries", "-t", "-", "ops"}).output
       << daemon().croft({"webhook", "deliveries", "-t", "-", "ops"}).error;
-  EXPECT_TRUE(wait_until([&] { return has(daemon().log(), "forge"); })) << daemon().log();
+  // And the line that says so says whose revision it is about.
+  const auto told = [&] {
+    const std::string log = daemon().log();
+    const std::size_t line = log.find("a report cannot be posted yet");
+    return line != std::string::npos &&
+           has(log.substr(line, log.find('\n', line) - line), "revision=" + commit);
+  };
+  EXPECT_TRUE(wait_until(told)) << daemon().log();
   croft({"webhook", "deliveries", "-t", "-", "ops"});
   croft({"hooks"});
   ask_everything();
