@@ -10,7 +10,7 @@
 #include "core/base/child.hpp"
 #include "core/base/files.hpp"
 #include "providers/docker/engine/engine_client.hpp"
-#include "providers/process/cgroup.hpp"
+#include "providers/local/cgroup_files.hpp"
 #include "providers/process/machine.hpp"
 
 namespace croft::cli {
