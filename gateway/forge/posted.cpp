@@ -39,6 +39,7 @@ bool PostedStatuses::knows(const std::set<std::string>& contexts) const {
 void PostedStatuses::settle(ShownStatuses shown) {
   shown_ = std::move(shown);
   doubted_.clear();
+  told_.clear();
   is_from_before_ = false;
 }
 

@@ -28,7 +28,10 @@ class PostedStatuses {
   bool knows(const std::set<std::string>& contexts) const;
 
   std::optional<CommitState> state_of(const std::string& context) const;
-  void note(const CommitReport& report) { states_[report.context] = report.state; }
+  void note(const CommitReport& report) {
+    states_[report.context] = report.state;
+    told_.insert(report.context);
+  }
 
   /// Refused, and not to be tried again before something else is to be said.
   bool is_given_up(const CommitReport& report) const;
@@ -42,9 +45,9 @@ class PostedStatuses {
   void doubt(const std::string& context) { doubted_.insert(context); }
   /// The forge was asked: that goes for all contexts.
   void settle(ShownStatuses shown);
-  /// Whether the forge had it when it was asked.
+  /// Whether the forge had it when it was asked, and was told nothing else since.
   bool was_shown(const ForgeRepository& repository, const CommitReport& report) const {
-    return shown_.shows(repository, report);
+    return !told_.contains(report.context) && shown_.shows(repository, report);
   }
 
  private:
@@ -52,6 +55,7 @@ class PostedStatuses {
   std::map<std::string, CommitState> given_up_;
   std::string revision_;
   std::set<std::string> doubted_;  ///< contexts
+  std::set<std::string> told_;     ///< contexts that `shown_` is out of date for
   ShownStatuses shown_;
   bool is_from_before_;
 };

@@ -73,10 +73,14 @@ class HooksRole {
     Span span = Span::root("delivery", {}, SpanRecord::Kind::Server);
     const auto work = std::make_shared<Work>();
     if (exporter_) work->span = span ? span.context() : unsampled_context();
-    const WorkScope scope(work);
-    concerned_.clear();
-    HttpResponse response = receiver_.handle(request);
-    const std::vector<HookNotice> concerned = std::exchange(concerned_, {});
+    HttpResponse response;
+    std::vector<HookNotice> concerned;
+    {
+      const WorkScope scope(work);
+      concerned_.clear();
+      response = receiver_.handle(request);
+      concerned = std::exchange(concerned_, {});
+    }
     // Nothing but the hook ever tells of a merge request: who is told "accepted" must not need to
     // say it again, whatever happens here.
     for (const HookNotice& notice : concerned) {

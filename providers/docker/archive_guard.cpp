@@ -73,12 +73,14 @@ Result<bool> ArchiveGuard::take(TarEntry& entry) {
   if (path.empty() && entry.type != TarType::Directory)
     return fail(refused(entry.path, "would take the place of the volume itself"));
   TRY(check_way(path, entry.path));
+  bool is_link = entry.type == TarType::Link;
   if (entry.type == TarType::HardLink) {
     TRY_ASSIGN(const std::string target, clean_tar_path(entry.target));
     TRY(check_way(without_slash(target), entry.path));
+    is_link = links_.contains(without_slash(target));
   }
   links_.erase(path);
-  if (entry.type == TarType::Link) links_.insert(path);
+  if (is_link) links_.insert(path);
   TRY(charge(kEntryCost + entry.target.size() + entry.size));
   entry.mode &= entry.type == TarType::Directory ? 01777U : 0777U;
   return true;

@@ -187,12 +187,13 @@ Task<Result<void>> check_bases(CorePtr core, EffectPtr effect, std::shared_ptr<B
 Task<Result<std::string>> build_cgroup(CorePtr core, std::string uid, Limit limit) {
   CO_TRY_ASSIGN(const Value info, co_await core->engine.system().info(limit.at));
   const EngineKind kind = core->identity ? core->identity->kind : EngineKind::Docker;
-  const std::string why = reason_against_build_cgroup(core->settings, kind, info);
+  std::string why = reason_against_build_cgroup(core->settings, kind, info);
   if (why.empty()) {
     const std::int64_t processes = core->settings.build_processes;
     auto making = core->pool.run([uid, processes] { return make_build_cgroup(uid, processes); });
     Result<std::string> made = co_await std::move(making);
-    co_return made;
+    if (made) co_return made;
+    why = made.error().describe();
   }
   if (!std::exchange(core->has_told_of_builds, true))
     log_warning("docker", "the steps of builds may start any number of processes: " + why);

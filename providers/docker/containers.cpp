@@ -228,8 +228,11 @@ Task<Result<bool>> joins_another(CorePtr core, EffectPtr effect, Value workload,
   std::set<std::string> wanted;
   for (const char* const field : {"networkMode", "pid"}) {
     const std::string mode = workload.text_or(field, "");
-    CO_TRY_ASSIGN(const std::string id, co_await joined_container(core, effect, mode, limit));
-    if (!id.empty()) wanted.insert(id);
+    const Result<std::string> id = co_await joined_container(core, effect, mode, limit);
+    // One that does not run now is no reason to be made anew.
+    if (!id && id.error().code() == ErrorCode::Conflict) continue;
+    if (!id) co_return std::unexpected(id.error());
+    if (!id->empty()) wanted.insert(*id);
   }
   if (wanted.empty()) co_return false;
   CO_TRY_ASSIGN(const auto details, co_await details_of(core, before, limit));

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/value.hpp"
 #include "providers/docker/image_name.hpp"
 
 namespace croft::docker {
@@ -406,7 +407,16 @@ Result<void> check_sources(const std::vector<std::string>& words, std::size_t fi
     sources += words[i];
     sources += ' ';
   }
-  while (sources.ends_with(']') || sources.ends_with(' ')) sources.pop_back();
+  const bool is_list = sources.starts_with('[');
+  // What only looks like a list would be taken apart at its spaces.
+  const Result<Value> list = is_list ? parse_json(sources) : Value::list();
+  if (!list || !list->is_list())
+    return fail(refusal("the Dockerfile's ADD begins with '[' and is no JSON list",
+                        "write it as ADD [\"file\", \"/place\"]"));
+  // No address belongs into where it goes to, either.
+  std::string all = sources;
+  std::erase_if(all, [](char c) { return c == '"' || c == '\''; });
+  while (sources.ends_with(' ') || (is_list && sources.ends_with(']'))) sources.pop_back();
   // The last is where it goes to; what JSON has between its commas is a word, too.
   sources.resize(std::min(sources.size(), sources.find_last_of(" ,") + 1));
   if (sources.find_first_of("$\\`") != std::string::npos)
@@ -414,12 +424,11 @@ Result<void> check_sources(const std::vector<std::string>& words, std::size_t fi
                                     "which could make an address",
                                     sources),
                         "write the source plainly, or use COPY for files of the repository"));
-  std::erase_if(sources, [](char c) { return c == '"' || c == '\''; });
-  if (!sources.contains("://") && !sources.contains("git@")) return {};
+  if (!all.contains("://") && !all.contains("git@")) return {};
   return fail(refusal(
       fmt::format("the Dockerfile's ADD takes '{}' from elsewhere, and the engine itself would "
                   "fetch it, past all walls",
-                  trimmed(sources)),
+                  trimmed(all)),
       "put the file into the repository, or fetch it in a RUN step, which has the walls"));
 }
 

@@ -160,7 +160,7 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
     CO_TRY(co_await accept_candidates(tenant, prepared));
     state.accepted.reset();
   } else {
-    if (!state.accepted) state.accepted = std::move(state.desired);
+    if (!state.accepted) state.accepted = state.desired;
     auto kept = std::make_shared<const Prepared>(prepared);
     state.guarded = co_await priced(changeset, std::move(kept));
   }

@@ -160,6 +160,20 @@ TEST(ForgeTest, ReadsStatusesPageByPage) {
   EXPECT_TRUE(shown.shows(github, one));
 }
 
+TEST(ForgeTest, WhatAForgeShowedIsOutOfDateOnceItWasToldMore) {
+  const ForgeRepository github = repository("github", "https://github.com/a/b");
+  ShownStatuses shown;
+  shown.add(github, parse_json(R"([{"context":"croft/alice","state":"success"}])").value());
+  PostedStatuses posted(kRevision, true);
+  posted.settle(shown);
+  EXPECT_TRUE(posted.was_shown(github, report(CommitState::Success)));
+  posted.note(report(CommitState::Failure));
+  EXPECT_FALSE(posted.was_shown(github, report(CommitState::Success)))
+      << "it shows the failure now";
+  posted.settle(shown);
+  EXPECT_TRUE(posted.was_shown(github, report(CommitState::Success)));
+}
+
 TEST(ForgeTest, KeepsCommentsAsEachForgeWantsThem) {
   const ForgeRepository github = repository("github", "https://github.com/a/b");
   const ForgeRepository ported = repository("gitea", "https://bot@git.example.com:3000/alice/x");

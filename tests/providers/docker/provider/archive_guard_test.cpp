@@ -45,6 +45,11 @@ TEST(ArchiveGuardTest, StopsWhatLeadsOutside) {
   for (const char* path : {"../x", "/x", "a/../../x"}) EXPECT_NE(why_not(archive_of(path, "")), "");
   EXPECT_NE(why_not(archive_of("../" + std::string(150, 'n'), "")), "");
   EXPECT_NE(why_not(one("hard", TarType::HardLink, "../../etc/shadow")), "");
+  EXPECT_NE(why_not(archive_of({{entry("a", TarType::Link, "/etc"), ""},
+                                {entry("b", TarType::HardLink, "a"), ""},
+                                {entry("b/x", TarType::File, ""), "x"}})),
+            "")
+      << "a hard link to a link is one";
   EXPECT_NE(why_not(std::string(512, 'x')), "");
   EXPECT_NE(why_not(archive_of("a", std::string(1500, 'x')).substr(0, 1024)), "") << "cut short";
 }
