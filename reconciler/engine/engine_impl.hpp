@@ -190,6 +190,9 @@ class EngineImpl final : public Engine {
   void begin_push(const std::string& key, const std::string& commit, std::int64_t looked_at,
                   std::int64_t fetched_at);
   void end_push(const std::string& key, const std::optional<std::string>& error);
+  /// A pass that began before the push which it is about now: its span, and what it does from here
+  /// on is part of it. Empty if it belongs to one already, or to none.
+  Span join_push(const Prepared& prepared, std::int64_t begun) const;
   /// Ends those of which everything is ready now.
   void follow_pushes(const std::string& tenant);
 

@@ -111,12 +111,14 @@ Task<Result<Changeset>> EngineImpl::pass_now(std::string tenant, std::optional<s
                                              Asked asked) {
   TenantState& state = tenant_states_.at(tenant);
   const SteadyTime begun = std::chrono::steady_clock::now();
+  const std::int64_t traced_from = span_time();
   if (!catalog_.tenants.contains(tenant) && journal_.tenant_named(tenant) == nullptr) {
     co_return Changeset{};
   }
   CO_TRY_ASSIGN(const TenantIdentity identity, co_await identify(tenant));
   CO_TRY_ASSIGN(Prepared prepared, co_await traced("prepare", prepare(tenant, std::nullopt, true)));
   note_fact("revision", revisions_of(prepared));
+  const Span late = join_push(prepared, traced_from);
   std::vector<std::string> warnings;
   if (prepared.problems.empty() && has_candidate(prepared)) {
     note_storage_used(prepared.world);

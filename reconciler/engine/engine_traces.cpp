@@ -72,6 +72,24 @@ void EngineImpl::end_push(const std::string& key, const std::optional<std::strin
   push.span.end();
 }
 
+Span EngineImpl::join_push(const Prepared& prepared, std::int64_t begun) const {
+  const WorkPtr& work = current_work();
+  if (tracer() == nullptr || !work || work->span.is_set()) return {};
+  for (const auto& [key, load] : prepared.loads) {
+    const auto source = sources_.find(key);
+    if (source == sources_.end() || !source->second.push) continue;
+    const Push& push = *source->second.push;
+    if (push.commit != load->commit) continue;
+    Span pass = Span::part_of(push.span.context(), "pass");
+    pass.begin_at(begun);
+    Span preparing = Span::part_of(pass.context(), "prepare");
+    preparing.begin_at(begun);
+    work->span = pass.context();
+    return pass;
+  }
+  return {};
+}
+
 void EngineImpl::follow_pushes(const std::string& tenant) {
   if (tracer() == nullptr) return;
   for (auto& [key, source] : sources_) {
