@@ -28,6 +28,7 @@ Value to_value(const FakeThing& thing) {
       {"tenantName", thing.tenant.name},
       {"tenantNumber", thing.tenant.number},
       {"files", thing.files},
+      {"allowsEgress", thing.allows_egress},
   });
   if (seen.started_at) value.set("startedAt", format_time(*seen.started_at));
   Value& intents = value.set("intents", Value::list());
@@ -55,6 +56,7 @@ FakeThing thing_from(const Value& value) {
   thing.tenant = {value.text_or("tenantUid", ""), value.text_or("tenantName", ""),
                   value.integer_or("tenantNumber", 0)};
   thing.files = value.text_or("files", "");
+  thing.allows_egress = value.boolean_or("allowsEgress", false);
   for (const Value& intent : value.find("intents")->as_list())
     thing.intents.insert(intent.as_text());
   return thing;
