@@ -184,7 +184,9 @@ struct ForgeReporter::State {
     }
     if (const Retry* retry = std::get_if<Retry>(&outcome)) {
       log_info("forge", "a report cannot be posted yet; it is tried again",
-               {{"source", key}, {"error", retry->error.describe()}});
+               {{"source", key},
+                {"revision", source ? source->attempted_revision : ""},
+                {"error", retry->error.describe()}});
     }
     changed.notify();  // what came meanwhile
     co_return outcome;
